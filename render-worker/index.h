@@ -1,0 +1,149 @@
+/*
+ * The ingest-time index: what one stored instance is and where its frames lie.
+ *
+ * It is made once, in the sandbox, when a file enters the store; nginx keeps
+ * its encoded form in the database without reading it and hands it back when a
+ * stack is opened, so that a header is never parsed twice.  Pure: bytes in,
+ * struct out.  Decoding checks everything: a database row is input too.
+ */
+
+#ifndef DICOM_INDEX_H
+#define DICOM_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INDEX_MAX_FRAMES      100000u
+#define INDEX_MAX_WINDOWS     16u
+#define INDEX_MAX_DIMENSION   65535u
+
+enum dicom_photometric {
+    PHOTOMETRIC_NONE = 0,
+    PHOTOMETRIC_MONOCHROME1, PHOTOMETRIC_MONOCHROME2, PHOTOMETRIC_PALETTE,
+    PHOTOMETRIC_RGB, PHOTOMETRIC_YBR_FULL, PHOTOMETRIC_YBR_FULL_422,
+    PHOTOMETRIC_YBR_RCT, PHOTOMETRIC_YBR_ICT, PHOTOMETRIC_YBR_PARTIAL_420,
+    PHOTOMETRIC_YBR_PARTIAL_422
+};
+
+/* How the bytes of a frame are got. */
+enum dicom_storage {
+    STORAGE_NONE = 0,
+    STORAGE_NATIVE,         /* pread(frames[n]) is the pixels, little-endian */
+    STORAGE_CHILD           /* the sandboxed child makes them */
+};
+
+/* Kind of one stored sample. */
+enum dicom_sample { SAMPLE_INTEGER = 0, SAMPLE_FLOAT, SAMPLE_DOUBLE };
+
+enum dicom_voi_function { VOI_LINEAR = 1, VOI_LINEAR_EXACT, VOI_SIGMOID };
+
+struct dicom_window {
+    double  center;             /* modality units */
+    double  width;
+    char    explanation[65];    /* UTF-8 */
+};
+
+/* PS3.3 C.11.1.1, C.11.2.1.1 and C.7.6.3.1.5: a LUT of count 16-bit entries */
+struct dicom_lut {
+    int32_t    first;           /* input mapped to data[0] */
+    uint32_t   count;           /* 1 to 65536; 0: no LUT */
+    uint16_t   bits;            /* of an entry */
+    uint16_t  *data;            /* owned by the index */
+    char       explanation[65];
+};
+
+/* 60xx overlay; bits: one byte a pixel, 0 or 1, rows * columns * frames */
+struct dicom_overlay {
+    uint16_t   rows, columns;
+    int16_t    origin_row, origin_column;   /* from 1, PS3.3 C.9.2 */
+    uint32_t   frames;          /* 1: shown on all frames */
+    uint32_t   first_frame;     /* from 0 */
+    uint16_t   bit_position;    /* 0: in (60xx,3000); else within the pixels */
+    uint8_t   *bits;            /* packed, owned; NULL when within the pixels */
+    size_t     length;
+};
+
+/* What may differ from frame to frame. */
+struct dicom_frame {
+    uint64_t  offset;           /* in the file: first byte, or the first
+                                   fragment's item tag */
+    uint64_t  length;           /* bytes, or up to the last fragment's end */
+    double    position[3];      /* mm, Image Position (Patient) */
+    double    orientation[6];   /* Image Orientation (Patient), row, column */
+    double    spacing[2];       /* mm between rows, between columns */
+    double    slope, intercept;
+    double    time;             /* sort key among equal positions: trigger,
+                                   temporal position or acquisition; else 0 */
+    bool      has_position;     /* position and orientation are valid */
+    bool      has_spacing;
+    uint32_t  nwindows;
+    struct dicom_window  windows[4];
+};
+
+struct dicom_index {
+    char      instance_uid[65];
+    char      sop_class[65];
+    char      transfer_syntax[65];
+    char      frame_of_reference[65];
+    char      modality[17];
+    int32_t   instance_number;
+    uint32_t  rows, columns;
+    uint32_t  nframes;          /* 0: no picture */
+    uint16_t  samples;          /* 1 or 3 a pixel */
+    uint16_t  bits_allocated;   /* 1, 8, 16, 32, 64 */
+    uint16_t  bits_stored;
+    uint16_t  high_bit;
+    uint8_t   is_signed;
+    uint8_t   planar;
+    uint8_t   photometric;      /* enum dicom_photometric */
+    uint8_t   storage;          /* enum dicom_storage */
+    uint8_t   sample;           /* enum dicom_sample */
+    uint8_t   voi_function;     /* enum dicom_voi_function, default LINEAR */
+    uint8_t   lossy;            /* (0028,2110) is "01", or a lossy syntax */
+    uint8_t   inverse_lut_shape;/* Presentation LUT Shape is INVERSE */
+    uint8_t   rescale_ignored;  /* XA, XRF, XA Enhanced: not for display */
+    uint8_t   has_padding;
+    int32_t   padding_first, padding_last;
+    char      rescale_type[17]; /* "HU", "US", ... */
+    char      patient_orientation[2][17];   /* row, column direction */
+    char      laterality[2];
+    double    pixel_aspect;     /* height of a pixel over its width; 1 */
+    double    frame_time;       /* ms, 0: unknown */
+    double    slice_thickness;  /* mm, 0: unknown */
+    double    gantry_tilt;      /* degrees */
+    uint32_t  nwindows;
+    struct dicom_window   windows[INDEX_MAX_WINDOWS];
+    struct dicom_lut      modality_lut;
+    uint32_t  nvoi_luts;
+    struct dicom_lut     *voi_luts;         /* owned */
+    struct dicom_lut      palette[3];       /* red, green, blue */
+    uint32_t  noverlays;
+    struct dicom_overlay *overlays;         /* owned, at most 16 */
+    struct dicom_frame   *frames;           /* owned, nframes of them */
+};
+
+/* Frees what index owns and zeroes it; accepts a zeroed struct. */
+void index_finish(struct dicom_index *index);
+
+/*
+ * Encodes index into a malloc'ed buffer that the caller frees.
+ * Equal frame values are stored once, so that a 1000-frame file stays small.
+ * Returns false when memory is short.  Any thread.
+ */
+bool index_encode(const struct dicom_index *index, uint8_t **data,
+    size_t *length);
+
+/*
+ * Decodes length bytes into index, which the caller finishes.  Everything is
+ * checked: counts, sizes, frame spans against file_size (bytes; 0: not
+ * checked), and rows * columns * samples * bits against overflow.
+ * On false, *error names what is wrong (a literal) and index is zeroed.
+ */
+bool index_decode(struct dicom_index *index, const uint8_t *data,
+    size_t length, uint64_t file_size, const char **error);
+
+/* Bytes of one native frame: rows * columns * samples * bits / 8, rounded up. */
+uint64_t index_frame_size(const struct dicom_index *index);
+
+#endif /* DICOM_INDEX_H */
