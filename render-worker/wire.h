@@ -44,8 +44,9 @@ enum wire_type {
     WIRE_RENDER  = 7,    /* struct wire_render -> struct wire_picture, bytes */
     WIRE_PIXEL   = 8,    /* struct wire_pixel -> JSON body */
     WIRE_ROI     = 9,    /* struct wire_roi -> JSON body */
-    WIRE_DISCARD = 10    /* struct wire_ingest: forget a stored file that no
+    WIRE_DISCARD = 10,   /* struct wire_ingest: forget a stored file that no
                             row names (its path is the location) -> 204 */
+    WIRE_LAYERS  = 11    /* struct wire_stack -> JSON body, the layer list */
 };
 
 struct wire_request {
