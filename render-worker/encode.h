@@ -20,4 +20,7 @@ bool encode_picture(enum encode_format format, const uint8_t *pixels,
     uint32_t width, uint32_t height, unsigned samples, unsigned quality,
     uint8_t **data, size_t *length);
 
+/* Frees the scratch memory that the calling thread's pictures left behind. */
+void encode_thread_finish(void);
+
 #endif /* DICOM_ENCODE_H */
