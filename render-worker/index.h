@@ -53,7 +53,8 @@ struct dicom_lut {
     char       explanation[65];
 };
 
-/* 60xx overlay; bits: one byte a pixel, 0 or 1, rows * columns * frames */
+/* 60xx overlay; bits: pixel n of rows * columns * frames is bit n % 8, from the
+   lowest, of byte n / 8 */
 struct dicom_overlay {
     uint16_t   rows, columns;
     int16_t    origin_row, origin_column;   /* from 1, PS3.3 C.9.2 */
@@ -95,7 +96,7 @@ struct dicom_index {
     uint16_t  bits_stored;
     uint16_t  high_bit;
     uint8_t   is_signed;
-    uint8_t   planar;
+    uint8_t   planar;           /* of STORAGE_NATIVE pixels; else 0 */
     uint8_t   photometric;      /* enum dicom_photometric */
     uint8_t   storage;          /* enum dicom_storage */
     uint8_t   sample;           /* enum dicom_sample */
@@ -137,13 +138,18 @@ bool index_encode(const struct dicom_index *index, uint8_t **data,
 /*
  * Decodes length bytes into index, which the caller finishes.  Everything is
  * checked: counts, sizes, frame spans against file_size (bytes; 0: not
- * checked), and rows * columns * samples * bits against overflow.
+ * checked), and rows * columns * samples * bits against overflow.  The spans
+ * of a deflated file lie in the inflated one and are not held against
+ * file_size.
  * On false, *error names what is wrong (a literal) and index is zeroed.
  */
 bool index_decode(struct dicom_index *index, const uint8_t *data,
     size_t length, uint64_t file_size, const char **error);
 
-/* Bytes of one native frame: rows * columns * samples * bits / 8, rounded up. */
+/*
+ * Bytes of one frame of pixels: rows * columns * samples * bits_allocated / 8.
+ * One-bit pixels, which are always STORAGE_CHILD, count one byte each.
+ */
 uint64_t index_frame_size(const struct dicom_index *index);
 
 #endif /* DICOM_INDEX_H */

@@ -1,0 +1,770 @@
+/*
+ * The encoded form is "DIX1", the length of what follows before compression,
+ * and a zlib stream of little-endian fields in the order of the structs.  Text
+ * is a length byte and its bytes.  A frame says with one mask what differs
+ * from the frame before it.
+ */
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "index.h"
+
+#define INDEX_HEADER        8u
+#define INDEX_MAX_RAW       (64u * 1024 * 1024)
+#define INDEX_MAX_OVERLAYS  16u
+#define INDEX_MAX_VOI_LUTS  16u
+#define INDEX_MAX_LUT       65536u
+#define INDEX_MAX_FRAME     ((uint64_t) 1 << 40)
+
+/* What a frame has that the one before has not. */
+enum frame_mask {
+    FRAME_OFFSET = 1,           /* does not begin where the last one ended */
+    FRAME_LENGTH = 2,
+    FRAME_POSITION = 4,
+    FRAME_ORIENTATION = 8,
+    FRAME_SPACING = 16,
+    FRAME_RESCALE = 32,
+    FRAME_TIME = 64,
+    FRAME_WINDOWS = 128
+};
+
+struct writer {
+    uint8_t  *data;
+    size_t    length, size;
+    bool      failed;
+};
+
+struct reader {
+    const uint8_t  *data, *end;
+    const char     *error;
+};
+
+
+void
+index_finish(struct dicom_index *index)
+{
+    free(index->modality_lut.data);
+    for (uint32_t i = 0; i < index->nvoi_luts; i++) {
+        free(index->voi_luts[i].data);
+    }
+    free(index->voi_luts);
+    for (unsigned i = 0; i < 3; i++) {
+        free(index->palette[i].data);
+    }
+    for (uint32_t i = 0; i < index->noverlays; i++) {
+        free(index->overlays[i].bits);
+    }
+    free(index->overlays);
+    free(index->frames);
+    memset(index, 0, sizeof(*index));
+}
+
+
+uint64_t
+index_frame_size(const struct dicom_index *index)
+{
+    uint64_t bytes = index->bits_allocated <= 8 ? 1 : index->bits_allocated / 8;
+
+    return (uint64_t) index->rows * index->columns * index->samples * bytes;
+}
+
+
+/* Encoding */
+
+static void
+put(struct writer *w, const void *data, size_t length)
+{
+    if (w->failed || length == 0) {
+        return;
+    }
+
+    if (length > w->size - w->length) {
+        size_t    size = w->size * 2 + length + 1024;
+        uint8_t  *grown = realloc(w->data, size);
+
+        if (grown == NULL) {
+            w->failed = true;
+            return;
+        }
+        w->data = grown;
+        w->size = size;
+    }
+
+    memcpy(w->data + w->length, data, length);
+    w->length += length;
+}
+
+
+static void
+put_number(struct writer *w, uint64_t value, unsigned bytes)
+{
+    uint8_t  le[8];
+
+    for (unsigned i = 0; i < bytes; i++) {
+        le[i] = (uint8_t) (value >> (8 * i));
+    }
+    put(w, le, bytes);
+}
+
+
+static void
+put_double(struct writer *w, double value)
+{
+    uint64_t  bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    put_number(w, bits, 8);
+}
+
+
+static void
+put_doubles(struct writer *w, const double *values, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        put_double(w, values[i]);
+    }
+}
+
+
+static void
+put_text(struct writer *w, const char *text, size_t size)
+{
+    size_t  length = strnlen(text, size - 1);
+
+    put_number(w, length, 1);
+    put(w, text, length);
+}
+
+
+static void
+put_windows(struct writer *w, const struct dicom_window *windows,
+    uint32_t count)
+{
+    put_number(w, count, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        put_double(w, windows[i].center);
+        put_double(w, windows[i].width);
+        put_text(w, windows[i].explanation, sizeof(windows[i].explanation));
+    }
+}
+
+
+static void
+put_lut(struct writer *w, const struct dicom_lut *lut)
+{
+    put_number(w, lut->count, 4);
+    if (lut->count == 0) {
+        return;
+    }
+    put_number(w, (uint32_t) lut->first, 4);
+    put_number(w, lut->bits, 2);
+    put_text(w, lut->explanation, sizeof(lut->explanation));
+    for (uint32_t i = 0; i < lut->count; i++) {
+        put_number(w, lut->data[i], 2);
+    }
+}
+
+
+static void
+put_overlay(struct writer *w, const struct dicom_overlay *overlay)
+{
+    put_number(w, overlay->rows, 2);
+    put_number(w, overlay->columns, 2);
+    put_number(w, (uint16_t) overlay->origin_row, 2);
+    put_number(w, (uint16_t) overlay->origin_column, 2);
+    put_number(w, overlay->frames, 4);
+    put_number(w, overlay->first_frame, 4);
+    put_number(w, overlay->bit_position, 2);
+    put_number(w, overlay->bits != NULL ? overlay->length : 0, 4);
+    if (overlay->bits != NULL) {
+        put(w, overlay->bits, overlay->length);
+    }
+}
+
+
+static void
+put_frame(struct writer *w, const struct dicom_frame *f,
+    const struct dicom_frame *last)
+{
+    unsigned  mask = 0;
+
+    mask |= f->offset != last->offset + last->length ? FRAME_OFFSET : 0;
+    mask |= f->length != last->length ? FRAME_LENGTH : 0;
+    mask |= memcmp(f->position, last->position, sizeof(f->position)) != 0
+        || f->has_position != last->has_position ? FRAME_POSITION : 0;
+    mask |= memcmp(f->orientation, last->orientation,
+        sizeof(f->orientation)) != 0 ? FRAME_ORIENTATION : 0;
+    mask |= memcmp(f->spacing, last->spacing, sizeof(f->spacing)) != 0
+        || f->has_spacing != last->has_spacing ? FRAME_SPACING : 0;
+    mask |= f->slope != last->slope || f->intercept != last->intercept
+        ? FRAME_RESCALE : 0;
+    mask |= f->time != last->time ? FRAME_TIME : 0;
+    mask |= f->nwindows != last->nwindows
+        || memcmp(f->windows, last->windows,
+            f->nwindows * sizeof(f->windows[0])) != 0 ? FRAME_WINDOWS : 0;
+
+    put_number(w, mask, 1);
+    if (mask & FRAME_OFFSET) {
+        put_number(w, f->offset, 8);
+    }
+    if (mask & FRAME_LENGTH) {
+        put_number(w, f->length, 8);
+    }
+    if (mask & FRAME_POSITION) {
+        put_number(w, f->has_position, 1);
+        put_doubles(w, f->position, 3);
+    }
+    if (mask & FRAME_ORIENTATION) {
+        put_doubles(w, f->orientation, 6);
+    }
+    if (mask & FRAME_SPACING) {
+        put_number(w, f->has_spacing, 1);
+        put_doubles(w, f->spacing, 2);
+    }
+    if (mask & FRAME_RESCALE) {
+        put_double(w, f->slope);
+        put_double(w, f->intercept);
+    }
+    if (mask & FRAME_TIME) {
+        put_double(w, f->time);
+    }
+    if (mask & FRAME_WINDOWS) {
+        put_windows(w, f->windows, f->nwindows);
+    }
+}
+
+
+static void
+put_index(struct writer *w, const struct dicom_index *x)
+{
+    struct dicom_frame  none = { .slope = 1 };
+
+    put_text(w, x->instance_uid, sizeof(x->instance_uid));
+    put_text(w, x->sop_class, sizeof(x->sop_class));
+    put_text(w, x->transfer_syntax, sizeof(x->transfer_syntax));
+    put_text(w, x->frame_of_reference, sizeof(x->frame_of_reference));
+    put_text(w, x->modality, sizeof(x->modality));
+    put_number(w, (uint32_t) x->instance_number, 4);
+    put_number(w, x->rows, 4);
+    put_number(w, x->columns, 4);
+    put_number(w, x->nframes, 4);
+    put_number(w, x->samples, 2);
+    put_number(w, x->bits_allocated, 2);
+    put_number(w, x->bits_stored, 2);
+    put_number(w, x->high_bit, 2);
+    put_number(w, x->is_signed, 1);
+    put_number(w, x->planar, 1);
+    put_number(w, x->photometric, 1);
+    put_number(w, x->storage, 1);
+    put_number(w, x->sample, 1);
+    put_number(w, x->voi_function, 1);
+    put_number(w, x->lossy, 1);
+    put_number(w, x->inverse_lut_shape, 1);
+    put_number(w, x->rescale_ignored, 1);
+    put_number(w, x->has_padding, 1);
+    put_number(w, (uint32_t) x->padding_first, 4);
+    put_number(w, (uint32_t) x->padding_last, 4);
+    put_text(w, x->rescale_type, sizeof(x->rescale_type));
+    put_text(w, x->patient_orientation[0], sizeof(x->patient_orientation[0]));
+    put_text(w, x->patient_orientation[1], sizeof(x->patient_orientation[1]));
+    put_text(w, x->laterality, sizeof(x->laterality));
+    put_double(w, x->pixel_aspect);
+    put_double(w, x->frame_time);
+    put_double(w, x->slice_thickness);
+    put_double(w, x->gantry_tilt);
+    put_windows(w, x->windows, x->nwindows);
+
+    put_lut(w, &x->modality_lut);
+    put_number(w, x->nvoi_luts, 1);
+    for (uint32_t i = 0; i < x->nvoi_luts; i++) {
+        put_lut(w, &x->voi_luts[i]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        put_lut(w, &x->palette[i]);
+    }
+    put_number(w, x->noverlays, 1);
+    for (uint32_t i = 0; i < x->noverlays; i++) {
+        put_overlay(w, &x->overlays[i]);
+    }
+
+    for (uint32_t i = 0; i < x->nframes; i++) {
+        put_frame(w, &x->frames[i], i == 0 ? &none : &x->frames[i - 1]);
+    }
+}
+
+
+bool
+index_encode(const struct dicom_index *index, uint8_t **data, size_t *length)
+{
+    struct writer  w = { 0 };
+    uint8_t       *packed = NULL;
+    uLongf         size;
+
+    put_index(&w, index);
+    if (w.failed || w.length > INDEX_MAX_RAW) {
+        goto error;
+    }
+
+    size = compressBound(w.length);
+    packed = malloc(INDEX_HEADER + size);
+    if (packed == NULL) {
+        goto error;
+    }
+
+    memcpy(packed, "DIX1", 4);
+    for (unsigned i = 0; i < 4; i++) {
+        packed[4 + i] = (uint8_t) (w.length >> (8 * i));
+    }
+    if (compress2(packed + INDEX_HEADER, &size, w.data, w.length, 6) != Z_OK) {
+        goto error;
+    }
+
+    free(w.data);
+    *data = packed;
+    *length = INDEX_HEADER + size;
+    return true;
+
+error:
+    free(packed);
+    free(w.data);
+    return false;
+}
+
+
+/* Decoding: after the first error every read gives zero. */
+
+static void
+fail(struct reader *r, const char *error)
+{
+    if (r->error == NULL) {
+        r->error = error;
+    }
+    r->data = r->end;
+}
+
+
+static uint64_t
+get_number(struct reader *r, unsigned bytes)
+{
+    uint64_t  value = 0;
+
+    if ((size_t) (r->end - r->data) < bytes) {
+        fail(r, "index is cut short");
+        return 0;
+    }
+    for (unsigned i = 0; i < bytes; i++) {
+        value |= (uint64_t) *r->data++ << (8 * i);
+    }
+    return value;
+}
+
+
+static uint64_t
+get_bounded(struct reader *r, unsigned bytes, uint64_t most, const char *error)
+{
+    uint64_t  value = get_number(r, bytes);
+
+    if (value > most) {
+        fail(r, error);
+        return 0;
+    }
+    return value;
+}
+
+
+static double
+get_double(struct reader *r)
+{
+    uint64_t  bits = get_number(r, 8);
+    double    value;
+
+    memcpy(&value, &bits, sizeof(value));
+    if (!isfinite(value)) {
+        fail(r, "index has a number that is not finite");
+        return 0;
+    }
+    return value;
+}
+
+
+static void
+get_doubles(struct reader *r, double *values, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        values[i] = get_double(r);
+    }
+}
+
+
+static void
+get_text(struct reader *r, char *text, size_t size)
+{
+    size_t  length = get_number(r, 1);
+
+    if (length >= size || length > (size_t) (r->end - r->data)) {
+        fail(r, "index has a text that is too long");
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (r->data[i] < 0x20 || r->data[i] == 0x7f) {
+            fail(r, "index has a text with control characters");
+            return;
+        }
+        text[i] = (char) r->data[i];
+    }
+    text[length] = '\0';
+    r->data += length;
+}
+
+
+static uint32_t
+get_windows(struct reader *r, struct dicom_window *windows, uint32_t most)
+{
+    uint32_t  count = get_bounded(r, 1, most, "index has too many windows");
+
+    for (uint32_t i = 0; i < count; i++) {
+        windows[i].center = get_double(r);
+        windows[i].width = get_double(r);
+        get_text(r, windows[i].explanation, sizeof(windows[i].explanation));
+    }
+    return count;
+}
+
+
+static void
+get_lut(struct reader *r, struct dicom_lut *lut)
+{
+    uint32_t  count = get_bounded(r, 4, INDEX_MAX_LUT, "LUT is too long");
+
+    if (count == 0) {
+        return;
+    }
+    lut->first = (int32_t) (uint32_t) get_number(r, 4);
+    lut->bits = get_bounded(r, 2, 16, "LUT entries are too wide");
+    get_text(r, lut->explanation, sizeof(lut->explanation));
+
+    if (lut->bits == 0 || count > (size_t) (r->end - r->data) / 2) {
+        fail(r, "LUT is cut short");
+        return;
+    }
+    lut->data = malloc(count * sizeof(lut->data[0]));
+    if (lut->data == NULL) {
+        fail(r, "out of memory");
+        return;
+    }
+    lut->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        lut->data[i] = (uint16_t) get_number(r, 2);
+    }
+}
+
+
+static void
+get_overlay(struct reader *r, struct dicom_overlay *overlay)
+{
+    uint64_t  pixels;
+
+    overlay->rows = get_number(r, 2);
+    overlay->columns = get_number(r, 2);
+    overlay->origin_row = (int16_t) (uint16_t) get_number(r, 2);
+    overlay->origin_column = (int16_t) (uint16_t) get_number(r, 2);
+    overlay->frames = get_bounded(r, 4, INDEX_MAX_FRAMES,
+        "overlay has too many frames");
+    overlay->first_frame = get_bounded(r, 4, INDEX_MAX_FRAMES,
+        "overlay begins at an impossible frame");
+    overlay->bit_position = get_bounded(r, 2, 63,
+        "overlay lies in an impossible bit");
+    overlay->length = get_number(r, 4);
+
+    if (overlay->length == 0) {
+        return;
+    }
+
+    pixels = (uint64_t) overlay->rows * overlay->columns * overlay->frames;
+    if (pixels == 0 || overlay->length != (pixels + 7) / 8
+        || overlay->length > (size_t) (r->end - r->data))
+    {
+        fail(r, "overlay has another size than its rows and columns");
+        return;
+    }
+    overlay->bits = malloc(overlay->length);
+    if (overlay->bits == NULL) {
+        fail(r, "out of memory");
+        return;
+    }
+    memcpy(overlay->bits, r->data, overlay->length);
+    r->data += overlay->length;
+}
+
+
+static void
+get_frame(struct reader *r, struct dicom_frame *f,
+    const struct dicom_frame *last)
+{
+    unsigned  mask = get_number(r, 1);
+
+    *f = *last;
+    f->offset = mask & FRAME_OFFSET ? get_number(r, 8)
+        : last->offset + last->length;
+    if (mask & FRAME_LENGTH) {
+        f->length = get_number(r, 8);
+    }
+    if (mask & FRAME_POSITION) {
+        f->has_position = get_bounded(r, 1, 1, "index has no position flag");
+        get_doubles(r, f->position, 3);
+    }
+    if (mask & FRAME_ORIENTATION) {
+        get_doubles(r, f->orientation, 6);
+    }
+    if (mask & FRAME_SPACING) {
+        f->has_spacing = get_bounded(r, 1, 1, "index has no spacing flag");
+        get_doubles(r, f->spacing, 2);
+    }
+    if (mask & FRAME_RESCALE) {
+        f->slope = get_double(r);
+        f->intercept = get_double(r);
+    }
+    if (mask & FRAME_TIME) {
+        f->time = get_double(r);
+    }
+    if (mask & FRAME_WINDOWS) {
+        memset(f->windows, 0, sizeof(f->windows));
+        f->nwindows = get_windows(r, f->windows,
+            sizeof(f->windows) / sizeof(f->windows[0]));
+    }
+}
+
+
+static void
+get_picture(struct reader *r, struct dicom_index *x)
+{
+    x->instance_number = (int32_t) (uint32_t) get_number(r, 4);
+    x->rows = get_bounded(r, 4, INDEX_MAX_DIMENSION, "too many rows");
+    x->columns = get_bounded(r, 4, INDEX_MAX_DIMENSION, "too many columns");
+    x->nframes = get_bounded(r, 4, INDEX_MAX_FRAMES, "too many frames");
+    x->samples = get_number(r, 2);
+    x->bits_allocated = get_number(r, 2);
+    x->bits_stored = get_number(r, 2);
+    x->high_bit = get_number(r, 2);
+    x->is_signed = get_bounded(r, 1, 1, "sign is neither 0 nor 1");
+    x->planar = get_bounded(r, 1, 1, "planar configuration is not 0 or 1");
+    x->photometric = get_bounded(r, 1, PHOTOMETRIC_YBR_PARTIAL_422,
+        "unknown photometric interpretation");
+    x->storage = get_bounded(r, 1, STORAGE_CHILD, "unknown storage");
+    x->sample = get_bounded(r, 1, SAMPLE_DOUBLE, "unknown kind of sample");
+    x->voi_function = get_bounded(r, 1, VOI_SIGMOID, "unknown VOI function");
+    x->lossy = get_bounded(r, 1, 1, "lossy is neither 0 nor 1");
+    x->inverse_lut_shape = get_bounded(r, 1, 1, "LUT shape is not 0 or 1");
+    x->rescale_ignored = get_bounded(r, 1, 1, "rescale flag is not 0 or 1");
+    x->has_padding = get_bounded(r, 1, 1, "padding flag is not 0 or 1");
+    x->padding_first = (int32_t) (uint32_t) get_number(r, 4);
+    x->padding_last = (int32_t) (uint32_t) get_number(r, 4);
+}
+
+
+static void
+get_tables(struct reader *r, struct dicom_index *x)
+{
+    uint32_t  count;
+
+    get_lut(r, &x->modality_lut);
+
+    count = get_bounded(r, 1, INDEX_MAX_VOI_LUTS, "too many VOI LUTs");
+    if (count > 0) {
+        x->voi_luts = calloc(count, sizeof(x->voi_luts[0]));
+        if (x->voi_luts == NULL) {
+            fail(r, "out of memory");
+            return;
+        }
+        x->nvoi_luts = count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        get_lut(r, &x->voi_luts[i]);
+    }
+
+    for (unsigned i = 0; i < 3; i++) {
+        get_lut(r, &x->palette[i]);
+    }
+
+    count = get_bounded(r, 1, INDEX_MAX_OVERLAYS, "too many overlays");
+    if (count > 0) {
+        x->overlays = calloc(count, sizeof(x->overlays[0]));
+        if (x->overlays == NULL) {
+            fail(r, "out of memory");
+            return;
+        }
+        x->noverlays = count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        get_overlay(r, &x->overlays[i]);
+    }
+}
+
+
+static const char *
+check_layout(const struct dicom_index *x)
+{
+    unsigned  samples, bits = x->bits_allocated;
+
+    if (x->rows == 0 || x->columns == 0) {
+        return "a picture has no rows or no columns";
+    }
+    if (x->storage == STORAGE_NONE || x->photometric == PHOTOMETRIC_NONE) {
+        return "a picture has no storage or no photometric interpretation";
+    }
+    samples = x->photometric <= PHOTOMETRIC_PALETTE ? 1 : 3;
+    if (x->samples != samples) {
+        return "samples and photometric interpretation contradict";
+    }
+    if (bits != 1 && bits != 8 && bits != 16 && bits != 32 && bits != 64) {
+        return "bits allocated is not 1, 8, 16, 32 or 64";
+    }
+    if ((x->sample == SAMPLE_FLOAT && bits != 32)
+        || (x->sample == SAMPLE_DOUBLE && bits != 64))
+    {
+        return "floating-point samples have another width";
+    }
+    if (x->bits_stored == 0 || x->bits_stored > bits || x->high_bit >= bits
+        || x->high_bit + 1 < x->bits_stored)
+    {
+        return "bits stored and high bit do not fit bits allocated";
+    }
+    if (x->storage == STORAGE_NATIVE && bits == 1) {
+        return "one-bit pixels cannot be read as they are";
+    }
+    if (index_frame_size(x) > INDEX_MAX_FRAME) {
+        return "a frame is too large";
+    }
+    return NULL;
+}
+
+
+static const char *
+check_spans(const struct dicom_index *x, uint64_t file_size)
+{
+    uint64_t  size = index_frame_size(x);
+
+    if (strcmp(x->transfer_syntax, "1.2.840.10008.1.2.1.99") == 0) {
+        file_size = 0;
+    }
+
+    for (uint32_t i = 0; i < x->nframes; i++) {
+        const struct dicom_frame *f = &x->frames[i];
+
+        if (f->length == 0 || f->offset > UINT64_MAX - f->length) {
+            return "a frame has no length or an impossible one";
+        }
+        if (file_size != 0 && f->offset + f->length > file_size) {
+            return "a frame lies beyond the end of the file";
+        }
+        if (x->storage == STORAGE_NATIVE && f->length != size) {
+            return "a frame has another length than its rows and columns";
+        }
+    }
+    return NULL;
+}
+
+
+static void
+get_index(struct reader *r, struct dicom_index *x)
+{
+    static const struct dicom_frame  none = { .slope = 1 };
+
+    get_text(r, x->instance_uid, sizeof(x->instance_uid));
+    get_text(r, x->sop_class, sizeof(x->sop_class));
+    get_text(r, x->transfer_syntax, sizeof(x->transfer_syntax));
+    get_text(r, x->frame_of_reference, sizeof(x->frame_of_reference));
+    get_text(r, x->modality, sizeof(x->modality));
+    get_picture(r, x);
+    get_text(r, x->rescale_type, sizeof(x->rescale_type));
+    get_text(r, x->patient_orientation[0], sizeof(x->patient_orientation[0]));
+    get_text(r, x->patient_orientation[1], sizeof(x->patient_orientation[1]));
+    get_text(r, x->laterality, sizeof(x->laterality));
+    x->pixel_aspect = get_double(r);
+    x->frame_time = get_double(r);
+    x->slice_thickness = get_double(r);
+    x->gantry_tilt = get_double(r);
+    x->nwindows = get_windows(r, x->windows, INDEX_MAX_WINDOWS);
+    get_tables(r, x);
+
+    if (r->error == NULL && (x->voi_function == 0 || x->pixel_aspect <= 0)) {
+        fail(r, "VOI function or pixel aspect is missing");
+    }
+    /* each frame takes one byte at least, which bounds the allocation */
+    if (r->error != NULL || x->nframes > (size_t) (r->end - r->data)) {
+        fail(r, "index is cut short");
+        return;
+    }
+    if (x->nframes > 0) {
+        x->frames = calloc(x->nframes, sizeof(x->frames[0]));
+        if (x->frames == NULL) {
+            fail(r, "out of memory");
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < x->nframes && r->error == NULL; i++) {
+        get_frame(r, &x->frames[i], i == 0 ? &none : &x->frames[i - 1]);
+    }
+    if (r->error == NULL && r->data != r->end) {
+        fail(r, "index has bytes after its end");
+    }
+}
+
+
+bool
+index_decode(struct dicom_index *index, const uint8_t *data, size_t length,
+    uint64_t file_size, const char **error)
+{
+    struct reader  r = { 0 };
+    uint8_t       *raw = NULL;
+    uLongf         size = 0;
+
+    memset(index, 0, sizeof(*index));
+
+    if (length < INDEX_HEADER || memcmp(data, "DIX1", 4) != 0) {
+        *error = "no index, or one of another version";
+        return false;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        size |= (uLongf) data[4 + i] << (8 * i);
+    }
+    if (size == 0 || size > INDEX_MAX_RAW) {
+        *error = "index has an impossible length";
+        return false;
+    }
+
+    raw = malloc(size);
+    if (raw == NULL) {
+        *error = "out of memory";
+        return false;
+    }
+
+    r.data = raw;
+    r.end = raw + size;
+    if (uncompress(raw, &size, data + INDEX_HEADER, length - INDEX_HEADER)
+        != Z_OK || raw + size != r.end)
+    {
+        r.error = "index is damaged";
+        goto done;
+    }
+
+    get_index(&r, index);
+    if (r.error == NULL && index->nframes > 0) {
+        r.error = check_layout(index);
+        if (r.error == NULL) {
+            r.error = check_spans(index, file_size);
+        }
+    }
+
+done:
+    free(raw);
+    if (r.error != NULL) {
+        index_finish(index);
+        *error = r.error;
+        return false;
+    }
+    return true;
+}
