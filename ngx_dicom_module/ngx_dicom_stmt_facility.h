@@ -1,0 +1,250 @@
+
+/*
+ * Statements of the database "facility": X(ID, parameters, "SQL").
+ * Included by ngx_dicom_stmt.[ch] only, more than once, hence unguarded.
+ */
+
+
+/* what lists and single studies show; ngx_http_dicom_facility.c counts them */
+
+#define STUDY_COLUMNS                                                         \
+    "s.uid, s.sort_key, s.study_date, s.study_time, s.study_id, "             \
+    "s.description, s.accession, s.referring_physician, s.patient_id, "       \
+    "s.patient_issuer, s.patient_name, s.patient_birth_date, "                \
+    "s.patient_sex, s.version, "                                              \
+    "(SELECT string_agg(DISTINCT e.modality, ',') FROM series e "             \
+     "WHERE e.study_uid = s.uid AND e.modality <> '') AS modalities, "        \
+    "(SELECT count(*) FROM series e WHERE e.study_uid = s.uid) "              \
+    "AS series_count, "                                                       \
+    "(SELECT count(*) FROM instances i WHERE i.study_uid = s.uid) "           \
+    "AS instance_count, "                                                     \
+    "(SELECT count(*) FROM reports p WHERE p.study_uid = s.uid "              \
+     "AND p.status = 'draft') AS drafts, "                                    \
+    "(SELECT count(*) FROM reports p WHERE p.study_uid = s.uid "              \
+     "AND p.status = 'final') AS finals "
+
+/* $1, $2: range of sort_key; $3: modality; $4, $5: last row; $6: limit */
+
+#define STUDY_PAGE                                                            \
+    "s.sort_key >= $1::TEXT AND s.sort_key <= $2::TEXT "                      \
+    "AND ($3::TEXT IS NULL OR EXISTS (SELECT 1 FROM series e "                \
+         "WHERE e.study_uid = s.uid AND e.modality = $3::TEXT)) "             \
+    "AND (s.sort_key, s.uid) < ($4::TEXT, $5::TEXT) "                         \
+    "ORDER BY s.sort_key DESC, s.uid DESC LIMIT $6::INT8"
+
+#define REPORT_COLUMNS                                                        \
+    "p.id, p.study_uid, p.status, p.text, p.author, p.author_name, "          \
+    "p.version, p.created_at, p.updated_at, p.finalized_at, p.created_as "
+
+
+/* studies */
+
+X(STUDY_LIST, 6,
+  "SELECT " STUDY_COLUMNS "FROM studies s WHERE " STUDY_PAGE)
+
+X(STUDY_LIST_PATIENT, 9,
+  "SELECT " STUDY_COLUMNS "FROM studies s "
+  "WHERE s.patient_id = $7::TEXT "
+  "AND ($8::TEXT IS NULL OR s.patient_issuer = $8::TEXT) "
+  "AND ($9::TEXT IS NULL OR s.accession = $9::TEXT) "
+  "AND " STUDY_PAGE)
+
+X(STUDY_LIST_ACCESSION, 7,
+  "SELECT " STUDY_COLUMNS "FROM studies s "
+  "WHERE s.accession = $7::TEXT AND " STUDY_PAGE)
+
+/* $7, $8: range of the first word; $9, $10: ranges of the others */
+X(STUDY_SEARCH, 13,
+  "SELECT " STUDY_COLUMNS "FROM studies s "
+  "WHERE s.uid IN (SELECT t.study_uid FROM study_tokens t "
+                  "WHERE t.token >= $7::TEXT AND t.token < $8::TEXT) "
+  "AND NOT EXISTS (SELECT 1 "
+       "FROM unnest($9::TEXT[], $10::TEXT[]) AS w (first, last) "
+       "WHERE NOT EXISTS (SELECT 1 FROM study_tokens t "
+             "WHERE t.study_uid = s.uid "
+             "AND t.token >= w.first AND t.token < w.last)) "
+  "AND ($11::TEXT IS NULL OR s.patient_id = $11::TEXT) "
+  "AND ($12::TEXT IS NULL OR s.patient_issuer = $12::TEXT) "
+  "AND ($13::TEXT IS NULL OR s.accession = $13::TEXT) "
+  "AND " STUDY_PAGE)
+
+X(STUDY_GET, 1,
+  "SELECT " STUDY_COLUMNS "FROM studies s WHERE s.uid = $1::TEXT")
+
+X(STUDY_SERIES, 1,
+  "SELECT e.uid, e.number, e.modality, e.description, e.body_part "
+  "FROM series e WHERE e.study_uid = $1::TEXT ORDER BY e.number, e.uid")
+
+X(STUDY_INSTANCES, 1,
+  "SELECT i.uid, i.series_uid, i.number, i.sop_class, i.transfer_syntax, "
+         "i.frames, i.height, i.width, i.size, i.md5, i.location "
+  "FROM instances i WHERE i.study_uid = $1::TEXT "
+  "ORDER BY i.series_uid, i.number, i.uid")
+
+X(STUDY_DELETE, 1,
+  "DELETE FROM studies WHERE uid = $1::TEXT")
+
+
+/* series */
+
+X(SERIES_GET, 1,
+  "SELECT e.uid, e.number, e.modality, e.description, e.body_part, "
+         "e.study_uid, s.version "
+  "FROM series e JOIN studies s ON s.uid = e.study_uid "
+  "WHERE e.uid = $1::TEXT")
+
+X(SERIES_INSTANCES, 1,
+  "SELECT i.uid, i.series_uid, i.number, i.sop_class, i.transfer_syntax, "
+         "i.frames, i.height, i.width, i.size, i.md5, i.location "
+  "FROM instances i WHERE i.series_uid = $1::TEXT "
+  "ORDER BY i.number, i.uid")
+
+X(SERIES_VERSION, 1,
+  "UPDATE studies SET version = version + 1 "
+  "WHERE uid = (SELECT e.study_uid FROM series e WHERE e.uid = $1::TEXT)")
+
+X(SERIES_DELETE, 1,
+  "DELETE FROM series WHERE uid = $1::TEXT")
+
+
+/* an instance enters: a row that is returned was made now */
+
+X(STUDY_INSERT, 13,
+  "INSERT INTO studies (uid, sort_key, study_date, study_time, study_id, "
+                       "description, accession, referring_physician, "
+                       "patient_id, patient_issuer, patient_name, "
+                       "patient_birth_date, patient_sex) "
+  "VALUES ($1::TEXT, $2::TEXT, $3::DATE, $4::TIME, $5::TEXT, $6::TEXT, "
+          "$7::TEXT, $8::TEXT, $9::TEXT, $10::TEXT, $11::TEXT, $12::DATE, "
+          "$13::TEXT) "
+  "ON CONFLICT (uid) DO NOTHING RETURNING uid")
+
+X(STUDY_CHECK, 1,
+  "SELECT patient_id, patient_issuer FROM studies WHERE uid = $1::TEXT")
+
+X(STUDY_TOKENS, 2,
+  "INSERT INTO study_tokens (token, study_uid) "
+  "SELECT t.token, $1::TEXT FROM unnest($2::TEXT[]) AS t (token) "
+  "ON CONFLICT (token, study_uid) DO NOTHING")
+
+X(SERIES_INSERT, 6,
+  "INSERT INTO series (uid, study_uid, number, modality, description, "
+                      "body_part) "
+  "VALUES ($1::TEXT, $2::TEXT, $3::INT8, $4::TEXT, $5::TEXT, $6::TEXT) "
+  "ON CONFLICT (uid) DO NOTHING RETURNING uid")
+
+X(SERIES_CHECK, 1,
+  "SELECT study_uid, modality FROM series WHERE uid = $1::TEXT")
+
+X(INSTANCE_INSERT, 14,
+  "INSERT INTO instances (uid, series_uid, study_uid, sop_class, "
+                         "transfer_syntax, number, height, width, frames, "
+                         "size, md5, location, header, stored_by) "
+  "VALUES ($1::TEXT, $2::TEXT, $3::TEXT, $4::TEXT, $5::TEXT, $6::INT8, "
+          "$7::INT8, $8::INT8, $9::INT8, $10::INT8, $11::TEXT, $12::TEXT, "
+          "$13::BYTEA, $14::UUID) "
+  "ON CONFLICT (uid) DO NOTHING RETURNING uid")
+
+X(INSTANCE_CHECK, 1,
+  "SELECT md5, size, series_uid, study_uid FROM instances "
+  "WHERE uid = $1::TEXT")
+
+X(LOCATION_USED, 1,
+  "SELECT 1 AS used FROM instances WHERE location = $1::TEXT LIMIT 1")
+
+
+/* a stack is opened */
+
+X(STACK_INSTANCES, 4,
+  "SELECT i.uid, i.location, i.header, i.frames "
+  "FROM instances i "
+  "WHERE i.series_uid = $1::TEXT AND i.study_uid = $2::TEXT "
+  "AND ($3::TEXT IS NULL OR i.uid = $3::TEXT) "
+  "ORDER BY i.number, i.uid LIMIT $4::INT8")
+
+
+/* reports; $2 of the reads: drafts are shown */
+
+X(REPORT_LIST, 2,
+  "SELECT " REPORT_COLUMNS "FROM reports p "
+  "WHERE p.study_uid = $1::TEXT AND ($2::BOOL OR p.status = 'final') "
+  "ORDER BY p.created_at, p.id LIMIT 500")
+
+X(REPORT_LIST_ADDENDA, 1,
+  "SELECT a.id, a.text, a.author, a.author_name, a.created_at, a.report "
+  "FROM report_addenda a JOIN reports p ON p.id = a.report "
+  "WHERE p.study_uid = $1::TEXT ORDER BY a.report, a.created_at, a.id")
+
+X(REPORT_GET, 2,
+  "SELECT " REPORT_COLUMNS "FROM reports p "
+  "WHERE p.id = $1::UUID AND ($2::BOOL OR p.status = 'final')")
+
+X(REPORT_ADDENDA, 1,
+  "SELECT a.id, a.text, a.author, a.author_name, a.created_at, a.report "
+  "FROM report_addenda a WHERE a.report = $1::UUID "
+  "ORDER BY a.created_at, a.id")
+
+X(REPORT_VERSIONS, 1,
+  "SELECT v.version, v.author, v.author_name, v.created_at "
+  "FROM report_versions v WHERE v.report = $1::UUID ORDER BY v.version")
+
+X(REPORT_INSERT, 6,
+  "INSERT INTO reports (id, study_uid, text, author, author_name, "
+                       "created_as) "
+  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT) "
+  "ON CONFLICT (id) DO NOTHING RETURNING id")
+
+/* the current text joins the history */
+X(REPORT_KEEP, 1,
+  "INSERT INTO report_versions (report, version, text, author, author_name) "
+  "SELECT p.id, p.version, p.text, p.author, p.author_name FROM reports p "
+  "WHERE p.id = $1::UUID "
+  "ON CONFLICT (report, version) DO NOTHING")
+
+X(REPORT_UPDATE, 2,
+  "UPDATE reports SET text = $2::TEXT, version = version + 1, "
+                     "updated_at = now() "
+  "WHERE id = $1::UUID AND status = 'draft'")
+
+X(REPORT_FINALIZE, 1,
+  "UPDATE reports SET status = 'final', version = version + 1, "
+                     "updated_at = now(), finalized_at = now() "
+  "WHERE id = $1::UUID AND status = 'draft'")
+
+X(REPORT_ADDENDUM, 6,
+  "INSERT INTO report_addenda (id, report, text, author, author_name, "
+                              "created_as) "
+  "VALUES ($1::UUID, $2::UUID, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT) "
+  "ON CONFLICT (id) DO NOTHING RETURNING id")
+
+X(REPORT_ADDENDUM_GET, 1,
+  "SELECT a.report, a.created_as FROM report_addenda a WHERE a.id = $1::UUID")
+
+/* an addendum changes what the report's ETag stands for, not its text */
+X(REPORT_TOUCH, 1,
+  "UPDATE reports SET version = version + 1, updated_at = now() "
+  "WHERE id = $1::UUID AND status = 'final'")
+
+
+/* audit */
+
+X(AUDIT_FACILITY, 9,
+  "INSERT INTO audit (id, event, outcome, user_id, user_name, address, "
+                     "object, patient, detail) "
+  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT, "
+          "$7::TEXT, $8::TEXT, $9::TEXT) "
+  "ON CONFLICT (id) DO NOTHING")
+
+/* $9: the study whose patient is concerned; $10: or the report of it */
+X(AUDIT_STUDY, 10,
+  "INSERT INTO audit (id, event, outcome, user_id, user_name, address, "
+                     "object, patient, detail) "
+  "SELECT $1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT, "
+         "$7::TEXT, s.patient_issuer || '|' || s.patient_id, $8::TEXT "
+  "FROM studies s WHERE s.uid = COALESCE($9::TEXT, "
+       "(SELECT p.study_uid FROM reports p WHERE p.id = $10::UUID)) "
+  "ON CONFLICT (id) DO NOTHING")
+
+#undef STUDY_COLUMNS
+#undef STUDY_PAGE
+#undef REPORT_COLUMNS
