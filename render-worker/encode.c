@@ -197,6 +197,16 @@ struct jpeg_failure {
     jmp_buf                escape;
 };
 
+/*
+ * jpeg_mem_dest() forgets to tell about a grown buffer when it fails, so the
+ * buffer is ours.
+ */
+struct jpeg_buffer {
+    struct jpeg_destination_mgr  base;
+    uint8_t                     *data;
+    size_t                       size;
+};
+
 static void
 jpeg_fail(j_common_ptr cinfo)
 {
@@ -211,28 +221,83 @@ jpeg_quiet(j_common_ptr cinfo)
     (void) cinfo;
 }
 
+static void
+jpeg_buffer_begin(j_compress_ptr cinfo)
+{
+    struct jpeg_buffer *buffer = (struct jpeg_buffer *) cinfo->dest;
+
+    buffer->base.next_output_byte = buffer->data;
+    buffer->base.free_in_buffer = buffer->size;
+}
+
+/* libjpeg calls this only when all of the buffer is used. */
+static boolean
+jpeg_buffer_grow(j_compress_ptr cinfo)
+{
+    struct jpeg_buffer *buffer = (struct jpeg_buffer *) cinfo->dest;
+    uint8_t *data = realloc(buffer->data, buffer->size * 2);
+
+    if (data == NULL) {
+        jpeg_fail((j_common_ptr) cinfo);
+    }
+    buffer->data = data;
+    buffer->base.next_output_byte = data + buffer->size;
+    buffer->base.free_in_buffer = buffer->size;
+    buffer->size *= 2;
+    return TRUE;
+}
+
+static void
+jpeg_buffer_end(j_compress_ptr cinfo)
+{
+    (void) cinfo;
+}
+
+static void
+jpeg_write(j_compress_ptr cinfo, const uint8_t *pixels, size_t stride)
+{
+    while (cinfo->next_scanline < cinfo->image_height) {
+        JSAMPROW rows[16];
+        JDIMENSION n = 0;
+
+        while (n < 16 && cinfo->next_scanline + n < cinfo->image_height) {
+            rows[n] = (JSAMPROW) (uintptr_t) (pixels
+                + (size_t) (cinfo->next_scanline + n) * stride);
+            n++;
+        }
+        jpeg_write_scanlines(cinfo, rows, n);
+    }
+}
+
 static bool
 encode_jpeg(const uint8_t *pixels, uint32_t width, uint32_t height,
     unsigned samples, unsigned quality, uint8_t **data, size_t *length)
 {
     struct jpeg_compress_struct cinfo;
     struct jpeg_failure failure;
-    /* the jump must see what libjpeg wrote through the pointers */
-    unsigned char *volatile out = NULL;
-    volatile unsigned long size = 0;
+    struct jpeg_buffer buffer = { .size = 4096
+        + (size_t) width * height * samples / 8 };
+
+    buffer.data = malloc(buffer.size);
+    if (buffer.data == NULL) {
+        return false;
+    }
+    buffer.base.init_destination = jpeg_buffer_begin;
+    buffer.base.empty_output_buffer = jpeg_buffer_grow;
+    buffer.base.term_destination = jpeg_buffer_end;
 
     cinfo.err = jpeg_std_error(&failure.base);
     failure.base.error_exit = jpeg_fail;
     failure.base.output_message = jpeg_quiet;
 
-    jpeg_create_compress(&cinfo);
     if (setjmp(failure.escape) != 0) {
         jpeg_destroy_compress(&cinfo);
-        free((void *) out);
+        free(buffer.data);
         return false;
     }
 
-    jpeg_mem_dest(&cinfo, (unsigned char **) &out, (unsigned long *) &size);
+    jpeg_create_compress(&cinfo);
+    cinfo.dest = &buffer.base;
     cinfo.image_width = width;
     cinfo.image_height = height;
     cinfo.input_components = (int) samples;
@@ -247,22 +312,12 @@ encode_jpeg(const uint8_t *pixels, uint32_t width, uint32_t height,
     }
 
     jpeg_start_compress(&cinfo, TRUE);
-    while (cinfo.next_scanline < height) {
-        JSAMPROW rows[16];
-        JDIMENSION n = 0;
-
-        while (n < 16 && cinfo.next_scanline + n < height) {
-            rows[n] = (JSAMPROW) (uintptr_t) (pixels
-                + (size_t) (cinfo.next_scanline + n) * width * samples);
-            n++;
-        }
-        jpeg_write_scanlines(&cinfo, rows, n);
-    }
+    jpeg_write(&cinfo, pixels, (size_t) width * samples);
     jpeg_finish_compress(&cinfo);
-    jpeg_destroy_compress(&cinfo);
 
-    *data = out;
-    *length = size;
+    *length = buffer.size - buffer.base.free_in_buffer;
+    *data = buffer.data;
+    jpeg_destroy_compress(&cinfo);
     return true;
 }
 
