@@ -38,6 +38,9 @@ struct voi_choice {
  * Wider or float samples have count 0 and use the closed form:
  * y = clamp(slope * v + intercept, 0, 255), with sigmoid when is_sigmoid
  * (y = 255 / (1 + exp(-(slope * v + intercept)))), then 255 - y when invert.
+ * Where affine is set, count is not 0 and the closed form of slope and
+ * intercept (invert is in them) gives the gray of every entry in single
+ * precision too: interpolation then needs no table.
  */
 struct voi_table {
     struct voi_bits  bits;
@@ -47,6 +50,7 @@ struct voi_table {
     float    *value;        /* owned, count */
     uint8_t   is_sigmoid;
     uint8_t   invert;
+    bool      affine;
     double    slope, intercept;
     uint64_t  serial;       /* differs between tables: a key for caches */
 };

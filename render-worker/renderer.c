@@ -1,0 +1,163 @@
+#include <math.h>
+#include <string.h>
+
+#include "log.h"
+#include "renderer_impl.h"
+
+
+void
+renderer_destroy(struct renderer *renderer)
+{
+    if (renderer != NULL) {
+        renderer->procs->destroy(renderer);
+    }
+}
+
+
+const struct renderer_info *
+renderer_info(const struct renderer *renderer)
+{
+    return &renderer->info;
+}
+
+
+struct layer_array *
+renderer_array_create(struct renderer *renderer, uint32_t width,
+    uint32_t height, enum layer_format format, uint32_t layers)
+{
+    if (width == 0 || height == 0 || layers == 0
+        || width > renderer->info.max_dimension
+        || height > renderer->info.max_dimension)
+    {
+        log_error("renderer", "no array of %ux%ux%u: at most %u a side",
+                  width, height, layers, renderer->info.max_dimension);
+        return NULL;
+    }
+
+    return renderer->procs->array_create(renderer, width, height, format,
+                                         layers);
+}
+
+
+void
+renderer_array_destroy(struct renderer *renderer, struct layer_array *array)
+{
+    if (array != NULL) {
+        renderer->procs->array_destroy(renderer, array);
+    }
+}
+
+
+uint64_t
+layer_array_bytes(const struct layer_array *array)
+{
+    return array->bytes;
+}
+
+
+uint64_t
+renderer_pooled(const struct renderer *renderer)
+{
+    return renderer->procs->pooled(renderer);
+}
+
+
+void
+renderer_trim(struct renderer *renderer, uint64_t bytes)
+{
+    renderer->procs->trim(renderer, bytes);
+}
+
+
+bool
+renderer_upload(struct renderer *renderer, struct layer_array *array,
+    uint32_t layer, const void *pixels)
+{
+    if (layer >= array->layers) {
+        return false;
+    }
+
+    return renderer->procs->upload(renderer, array, layer, pixels);
+}
+
+
+bool
+renderer_draw(struct renderer *renderer, const struct draw *draw,
+    uint8_t *pixels)
+{
+    const struct layer_array  *array = draw->array;
+
+    if (draw->layer >= array->layers || draw->width == 0 || draw->height == 0
+        || (draw->voi == NULL) != (array->format == LAYER_RGBA8))
+    {
+        return false;
+    }
+
+    for (int i = 0; i < 6; i++) {
+        if (!isfinite(draw->matrix[i])) {
+            return false;
+        }
+    }
+
+    return renderer->procs->draw(renderer, draw, pixels);
+}
+
+
+bool
+renderer_lost(const struct renderer *renderer)
+{
+    return renderer->procs->lost(renderer);
+}
+
+
+static bool
+near(double value, double integer)
+{
+    return fabs(value - integer) < 1e-9;
+}
+
+
+void
+draw_matrix(const struct draw *draw, double matrix[6])
+{
+    bool          straight, crossed;
+    double        a, b;
+    const double  *m = draw->matrix;
+
+    memcpy(matrix, m, 6 * sizeof(double));
+
+    straight = near(fabs(m[0]), 1) && near(m[1], 0)
+               && near(m[3], 0) && near(fabs(m[4]), 1);
+    crossed = near(m[0], 0) && near(fabs(m[1]), 1)
+              && near(fabs(m[3]), 1) && near(m[4], 0);
+    a = round(m[2]);
+    b = round(m[5]);
+
+    if ((!straight && !crossed) || fabs(m[2] - a) > 1e-4
+        || fabs(m[5] - b) > 1e-4)
+    {
+        return;
+    }
+
+    matrix[0] = round(m[0]);
+    matrix[1] = round(m[1]);
+    matrix[2] = a;
+    matrix[3] = round(m[3]);
+    matrix[4] = round(m[4]);
+    matrix[5] = b;
+}
+
+
+struct draw_bits
+draw_bits(const struct voi_bits *bits)
+{
+    struct draw_bits  result;
+
+    result.shift = bits->shift < 32 ? bits->shift : 0;
+    result.mask = bits->bits >= 1 && bits->bits < 32
+                  ? (1u << bits->bits) - 1 : UINT32_MAX;
+    result.sign = bits->is_signed && bits->bits >= 1 && bits->bits <= 32
+                  ? 1u << (bits->bits - 1) : 0;
+
+    return result;
+}

@@ -1,0 +1,56 @@
+/*
+ * What the renderers share behind renderer.h.
+ */
+
+#ifndef DICOM_RENDERER_IMPL_H
+#define DICOM_RENDERER_IMPL_H
+
+#include "renderer.h"
+
+struct renderer_procs {
+    void (*destroy)(struct renderer *renderer);
+    struct layer_array *(*array_create)(struct renderer *renderer,
+        uint32_t width, uint32_t height, enum layer_format format,
+        uint32_t layers);
+    void (*array_destroy)(struct renderer *renderer,
+        struct layer_array *array);
+    uint64_t (*pooled)(const struct renderer *renderer);
+    void (*trim)(struct renderer *renderer, uint64_t bytes);
+    bool (*upload)(struct renderer *renderer, struct layer_array *array,
+        uint32_t layer, const void *pixels);
+    bool (*draw)(struct renderer *renderer, const struct draw *draw,
+        uint8_t *pixels);
+    bool (*lost)(const struct renderer *renderer);
+};
+
+/* First member of every renderer */
+struct renderer {
+    const struct renderer_procs  *procs;
+    struct renderer_info          info;
+};
+
+/* First member of every array */
+struct layer_array {
+    uint32_t           width, height, layers;
+    enum layer_format  format;
+    uint64_t           bytes;
+};
+
+/*
+ * The matrix both renderers draw with: a pure shift, flip or quarter turn by
+ * whole pixels that missed its integers by rounding errors only is put back on
+ * them, so that pixel centres are hit exactly.
+ */
+void draw_matrix(const struct draw *draw, double matrix[6]);
+
+/*
+ * Stored value of a texel: ((texel >> shift & mask) ^ sign) - sign, in 32-bit
+ * arithmetic that wraps.
+ */
+struct draw_bits {
+    uint32_t  shift, mask, sign;
+};
+
+struct draw_bits draw_bits(const struct voi_bits *bits);
+
+#endif /* DICOM_RENDERER_IMPL_H */

@@ -1,0 +1,623 @@
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "multiversion.h"
+#include "voi.h"
+#include "wire.h"
+
+
+/* What a table is computed from, once the choice has been settled. */
+struct mapping {
+    const struct dicom_lut  *modality;  /* NULL: slope and intercept */
+    double                   slope, intercept;
+    const struct dicom_lut  *voi;       /* NULL: window */
+    uint8_t                  function;  /* enum wire_voi */
+    double                   center, width;
+    bool                     invert;
+};
+
+
+static uint64_t
+voi_serial(void)
+{
+    static _Atomic uint64_t  last;
+
+    return atomic_fetch_add(&last, 1) + 1;
+}
+
+
+/* Entry of a LUT for an input, which is clamped to its ends (C.11.1.1). */
+static double
+lut_read(const struct dicom_lut *lut, double input)
+{
+    double  i;
+
+    i = floor(input - lut->first + 0.5);
+
+    if (!(i > 0)) {
+        return lut->data[0];
+    }
+
+    if (i >= lut->count) {
+        return lut->data[lut->count - 1];
+    }
+
+    return lut->data[(uint32_t) i];
+}
+
+
+static bool
+lut_usable(const struct dicom_lut *lut)
+{
+    return lut->count > 0 && lut->data != NULL;
+}
+
+
+/*
+ * Rescale of a frame.  A slope of zero would make every pixel equal; it stands
+ * for an absent one, as does anything that is not a number.
+ */
+static void
+rescale(const struct dicom_index *index, uint32_t frame, double *slope,
+    double *intercept)
+{
+    *slope = 1;
+    *intercept = 0;
+
+    if (index->frames == NULL || frame >= index->nframes) {
+        return;
+    }
+
+    if (isfinite(index->frames[frame].slope)
+        && index->frames[frame].slope != 0
+        && isfinite(index->frames[frame].intercept))
+    {
+        *slope = index->frames[frame].slope;
+        *intercept = index->frames[frame].intercept;
+    }
+}
+
+
+static double
+modality_value(const struct mapping *map, double stored)
+{
+    if (map->modality != NULL) {
+        return lut_read(map->modality, stored);
+    }
+
+    return map->slope * stored + map->intercept;
+}
+
+
+double
+voi_modality(const struct dicom_index *index, uint32_t frame, double stored)
+{
+    struct mapping  map;
+
+    map.modality = NULL;
+
+    if (index->sample == SAMPLE_INTEGER && lut_usable(&index->modality_lut)) {
+        map.modality = &index->modality_lut;
+    }
+
+    rescale(index, frame, &map.slope, &map.intercept);
+
+    return modality_value(&map, stored);
+}
+
+
+static bool
+window_usable(double center, double width)
+{
+    return isfinite(center) && isfinite(width) && width > 0;
+}
+
+
+/* The file's first window for the frame, or NULL. */
+static const struct dicom_window *
+file_window(const struct dicom_index *index, uint32_t frame)
+{
+    uint32_t                  i, n;
+    const struct dicom_frame  *f;
+
+    if (index->frames != NULL && frame < index->nframes) {
+        f = &index->frames[frame];
+        n = f->nwindows < 4 ? f->nwindows : 4;
+
+        for (i = 0; i < n; i++) {
+            if (window_usable(f->windows[i].center, f->windows[i].width)) {
+                return &f->windows[i];
+            }
+        }
+    }
+
+    n = index->nwindows < INDEX_MAX_WINDOWS ? index->nwindows
+                                            : INDEX_MAX_WINDOWS;
+
+    for (i = 0; i < n; i++) {
+        if (window_usable(index->windows[i].center, index->windows[i].width)) {
+            return &index->windows[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Extremes of the modality values of stored values from lowest to highest. */
+static void
+modality_range(const struct mapping *map, double lowest, double highest,
+    double *lo, double *hi)
+{
+    double  v, y;
+
+    *lo = modality_value(map, lowest);
+    *hi = modality_value(map, highest);
+
+    if (map->modality != NULL) {
+        v = lowest > map->modality->first ? lowest : map->modality->first;
+
+        for (uint32_t i = 0; i < map->modality->count && v < highest; i++) {
+            y = modality_value(map, v);
+            *lo = y < *lo ? y : *lo;
+            *hi = y > *hi ? y : *hi;
+            v += 1;
+        }
+    }
+
+    if (*lo > *hi) {
+        y = *lo;
+        *lo = *hi;
+        *hi = y;
+    }
+}
+
+
+/*
+ * The window that shows lowest as 0 and highest as 255: for integers in the
+ * terms of LINEAR, for real numbers in those of LINEAR_EXACT.
+ */
+static void
+range_window(struct mapping *map, const struct dicom_index *index,
+    double lowest, double highest)
+{
+    double  lo, hi;
+
+    if (index->sample == SAMPLE_INTEGER && index->bits_stored == 1) {
+        lowest = index->is_signed ? -1 : 0;
+        highest = lowest + 1;
+    }
+
+    if (!isfinite(lowest) || !isfinite(highest) || lowest > highest) {
+        lowest = highest = 0;
+    }
+
+    modality_range(map, lowest, highest, &lo, &hi);
+
+    if (index->sample != SAMPLE_INTEGER && hi > lo && isfinite(hi - lo)) {
+        map->function = WIRE_VOI_LINEAR_EXACT;
+        map->center = lo + (hi - lo) / 2;
+        map->width = hi - lo;
+        return;
+    }
+
+    map->function = WIRE_VOI_LINEAR;
+    map->center = lo + (hi - lo) / 2 + 0.5;
+    map->width = hi - lo + 1;
+}
+
+
+/*
+ * Settles what is shown: the user's window or LUT, else the file's first
+ * window, else its first VOI LUT, else the frame's range.
+ */
+static bool
+settle(struct mapping *map, const struct dicom_index *index, uint32_t frame,
+    const struct voi_choice *choice, double lowest, double highest,
+    const char **error)
+{
+    bool                       tabular;
+    const struct dicom_window  *window;
+
+    tabular = index->sample == SAMPLE_INTEGER && index->bits_stored <= 16;
+
+    memset(map, 0, sizeof(*map));
+    map->slope = 1;
+    map->function = choice->function;
+    map->invert = (index->photometric == PHOTOMETRIC_MONOCHROME1
+                   || index->inverse_lut_shape) != (choice->invert != 0);
+
+    if (!index->rescale_ignored) {
+        rescale(index, frame, &map->slope, &map->intercept);
+
+        if (tabular && lut_usable(&index->modality_lut)) {
+            map->modality = &index->modality_lut;
+        }
+    }
+
+    window = file_window(index, frame);
+
+    if (map->function == WIRE_VOI_FILE && !choice->has_window
+        && window == NULL && tabular && index->nvoi_luts > 0
+        && lut_usable(&index->voi_luts[0]))
+    {
+        map->function = WIRE_VOI_LUT;
+        map->voi = &index->voi_luts[0];
+        return true;
+    }
+
+    if (map->function == WIRE_VOI_LUT) {
+        if (!tabular || choice->index >= index->nvoi_luts
+            || !lut_usable(&index->voi_luts[choice->index]))
+        {
+            *error = "the image has no such VOI LUT";
+            return false;
+        }
+
+        map->voi = &index->voi_luts[choice->index];
+        return true;
+    }
+
+    if (choice->has_window && window_usable(choice->center, choice->width)) {
+        map->center = choice->center;
+        map->width = choice->width;
+
+    } else if (window != NULL) {
+        map->center = window->center;
+        map->width = window->width;
+
+    } else {
+        range_window(map, index, lowest, highest);
+
+        if (choice->function == WIRE_VOI_SIGMOID) {
+            map->function = WIRE_VOI_SIGMOID;
+        }
+    }
+
+    if (map->function == WIRE_VOI_FILE) {
+        map->function = index->voi_function == VOI_LINEAR_EXACT
+                        ? WIRE_VOI_LINEAR_EXACT
+                        : index->voi_function == VOI_SIGMOID
+                        ? WIRE_VOI_SIGMOID : WIRE_VOI_LINEAR;
+    }
+
+    /* LINEAR starts at width 1 (C.11.2.1.2.1); real data need narrower ones */
+
+    if (map->function == WIRE_VOI_LINEAR && map->width < 1) {
+        map->function = WIRE_VOI_LINEAR_EXACT;
+    }
+
+    return true;
+}
+
+
+/*
+ * Lower end and span of the ramp of a window: PS3.3 C.11.2.1.2.1 and
+ * C.11.2.1.3.2 in the common form (x - low) / span.
+ */
+static void
+window_ramp(const struct mapping *map, double *middle, double *span)
+{
+    if (map->function == WIRE_VOI_LINEAR) {
+        *middle = map->center - 0.5;
+        *span = map->width - 1;
+
+    } else {
+        *middle = map->center;
+        *span = map->width;
+    }
+}
+
+
+/* y for count modality values from x[], formula as in the standard. */
+MULTIVERSION static void
+ramp(double *x, uint32_t count, double middle, double span)
+{
+    double  y;
+
+    for (uint32_t i = 0; i < count; i++) {
+        y = ((x[i] - middle) / span + 0.5) * 255;
+        y = y < 0 ? 0 : y;
+        x[i] = y > 255 ? 255 : y;
+    }
+}
+
+
+MULTIVERSION static void
+modality_line(double *x, uint32_t count, double first, double slope,
+    double intercept)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        x[i] = slope * (first + (int32_t) i) + intercept;
+    }
+}
+
+
+/* Grays from y: exact ones, and single precision that rounds to the same. */
+MULTIVERSION static void
+round_line(const double *y, uint32_t count, double sign, double offset,
+    uint8_t *display, float *value, uint32_t *wrong)
+{
+    double    gray;
+    uint32_t  sum;
+
+    sum = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        gray = sign * y[i] + offset;
+        display[i] = (uint8_t) (int32_t) (gray + 0.5);
+        value[i] = (float) gray;
+        sum += (int32_t) (value[i] + 0.5f) != display[i];
+    }
+
+    *wrong += sum;
+}
+
+
+/* Rounding to single precision may have crossed a half: step back over it. */
+static void
+round_repair(const uint8_t *display, float *value, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        while ((int32_t) (value[i] + 0.5f) > display[i]) {
+            value[i] = nextafterf(value[i], -1);
+        }
+
+        while ((int32_t) (value[i] + 0.5f) < display[i]) {
+            value[i] = nextafterf(value[i], 256);
+        }
+    }
+}
+
+
+static void
+voi_line(const struct mapping *map, double *x, uint32_t count)
+{
+    double    middle, span, top;
+    uint32_t  i;
+
+    switch (map->function) {
+
+    case WIRE_VOI_LUT:
+        top = map->voi->bits >= 1 && map->voi->bits <= 16
+              ? (double) ((1u << map->voi->bits) - 1) : 65535;
+
+        for (i = 0; i < count; i++) {
+            x[i] = lut_read(map->voi, x[i]) * 255 / top;
+            x[i] = x[i] > 255 ? 255 : x[i];
+        }
+
+        return;
+
+    case WIRE_VOI_SIGMOID:
+        for (i = 0; i < count; i++) {
+            x[i] = 255 / (1 + exp(-4 * (x[i] - map->center) / map->width));
+        }
+
+        return;
+    }
+
+    window_ramp(map, &middle, &span);
+
+    if (span > 0) {
+        ramp(x, count, middle, span);
+        return;
+    }
+
+    for (i = 0; i < count; i++) {
+        x[i] = x[i] <= middle ? 0 : 255;
+    }
+}
+
+
+/*
+ * Tells whether, for every entry, the closed form in single precision gives
+ * the very gray of the table, so that interpolation may use it instead.
+ * Where the ramp is steep, the two differ between entries: only flat ones.
+ */
+MULTIVERSION static uint32_t
+affine_wrong(const uint8_t *display, uint32_t count, int32_t first,
+    float slope, float intercept)
+{
+    float     y;
+    uint32_t  wrong;
+
+    wrong = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        y = (float) (first + (int32_t) i) * slope;
+        y = y + intercept;
+        y = y < 0 ? 0 : y;
+        y = y > 255 ? 255 : y;
+        wrong += (int32_t) (y + 0.5f) != display[i];
+    }
+
+    return wrong;
+}
+
+
+static void
+affine_try(struct voi_table *table, const struct mapping *map)
+{
+    double  middle, span, slope, intercept;
+
+    if (map->modality != NULL || map->voi != NULL
+        || map->function == WIRE_VOI_SIGMOID)
+    {
+        return;
+    }
+
+    window_ramp(map, &middle, &span);
+
+    if (!(span > 0)) {
+        return;
+    }
+
+    slope = map->slope / span * 255;
+    intercept = ((map->intercept - middle) / span + 0.5) * 255;
+
+    if (map->invert) {
+        slope = -slope;
+        intercept = 255 - intercept;
+    }
+
+    /* exact halves round up in double precision: keep them on that side */
+    intercept += 1.0 / 8192;
+
+    if (!(fabs(slope) <= 1) || !(fabs(intercept) < 1e6)) {
+        return;
+    }
+
+    if (affine_wrong(table->display, table->count, table->first,
+                     (float) slope, (float) intercept) == 0)
+    {
+        table->affine = true;
+        table->slope = slope;
+        table->intercept = intercept;
+    }
+}
+
+
+static bool
+table_fill(struct voi_table *table, const struct mapping *map)
+{
+    double    x[1024];
+    uint32_t  i, j, n, wrong;
+
+    table->display = malloc(table->count);
+    table->value = malloc(table->count * sizeof(float));
+
+    if (table->display == NULL || table->value == NULL) {
+        return false;
+    }
+
+    wrong = 0;
+
+    for (i = 0; i < table->count; i += n) {
+        n = table->count - i < 1024 ? table->count - i : 1024;
+
+        if (map->modality != NULL) {
+            for (j = 0; j < n; j++) {
+                x[j] = lut_read(map->modality,
+                                table->first + (double) (i + j));
+            }
+
+        } else {
+            modality_line(x, n, table->first + (double) i, map->slope,
+                          map->intercept);
+        }
+
+        voi_line(map, x, n);
+        round_line(x, n, map->invert ? -1 : 1, map->invert ? 255 : 0,
+                   table->display + i, table->value + i, &wrong);
+    }
+
+    if (wrong) {
+        round_repair(table->display, table->value, table->count);
+    }
+
+    affine_try(table, map);
+
+    return true;
+}
+
+
+/*
+ * 32-bit and real samples: slope and intercept from the stored value.  A
+ * threshold becomes a ramp too steep to have anything between its ends; its
+ * slope is a power of two, so that the product stays exact.
+ */
+static void
+closed_form(struct voi_table *table, const struct mapping *map)
+{
+    double  middle, span, threshold;
+
+    table->invert = map->invert;
+
+    if (map->function == WIRE_VOI_SIGMOID) {
+        table->is_sigmoid = 1;
+        table->slope = 4 * map->slope / map->width;
+        table->intercept = 4 * (map->intercept - map->center) / map->width;
+        return;
+    }
+
+    window_ramp(map, &middle, &span);
+
+    if (span > 0) {
+        table->slope = map->slope / span * 255;
+        table->intercept = ((map->intercept - middle) / span + 0.5) * 255;
+        return;
+    }
+
+    threshold = (middle - map->intercept) / map->slope;
+    table->slope = map->slope > 0 ? 0x1p600 : -0x1p600;
+    table->intercept = -table->slope * threshold;
+}
+
+
+bool
+voi_table_init(struct voi_table *table, const struct dicom_index *index,
+    uint32_t frame, struct voi_choice *choice, double lowest, double highest,
+    const char **error)
+{
+    struct mapping  map;
+
+    memset(table, 0, sizeof(*table));
+
+    if (!settle(&map, index, frame, choice, lowest, highest, error)) {
+        return false;
+    }
+
+    table->serial = voi_serial();
+
+    if (index->sample == SAMPLE_INTEGER) {
+        table->bits.bits = index->bits_stored <= 32 ? index->bits_stored : 0;
+        table->bits.is_signed = index->is_signed;
+
+        if (index->high_bit + 1 > index->bits_stored
+            && index->high_bit < 32)
+        {
+            table->bits.shift = index->high_bit + 1 - index->bits_stored;
+        }
+    }
+
+    if (table->bits.bits >= 1 && table->bits.bits <= 16) {
+        table->count = 1u << table->bits.bits;
+        table->first = index->is_signed ? -(int32_t) (table->count / 2) : 0;
+
+        if (!table_fill(table, &map)) {
+            voi_table_finish(table);
+            *error = "out of memory";
+            return false;
+        }
+
+    } else {
+        closed_form(table, &map);
+    }
+
+    choice->function = map.function;
+
+    if (map.function == WIRE_VOI_LUT) {
+        choice->index = map.voi - index->voi_luts;
+        choice->has_window = false;
+        choice->center = choice->width = NAN;
+
+    } else {
+        choice->has_window = true;
+        choice->center = map.center;
+        choice->width = map.width;
+    }
+
+    return true;
+}
+
+
+void
+voi_table_finish(struct voi_table *table)
+{
+    free(table->display);
+    free(table->value);
+    memset(table, 0, sizeof(*table));
+}
