@@ -1,0 +1,625 @@
+/*
+ * The renderer without GL: the steps of shaders/fragment.glsl in plain C, in
+ * the same order and precision, so that both give the same bits.
+ */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "renderer_impl.h"
+
+/* Gathers of 32 bits may look past the last texel */
+#define SLACK  64
+
+
+struct array_cpu {
+    struct layer_array  base;
+    size_t              layer_size;
+    uint8_t            *texels;
+    struct array_cpu   *next;           /* in the pool */
+};
+
+struct renderer_cpu {
+    struct renderer    base;
+    struct array_cpu  *free;            /* most recently used first */
+    uint64_t           free_bytes;
+};
+
+/* What drawing one picture needs. */
+struct scene {
+    const struct draw       *draw;
+    const struct voi_table  *voi;
+    double                   matrix[6];
+    uint32_t                 columns, rows;
+    enum layer_format        format;
+    const void              *texels;
+    struct draw_bits         bits;
+};
+
+
+static uint32_t
+texel_raw(const struct scene *scene, size_t at)
+{
+    switch (scene->format) {
+    case LAYER_R8UI:
+        return ((const uint8_t *) scene->texels)[at];
+    case LAYER_R8I:
+        return (uint32_t) ((const int8_t *) scene->texels)[at];
+    case LAYER_R16UI:
+        return ((const uint16_t *) scene->texels)[at];
+    case LAYER_R16I:
+        return (uint32_t) ((const int16_t *) scene->texels)[at];
+    default:
+        return ((const uint32_t *) scene->texels)[at];
+    }
+}
+
+
+static uint32_t
+texel_bits(const struct scene *scene, size_t at)
+{
+    uint32_t  v;
+
+    v = texel_raw(scene, at) >> scene->bits.shift & scene->bits.mask;
+
+    return (v ^ scene->bits.sign) - scene->bits.sign;
+}
+
+
+static int32_t
+clamp_index(int32_t i, uint32_t count)
+{
+    return i < 0 ? 0 : i < (int32_t) count ? i : (int32_t) count - 1;
+}
+
+
+static size_t
+texel_at(const struct scene *scene, int32_t x, int32_t y)
+{
+    return (size_t) clamp_index(y, scene->rows) * scene->columns
+           + clamp_index(x, scene->columns);
+}
+
+
+static double
+fetch_real(const struct scene *scene, int32_t x, int32_t y)
+{
+    size_t    at;
+    uint32_t  v;
+
+    at = texel_at(scene, x, y);
+
+    if (scene->format == LAYER_R32F) {
+        return ((const float *) scene->texels)[at];
+    }
+
+    v = texel_bits(scene, at);
+
+    return scene->bits.sign != 0 || scene->format == LAYER_R8I
+           || scene->format == LAYER_R16I || scene->format == LAYER_R32I
+           ? (double) (int32_t) v : (double) v;
+}
+
+
+static float
+fetch_stored(const struct scene *scene, int32_t x, int32_t y)
+{
+    return (float) (int32_t) texel_bits(scene, texel_at(scene, x, y));
+}
+
+
+static float
+blend(float a, float b, float f)
+{
+    return f == 0 ? a : a + f * (b - a);
+}
+
+
+static double
+blend_real(double a, double b, float f)
+{
+    return f == 0 ? a : a + (double) f * (b - a);
+}
+
+
+static void
+weights(float f, float w[4])
+{
+    w[0] = f * (f * (1.0f - f * 0.5f) - 0.5f);
+    w[1] = f * f * (f * 1.5f - 2.5f) + 1.0f;
+    w[2] = f * (f * (2.0f - f * 1.5f) + 0.5f);
+    w[3] = f * f * (f * 0.5f - 0.5f);
+}
+
+
+static float
+weigh(const float v[4], const float w[4])
+{
+    if (w[1] == 1) {
+        return v[1];
+    }
+
+    return v[0] * w[0] + v[1] * w[1] + v[2] * w[2] + v[3] * w[3];
+}
+
+
+static double
+weigh_real(const double v[4], const float w[4])
+{
+    if (w[1] == 1) {
+        return v[1];
+    }
+
+    return v[0] * (double) w[0] + v[1] * (double) w[1]
+           + v[2] * (double) w[2] + v[3] * (double) w[3];
+}
+
+
+/* Texel before the point and the fraction towards the next one. */
+static int32_t
+corner(double p, float *f)
+{
+    double  q, c;
+
+    q = p - 0.5;
+    c = floor(q);
+    *f = (float) (q - c);
+
+    return (int32_t) c;
+}
+
+
+static float
+sample_linear(const struct scene *scene, double u, double v)
+{
+    float    fx, fy, left, right;
+    int32_t  x, y;
+
+    x = corner(u, &fx);
+    y = corner(v, &fy);
+
+    left = blend(fetch_stored(scene, x, y), fetch_stored(scene, x, y + 1), fy);
+    right = blend(fetch_stored(scene, x + 1, y),
+                  fetch_stored(scene, x + 1, y + 1), fy);
+
+    return blend(left, right, fx);
+}
+
+
+static float
+sample_cubic(const struct scene *scene, double u, double v)
+{
+    float    fx, fy, w[4], line[4], t[4];
+    int32_t  x, y;
+
+    x = corner(u, &fx);
+    y = corner(v, &fy);
+    weights(fy, w);
+
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < 4; j++) {
+            t[j] = fetch_stored(scene, x - 1 + i, y - 1 + j);
+        }
+
+        line[i] = weigh(t, w);
+    }
+
+    weights(fx, w);
+
+    return weigh(line, w);
+}
+
+
+static double
+sample_real(const struct scene *scene, double u, double v)
+{
+    float    fx, fy, w[4];
+    double   line[4], t[4];
+    int32_t  x, y;
+
+    if (scene->draw->interpolation == DRAW_NEAREST) {
+        return fetch_real(scene, (int32_t) u, (int32_t) v);
+    }
+
+    x = corner(u, &fx);
+    y = corner(v, &fy);
+
+    if (scene->draw->interpolation != DRAW_CUBIC) {
+        line[0] = blend_real(fetch_real(scene, x, y),
+                             fetch_real(scene, x, y + 1), fy);
+        line[1] = blend_real(fetch_real(scene, x + 1, y),
+                             fetch_real(scene, x + 1, y + 1), fy);
+        return blend_real(line[0], line[1], fx);
+    }
+
+    weights(fy, w);
+
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < 4; j++) {
+            t[j] = fetch_real(scene, x - 1 + i, y - 1 + j);
+        }
+
+        line[i] = weigh_real(t, w);
+    }
+
+    weights(fx, w);
+
+    return weigh_real(line, w);
+}
+
+
+/* e to the x, |x| <= 80, by the same steps as the shader */
+static double
+exponential(double x)
+{
+    double  n, r, s;
+
+    n = floor(x * 1.4426950408889634 + 0.5);
+    r = x - n * 0.6931471805599453;
+    s = 1;
+
+    for (int i = 14; i > 0; i--) {
+        s = s * (r / i);
+        s = s + 1;
+    }
+
+    return s * ldexp(1, (int) n);
+}
+
+
+static uint8_t
+shade_real(const struct voi_table *voi, double v)
+{
+    double  y;
+
+    y = v * voi->slope;
+    y = y + voi->intercept;
+
+    if (voi->is_sigmoid) {
+        y = y > -80 ? (y < 80 ? y : 80) : -80;
+        y = 255 / (1 + exponential(-y));
+    }
+
+    y = y > 0 ? (y < 255 ? y : 255) : 0;
+    y = voi->invert ? 255 - y : y;
+
+    return (uint8_t) floor(y + 0.5);
+}
+
+
+static uint8_t
+shade_affine(const struct voi_table *voi, float v)
+{
+    float  y;
+
+    y = v * (float) voi->slope;
+    y = y + (float) voi->intercept;
+    y = y < 0 ? 0 : y > 255 ? 255 : y;
+
+    return (uint8_t) (y + 0.5f);
+}
+
+
+static uint8_t
+shade_between(const struct voi_table *voi, float v)
+{
+    float     at, below;
+    uint32_t  i, j;
+
+    at = v - (float) voi->first;
+    at = at < 0 ? 0 : at > (float) (voi->count - 1)
+                      ? (float) (voi->count - 1) : at;
+    below = floorf(at);
+    i = (uint32_t) below;
+    j = i + 1 < voi->count ? i + 1 : i;
+
+    return (uint8_t) (blend(voi->value[i], voi->value[j], at - below) + 0.5f);
+}
+
+
+static uint8_t
+gray_at(const struct scene *scene, double u, double v)
+{
+    float     s;
+    uint32_t  i;
+
+    if (scene->voi->count == 0 || scene->format == LAYER_R32F) {
+        return shade_real(scene->voi, sample_real(scene, u, v));
+    }
+
+    if (scene->draw->interpolation == DRAW_NEAREST) {
+        i = texel_bits(scene, texel_at(scene, (int32_t) u, (int32_t) v))
+            - (uint32_t) scene->voi->first;
+        return i < scene->voi->count ? scene->voi->display[i] : 0;
+    }
+
+    s = scene->draw->interpolation == DRAW_CUBIC ? sample_cubic(scene, u, v)
+                                                 : sample_linear(scene, u, v);
+
+    return scene->voi->affine ? shade_affine(scene->voi, s)
+                              : shade_between(scene->voi, s);
+}
+
+
+static float
+channel(const struct scene *scene, int32_t x, int32_t y, int c)
+{
+    return ((const uint8_t *) scene->texels)[4 * texel_at(scene, x, y) + c];
+}
+
+
+static float
+colour_at(const struct scene *scene, double u, double v, int c)
+{
+    float    fx, fy, w[4], line[4], t[4];
+    int32_t  x, y;
+
+    if (scene->draw->interpolation == DRAW_NEAREST) {
+        return channel(scene, (int32_t) u, (int32_t) v, c);
+    }
+
+    x = corner(u, &fx);
+    y = corner(v, &fy);
+
+    if (scene->draw->interpolation != DRAW_CUBIC) {
+        line[0] = blend(channel(scene, x, y, c),
+                        channel(scene, x, y + 1, c), fy);
+        line[1] = blend(channel(scene, x + 1, y, c),
+                        channel(scene, x + 1, y + 1, c), fy);
+        return blend(line[0], line[1], fx);
+    }
+
+    weights(fy, w);
+
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < 4; j++) {
+            t[j] = channel(scene, x - 1 + i, y - 1 + j, c);
+        }
+
+        line[i] = weigh(t, w);
+    }
+
+    weights(fx, w);
+
+    return weigh(line, w);
+}
+
+
+static void
+pixel_at(const struct scene *scene, double u, double v, uint8_t *pixel)
+{
+    float  y;
+
+    if (scene->voi != NULL) {
+        *pixel = gray_at(scene, u, v);
+        return;
+    }
+
+    for (int c = 0; c < 3; c++) {
+        y = colour_at(scene, u, v, c);
+        y = y < 0 ? 0 : y > 255 ? 255 : y;
+        y = scene->draw->invert ? 255 - y : y;
+        pixel[c] = (uint8_t) (y + 0.5f);
+    }
+}
+
+
+/* One row of the picture, any scene: the reference for the quick ones. */
+static void
+row_draw(const struct scene *scene, uint32_t y, uint8_t *pixels)
+{
+    double         u, v, u0, v0;
+    unsigned       samples;
+    const double  *m = scene->matrix;
+
+    samples = scene->voi != NULL ? 1 : 3;
+    u0 = m[1] * (y + 0.5) + m[2];
+    v0 = m[4] * (y + 0.5) + m[5];
+
+    for (uint32_t x = 0; x < scene->draw->width; x++, pixels += samples) {
+        u = u0 + m[0] * (x + 0.5);
+        v = v0 + m[3] * (x + 0.5);
+
+        if (u >= 0 && v >= 0 && u < scene->columns && v < scene->rows) {
+            pixel_at(scene, u, v, pixels);
+
+        } else {
+            memset(pixels, scene->draw->background, samples);
+        }
+    }
+}
+
+
+static bool
+cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
+{
+    size_t                   stride;
+    struct scene             scene;
+    const struct array_cpu  *array = (const struct array_cpu *) draw->array;
+
+    (void) base;
+
+    memset(&scene, 0, sizeof(scene));
+    scene.draw = draw;
+    scene.voi = draw->voi;
+    scene.columns = array->base.width;
+    scene.rows = array->base.height;
+    scene.format = array->base.format;
+    scene.texels = array->texels + draw->layer * array->layer_size;
+    draw_matrix(draw, scene.matrix);
+
+    if (draw->voi != NULL) {
+        scene.bits = draw_bits(&draw->voi->bits);
+    }
+
+    stride = (size_t) draw->width * (draw->voi != NULL ? 1 : 3);
+
+    for (uint32_t y = 0; y < draw->height; y++) {
+        row_draw(&scene, y, pixels + y * stride);
+    }
+
+    return true;
+}
+
+
+static struct array_cpu *
+pool_take(struct renderer_cpu *renderer, uint32_t width, uint32_t height,
+    enum layer_format format, uint32_t layers)
+{
+    struct array_cpu  *array, **link;
+
+    for (link = &renderer->free; *link != NULL; link = &(*link)->next) {
+        array = *link;
+
+        if (array->base.width == width && array->base.height == height
+            && array->base.format == format && array->base.layers == layers)
+        {
+            *link = array->next;
+            renderer->free_bytes -= array->base.bytes;
+            return array;
+        }
+    }
+
+    return NULL;
+}
+
+
+static struct layer_array *
+cpu_array_create(struct renderer *base, uint32_t width, uint32_t height,
+    enum layer_format format, uint32_t layers)
+{
+    size_t                size;
+    struct array_cpu     *array;
+    struct renderer_cpu  *renderer = (struct renderer_cpu *) base;
+
+    array = pool_take(renderer, width, height, format, layers);
+    if (array != NULL) {
+        return &array->base;
+    }
+
+    array = calloc(1, sizeof(*array));
+    if (array == NULL) {
+        return NULL;
+    }
+
+    array->base.width = width;
+    array->base.height = height;
+    array->base.format = format;
+    array->base.layers = layers;
+    array->layer_size = (size_t) width * height * layer_format_size(format);
+
+    if (__builtin_mul_overflow(array->layer_size, layers, &size)
+        || (array->texels = malloc(size + SLACK)) == NULL)
+    {
+        log_warn("renderer_cpu", "no memory for %ux%ux%u", width, height,
+                 layers);
+        free(array);
+        return NULL;
+    }
+
+    array->base.bytes = size + SLACK;
+
+    return &array->base;
+}
+
+
+static void
+cpu_array_destroy(struct renderer *base, struct layer_array *base_array)
+{
+    struct array_cpu     *array = (struct array_cpu *) base_array;
+    struct renderer_cpu  *renderer = (struct renderer_cpu *) base;
+
+    array->next = renderer->free;
+    renderer->free = array;
+    renderer->free_bytes += array->base.bytes;
+}
+
+
+static uint64_t
+cpu_pooled(const struct renderer *base)
+{
+    return ((const struct renderer_cpu *) base)->free_bytes;
+}
+
+
+static void
+cpu_trim(struct renderer *base, uint64_t bytes)
+{
+    struct array_cpu     *array, **link;
+    struct renderer_cpu  *renderer = (struct renderer_cpu *) base;
+
+    while (renderer->free_bytes > bytes && renderer->free != NULL) {
+        for (link = &renderer->free; (*link)->next != NULL;
+             link = &(*link)->next)
+        {
+            /* to the last */
+        }
+
+        array = *link;
+        *link = NULL;
+        renderer->free_bytes -= array->base.bytes;
+        free(array->texels);
+        free(array);
+    }
+}
+
+
+static bool
+cpu_upload(struct renderer *base, struct layer_array *base_array,
+    uint32_t layer, const void *pixels)
+{
+    struct array_cpu  *array = (struct array_cpu *) base_array;
+
+    (void) base;
+
+    memcpy(array->texels + layer * array->layer_size, pixels,
+           array->layer_size);
+
+    return true;
+}
+
+
+static bool
+cpu_lost(const struct renderer *base)
+{
+    (void) base;
+
+    return false;
+}
+
+
+static void
+cpu_destroy(struct renderer *base)
+{
+    cpu_trim(base, 0);
+    free(base);
+}
+
+
+static const struct renderer_procs  cpu_procs = {
+    cpu_destroy, cpu_array_create, cpu_array_destroy, cpu_pooled, cpu_trim,
+    cpu_upload, cpu_draw, cpu_lost
+};
+
+
+struct renderer *
+renderer_cpu_create(void)
+{
+    struct renderer_cpu  *renderer;
+
+    renderer = calloc(1, sizeof(*renderer));
+    if (renderer == NULL) {
+        return NULL;
+    }
+
+    renderer->base.procs = &cpu_procs;
+    renderer->base.info.software = true;
+    renderer->base.info.max_dimension = INDEX_MAX_DIMENSION;
+    snprintf(renderer->base.info.description,
+             sizeof(renderer->base.info.description), "CPU");
+
+    return &renderer->base;
+}
