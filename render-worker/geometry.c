@@ -1,0 +1,582 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "geometry.h"
+#include "wire.h"
+
+/* Direction cosines below this name no letter: about three degrees */
+#define LETTER_MIN  0.05
+
+/* mm: positions closer than this are one position */
+#define SAME_POSITION  1e-3
+
+/* Direction cosines that differ by less belong to parallel slices */
+#define SAME_DIRECTION  1e-3
+
+
+static double
+dot(const double a[3], const double b[3])
+{
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
+
+/* Clockwise, exact at quarter turns. */
+static void
+turn(double degrees, double *c, double *s)
+{
+    double  a, quarter;
+
+    a = fmod(degrees, 360);
+    a = a < 0 ? a + 360 : a;
+    quarter = a / 90;
+
+    if (quarter == floor(quarter)) {
+        static const double  cosines[] = { 1, 0, -1, 0, 1 };
+        static const double  sines[] = { 0, 1, 0, -1, 0 };
+
+        *c = cosines[(int) quarter];
+        *s = sines[(int) quarter];
+        return;
+    }
+
+    *c = cos(a * M_PI / 180);
+    *s = sin(a * M_PI / 180);
+}
+
+
+bool
+geometry_view(const struct view *view, uint32_t columns, uint32_t rows,
+    double aspect, double matrix[6])
+{
+    double  c, s, scale, fit, high, wide, tall, x, y, mirror_x, mirror_y;
+
+    if (!(aspect > 0) || !isfinite(aspect) || !isfinite(view->zoom)
+        || !(view->zoom > 0) || !isfinite(view->rotate)
+        || !isfinite(view->pan_x) || !isfinite(view->pan_y)
+        || columns == 0 || rows == 0 || view->width == 0 || view->height == 0)
+    {
+        return false;
+    }
+
+    turn(view->rotate, &c, &s);
+
+    /* the box around the turned image fits the viewport at zoom 1 */
+
+    high = rows * aspect;
+    wide = columns * fabs(c) + high * fabs(s);
+    tall = columns * fabs(s) + high * fabs(c);
+    fit = fmin(view->width / wide, view->height / tall);
+    scale = fit * view->zoom;
+
+    mirror_x = view->flip & WIRE_FLIP_H ? -1 : 1;
+    mirror_y = view->flip & WIRE_FLIP_V ? -1 : 1;
+
+    matrix[0] = mirror_x * c / scale;
+    matrix[1] = mirror_x * s / scale;
+    matrix[3] = mirror_y * -s / scale / aspect;
+    matrix[4] = mirror_y * c / scale / aspect;
+
+    x = view->width / 2.0 + view->pan_x;
+    y = view->height / 2.0 + view->pan_y;
+
+    matrix[2] = columns / 2.0 - matrix[0] * x - matrix[1] * y;
+    matrix[5] = rows / 2.0 - matrix[3] * x - matrix[4] * y;
+
+    for (int i = 0; i < 6; i++) {
+        if (!isfinite(matrix[i])) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/* Letters of a direction in the patient, the strongest first. */
+static void
+name_direction(const double direction[3], char letters[4])
+{
+    int     n, best;
+    bool    used[3] = { false, false, false };
+    double  length;
+
+    static const char  positive[] = "LPH", negative[] = "RAF";
+
+    letters[0] = '\0';
+    length = sqrt(dot(direction, direction));
+
+    if (!(length > 0)) {
+        return;
+    }
+
+    for (n = 0; n < 3; n++) {
+        best = -1;
+
+        for (int i = 0; i < 3; i++) {
+            if (!used[i] && fabs(direction[i]) / length >= LETTER_MIN
+                && (best == -1 || fabs(direction[i]) > fabs(direction[best])
+                                                       + 1e-9))
+            {
+                best = i;
+            }
+        }
+
+        if (best == -1) {
+            break;
+        }
+
+        used[best] = true;
+        letters[n] = direction[best] > 0 ? positive[best] : negative[best];
+    }
+
+    letters[n] = '\0';
+}
+
+
+/* Row and column direction of a frame, both valid, or false. */
+static bool
+frame_axes(const struct dicom_index *index, uint32_t frame, double row[3],
+    double column[3])
+{
+    const double  *o;
+
+    if (index->frames == NULL || frame >= index->nframes
+        || !index->frames[frame].has_position)
+    {
+        return false;
+    }
+
+    o = index->frames[frame].orientation;
+
+    for (int i = 0; i < 3; i++) {
+        row[i] = o[i];
+        column[i] = o[3 + i];
+    }
+
+    /* also false for what is not a number */
+    return fabs(dot(row, row) - 1) < 0.02 && fabs(dot(column, column) - 1)
+           < 0.02 && fabs(dot(row, column)) < 0.02;
+}
+
+
+/*
+ * Patient Orientation of one axis: one to three of R L A P H F, none twice nor
+ * with its opposite.  direction is set when there is just one letter.
+ */
+static bool
+parse_letters(const char *text, char letters[4], double direction[3])
+{
+    int          n, axis;
+    bool         seen[3] = { false, false, false };
+    const char  *p;
+
+    static const char  all[] = "LRPAHF";
+
+    memset(direction, 0, 3 * sizeof(double));
+
+    for (n = 0; text[n] != '\0' && text[n] != ' '; n++) {
+        p = strchr(all, text[n]);
+
+        if (p == NULL || n == 3) {
+            return false;
+        }
+
+        axis = (p - all) / 2;
+
+        if (seen[axis]) {
+            return false;
+        }
+
+        seen[axis] = true;
+        letters[n] = text[n];
+        direction[axis] = (p - all) % 2 ? -1 : 1;
+    }
+
+    letters[n] = '\0';
+
+    return n > 0;
+}
+
+
+static void
+opposite(const char from[4], char to[4])
+{
+    int  i;
+
+    for (i = 0; from[i] != '\0'; i++) {
+        switch (from[i]) {
+        case 'L': to[i] = 'R'; break;
+        case 'R': to[i] = 'L'; break;
+        case 'P': to[i] = 'A'; break;
+        case 'A': to[i] = 'P'; break;
+        case 'H': to[i] = 'F'; break;
+        default: to[i] = 'H'; break;
+        }
+    }
+
+    to[i] = '\0';
+}
+
+
+/*
+ * Image direction (along rows, along columns) that points to each edge of the
+ * picture: top, right, bottom, left.
+ */
+static void
+edge_directions(const struct view *view, double edges[4][2])
+{
+    double  c, s, mirror_x, mirror_y;
+
+    static const int  pointing[4][2] = {
+        { 0, -1 }, { 1, 0 }, { 0, 1 }, { -1, 0 }
+    };
+
+    turn(view->rotate, &c, &s);
+    mirror_x = view->flip & WIRE_FLIP_H ? -1 : 1;
+    mirror_y = view->flip & WIRE_FLIP_V ? -1 : 1;
+
+    for (int i = 0; i < 4; i++) {
+        int  x = pointing[i][0], y = pointing[i][1];
+
+        edges[i][0] = mirror_x * (c * x + s * y);
+        edges[i][1] = mirror_y * (-s * x + c * y);
+    }
+}
+
+
+/*
+ * From Patient Orientation, which has letters but no angles: right at quarter
+ * turns, and between them where each axis is named by a single letter.
+ */
+static void
+letters_from_text(const struct dicom_index *index, double edges[4][2],
+    char letters[4][4])
+{
+    bool    known[2];
+    char    axis[2][4];
+    double  direction[2][3], sum[3];
+
+    for (int i = 0; i < 2; i++) {
+        known[i] = parse_letters(index->patient_orientation[i], axis[i],
+                                 direction[i]);
+    }
+
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < 2; j++) {
+            if (known[j] && edges[i][j] == 1) {
+                strcpy(letters[i], axis[j]);
+            } else if (known[j] && edges[i][j] == -1) {
+                opposite(axis[j], letters[i]);
+            }
+        }
+
+        if (fabs(edges[i][0]) < 1 && fabs(edges[i][1]) < 1 && known[0]
+            && known[1] && strlen(axis[0]) == 1 && strlen(axis[1]) == 1
+            && dot(direction[0], direction[1]) == 0)
+        {
+            for (int k = 0; k < 3; k++) {
+                sum[k] = edges[i][0] * direction[0][k]
+                         + edges[i][1] * direction[1][k];
+            }
+
+            name_direction(sum, letters[i]);
+        }
+    }
+}
+
+
+void
+geometry_letters(const struct dicom_index *index, uint32_t frame,
+    const struct view *view, char letters[4][4])
+{
+    double  edges[4][2], row[3], column[3], sum[3];
+
+    memset(letters, 0, 4 * sizeof(letters[0]));
+
+    if (!isfinite(view->rotate)) {
+        return;
+    }
+
+    edge_directions(view, edges);
+
+    if (!frame_axes(index, frame, row, column)) {
+        letters_from_text(index, edges, letters);
+        return;
+    }
+
+    for (int i = 0; i < 4; i++) {
+        for (int k = 0; k < 3; k++) {
+            sum[k] = edges[i][0] * row[k] + edges[i][1] * column[k];
+        }
+
+        name_direction(sum, letters[i]);
+    }
+}
+
+
+/* Sort key of one layer. */
+struct layer_key {
+    struct layer_ref  ref;
+    double            distance;     /* along the normal, mm */
+    double            time;
+    size_t            position;     /* number of the distinct position */
+};
+
+
+static int
+compare(double a, double b)
+{
+    return (a > b) - (a < b);
+}
+
+
+static int
+compare_number(const struct layer_key *a, const struct layer_key *b,
+    const struct dicom_index *instances)
+{
+    int                        result;
+    const struct dicom_index  *i, *j;
+
+    i = &instances[a->ref.instance];
+    j = &instances[b->ref.instance];
+
+    if (i != j) {
+        if (i->instance_number != j->instance_number) {
+            return i->instance_number < j->instance_number ? -1 : 1;
+        }
+
+        result = strcmp(i->instance_uid, j->instance_uid);
+        if (result != 0) {
+            return result;
+        }
+
+        return a->ref.instance < b->ref.instance ? -1 : 1;
+    }
+
+    return (a->ref.frame > b->ref.frame) - (a->ref.frame < b->ref.frame);
+}
+
+
+static int
+by_number(const void *a, const void *b, void *instances)
+{
+    return compare_number(a, b, instances);
+}
+
+
+static int
+by_distance(const void *a, const void *b, void *instances)
+{
+    int                      result;
+    const struct layer_key  *i = a, *j = b;
+
+    result = compare(i->distance, j->distance);
+
+    return result != 0 ? result : compare_number(i, j, instances);
+}
+
+
+static int
+by_position(const void *a, const void *b, void *instances)
+{
+    int                      result;
+    const struct layer_key  *i = a, *j = b;
+
+    if (i->position != j->position) {
+        return i->position < j->position ? -1 : 1;
+    }
+
+    result = compare(i->time, j->time);
+
+    return result != 0 ? result : compare_number(i, j, instances);
+}
+
+
+static bool
+finite_position(const struct dicom_frame *frame)
+{
+    return isfinite(frame->position[0]) && isfinite(frame->position[1])
+           && isfinite(frame->position[2]);
+}
+
+
+/*
+ * Fills in distances along the common normal.  false: a frame has no position,
+ * or they do not lie in parallel planes of one frame of reference.
+ */
+static bool
+measure(const struct dicom_index *instances, struct layer_key *keys, size_t n,
+    double normal[3])
+{
+    double                     first[6], row[3], column[3];
+    const char                *reference;
+    const struct dicom_frame  *frame;
+
+    reference = instances[keys[0].ref.instance].frame_of_reference;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct dicom_index  *index = &instances[keys[i].ref.instance];
+
+        if (!frame_axes(index, keys[i].ref.frame, row, column)
+            || strcmp(reference, index->frame_of_reference) != 0)
+        {
+            return false;
+        }
+
+        frame = &index->frames[keys[i].ref.frame];
+
+        if (!finite_position(frame)) {
+            return false;
+        }
+
+        if (i == 0) {
+            memcpy(first, frame->orientation, sizeof(first));
+            normal[0] = row[1] * column[2] - row[2] * column[1];
+            normal[1] = row[2] * column[0] - row[0] * column[2];
+            normal[2] = row[0] * column[1] - row[1] * column[0];
+        }
+
+        for (int k = 0; k < 6; k++) {
+            if (fabs(frame->orientation[k] - first[k]) > SAME_DIRECTION) {
+                return false;
+            }
+        }
+
+        keys[i].distance = dot(frame->position, normal);
+        keys[i].time = isfinite(frame->time) ? frame->time : 0;
+    }
+
+    return true;
+}
+
+
+static int
+by_value(const void *a, const void *b)
+{
+    return compare(*(const double *) a, *(const double *) b);
+}
+
+
+/* Gaps between the n positions of keys, sorted by distance. */
+static bool
+measure_gaps(const struct layer_key *keys, size_t n, size_t positions,
+    struct geometry_order *order)
+{
+    size_t   count;
+    double  *gaps;
+
+    if (positions < 2) {
+        return true;
+    }
+
+    gaps = malloc((positions - 1) * sizeof(double));
+    if (gaps == NULL) {
+        return false;
+    }
+
+    count = 0;
+
+    for (size_t i = 1, last = 0; i < n; i++) {
+        if (keys[i].position != keys[last].position) {
+            gaps[count++] = keys[i].distance - keys[last].distance;
+            last = i;
+        }
+    }
+
+    qsort(gaps, count, sizeof(double), by_value);
+
+    order->spacing = gaps[count / 2];
+    order->uneven = gaps[count - 1] - gaps[0] > order->spacing * 0.01;
+
+    free(gaps);
+
+    return true;
+}
+
+
+/* Whether the way from the first to the last position leaves the normal. */
+static bool
+sheared(const struct dicom_index *instances, const struct layer_key *a,
+    const struct layer_key *b, const double normal[3])
+{
+    double         way[3], along;
+    const double  *p, *q;
+
+    p = instances[a->ref.instance].frames[a->ref.frame].position;
+    q = instances[b->ref.instance].frames[b->ref.frame].position;
+
+    for (int k = 0; k < 3; k++) {
+        way[k] = q[k] - p[k];
+    }
+
+    along = dot(way, normal);
+
+    for (int k = 0; k < 3; k++) {
+        way[k] -= along * normal[k];
+    }
+
+    /* one in a hundred is about half a degree */
+    return sqrt(dot(way, way)) > fabs(along) * 0.01;
+}
+
+
+size_t
+geometry_order(const struct dicom_index *instances, size_t count,
+    struct layer_ref *layers, struct geometry_order *order)
+{
+    size_t             i, n, position;
+    double             normal[3];
+    struct layer_key  *keys;
+
+    memset(order, 0, sizeof(*order));
+
+    for (i = 0, n = 0; i < count; i++) {
+        n += instances[i].nframes;
+    }
+
+    if (n == 0 || (keys = calloc(n, sizeof(*keys))) == NULL) {
+        return 0;
+    }
+
+    for (i = 0, n = 0; i < count; i++) {
+        for (uint32_t frame = 0; frame < instances[i].nframes; frame++, n++) {
+            keys[n].ref.instance = i;
+            keys[n].ref.frame = frame;
+        }
+    }
+
+    order->by_position = measure(instances, keys, n, normal);
+
+    if (order->by_position) {
+        qsort_r(keys, n, sizeof(*keys), by_distance, (void *) instances);
+
+        for (i = 1, position = 0; i < n; i++) {
+            position += keys[i].distance - keys[i - 1].distance
+                        > SAME_POSITION;
+            keys[i].position = position;
+        }
+
+        if (!measure_gaps(keys, n, position + 1, order)) {
+            free(keys);
+            return 0;
+        }
+
+        order->tilted = position > 0
+                        && sheared(instances, &keys[0], &keys[n - 1], normal);
+
+        qsort_r(keys, n, sizeof(*keys), by_position, (void *) instances);
+
+    } else {
+        qsort_r(keys, n, sizeof(*keys), by_number, (void *) instances);
+    }
+
+    for (i = 0; i < n; i++) {
+        layers[i] = keys[i].ref;
+    }
+
+    free(keys);
+
+    return n;
+}
