@@ -100,6 +100,10 @@ ngx_dicom_db_query_t *ngx_dicom_db_query(ngx_pool_t *pool, ngx_log_t *log);
 ngx_dicom_db_step_t *ngx_dicom_db_step(ngx_dicom_db_query_t *q,
     ngx_dicom_stmt_e stmt, ngx_uint_t nparams, ...);
 
+/* Sets parameter n of step, for a check that knows it only now; copied. */
+ngx_int_t ngx_dicom_db_param(ngx_dicom_db_query_t *q,
+    ngx_dicom_db_step_t *step, ngx_uint_t n, const char *value);
+
 /*
  * Starts q: with one step and read_only as one autocommitted statement, else
  * BEGIN ISOLATION LEVEL SERIALIZABLE, the steps, COMMIT; the whole again, with
@@ -116,6 +120,15 @@ void ngx_dicom_db_cancel(ngx_dicom_db_query_t *q);
 
 /* Value of a row's column as a pool string; data NULL for SQL NULL. */
 ngx_str_t ngx_dicom_db_value(PGresult *res, int row, int column);
+
+/* A TIMESTAMPTZ as RFC 3339 in UTC, whole seconds, NUL after; data NULL for SQL
+   NULL.  NGX_ERROR without memory. */
+ngx_int_t ngx_dicom_db_time(ngx_pool_t *pool, PGresult *res, int row,
+    int column, ngx_str_t *time);
+
+/* n texts as one parameter of type TEXT[]; NULL without memory. */
+const char *ngx_dicom_db_text_array(ngx_pool_t *pool, const ngx_str_t *text,
+    ngx_uint_t n);
 
 /* NGX_OK when a connection is up; for health. */
 ngx_int_t ngx_dicom_db_health(ngx_dicom_db_t *db);
