@@ -33,5 +33,10 @@ typedef struct {
 ngx_int_t ngx_dicom_audit(ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt,
     const ngx_dicom_audit_t *event);
 
+/* The same under an id of the caller's (UUID), by which a transaction that was
+   committed, but whose answer was lost, knows itself again. */
+ngx_int_t ngx_dicom_audit_as(ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt,
+    const ngx_dicom_audit_t *event, const char *id);
+
 
 #endif /* _NGX_DICOM_AUDIT_H_INCLUDED_ */
