@@ -140,7 +140,7 @@ struct wire_stack {
 struct wire_open {
     uint8_t   stack[16];
     uint32_t  count;
-    uint32_t  flags;        /* 0 */
+    uint32_t  layer;        /* loaded first, from 0; beyond the last: the last */
     char      study[72];    /* NUL-padded */
     char      series[72];
 };
