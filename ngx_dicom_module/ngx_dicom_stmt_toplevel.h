@@ -37,3 +37,288 @@ X(AUDIT_TOPLEVEL, 9,
   "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT, "
           "$7::TEXT, $8::TEXT, $9::TEXT) "
   "ON CONFLICT (id) DO NOTHING")
+
+/* newest first: filter, then the keys of the last row seen, then the limit */
+
+X(AUDIT_LIST, 3,
+  "SELECT id, at, event, outcome, user_id, user_name, address, object, "
+         "patient, detail, at AS key1, id AS key2 "
+  "FROM audit "
+  "WHERE (at, id) < ($1::TIMESTAMPTZ, $2::UUID) "
+  "ORDER BY at DESC, id DESC LIMIT $3::INT8")
+
+X(AUDIT_OF_PATIENT, 4,
+  "SELECT id, at, event, outcome, user_id, user_name, address, object, "
+         "patient, detail, at AS key1, id AS key2 "
+  "FROM audit "
+  "WHERE patient = $1::TEXT AND (at, id) < ($2::TIMESTAMPTZ, $3::UUID) "
+  "ORDER BY at DESC, id DESC LIMIT $4::INT8")
+
+/* as AUDIT_TOPLEVEL, but only when there is such a patient */
+X(AUDIT_PATIENT, 9,
+  "INSERT INTO audit (id, event, outcome, user_id, user_name, address, "
+                     "object, patient, detail) "
+  "SELECT $1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT, "
+         "$7::TEXT, $8::TEXT, $9::TEXT "
+  "FROM patients WHERE id = $8::TEXT::UUID "
+  "ON CONFLICT (id) DO NOTHING")
+
+
+/*
+ * Resources.  Of each:
+ *   _GET     id
+ *   _LOCK    id, audit event: to change it; done says that the event is
+ *            there, so that this very change was committed before
+ *   _INSERT  id, values, created_as
+ *   _UPDATE  id, the same values
+ *   _END     id: deactivates
+ *   _LIST    filters, keys of the last row seen, limit
+ * The columns of _GET, _LOCK and _LIST are those of the resource's table in
+ * ngx_http_dicom_*.c, in the same order; then done, or the keys.
+ */
+
+#define NGX_DICOM_FACILITY_COLUMNS                                            \
+  "id, code, name, address, city, country, patient_issuer, active, version, " \
+  "created_at, updated_at, created_as"
+
+X(FACILITY_GET, 1,
+  "SELECT " NGX_DICOM_FACILITY_COLUMNS " "
+  "FROM facilities WHERE id = $1::UUID")
+
+X(FACILITY_LOCK, 2,
+  "SELECT " NGX_DICOM_FACILITY_COLUMNS ", "
+         "EXISTS (SELECT 1 FROM audit WHERE id = $2::UUID) AS done "
+  "FROM facilities WHERE id = $1::UUID FOR UPDATE")
+
+X(FACILITY_INSERT, 10,
+  "INSERT INTO facilities (id, code, name, address, city, country, "
+                          "patient_issuer, active, search, created_as) "
+  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::TEXT, $5::TEXT, $6::TEXT, "
+          "$7::TEXT, $8::BOOL, $9::TEXT, $10::TEXT) "
+  "ON CONFLICT (id) DO NOTHING RETURNING id")
+
+X(FACILITY_UPDATE, 9,
+  "UPDATE facilities SET code = $2::TEXT, name = $3::TEXT, "
+         "address = $4::TEXT, city = $5::TEXT, country = $6::TEXT, "
+         "patient_issuer = $7::TEXT, active = $8::BOOL, search = $9::TEXT, "
+         "version = version + 1, updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(FACILITY_END, 1,
+  "UPDATE facilities SET active = false, version = version + 1, "
+         "updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(FACILITY_LIST, 5,
+  "SELECT " NGX_DICOM_FACILITY_COLUMNS ", name AS key1, id AS key2 "
+  "FROM facilities "
+  "WHERE ($1::BOOL IS NULL OR active = $1::BOOL) "
+    "AND NOT EXISTS (SELECT 1 FROM unnest($2::TEXT[]) AS w (word) "
+                    "WHERE strpos(search, ' ' || w.word) = 0) "
+    "AND (name, id) > ($3::TEXT, $4::UUID) "
+  "ORDER BY name, id LIMIT $5::INT8")
+
+
+#define NGX_DICOM_SERVER_COLUMNS                                              \
+  "id, facility, type, name, url, active, version, created_at, updated_at, "  \
+  "created_as"
+
+X(SERVER_GET, 1,
+  "SELECT " NGX_DICOM_SERVER_COLUMNS " FROM servers WHERE id = $1::UUID")
+
+X(SERVER_LOCK, 2,
+  "SELECT " NGX_DICOM_SERVER_COLUMNS ", "
+         "EXISTS (SELECT 1 FROM audit WHERE id = $2::UUID) AS done "
+  "FROM servers WHERE id = $1::UUID FOR UPDATE")
+
+X(SERVER_INSERT, 7,
+  "INSERT INTO servers (id, facility, type, name, url, active, created_as) "
+  "VALUES ($1::UUID, $2::UUID, $3::TEXT, $4::TEXT, $5::TEXT, $6::BOOL, "
+          "$7::TEXT) "
+  "ON CONFLICT (id) DO NOTHING RETURNING id")
+
+X(SERVER_UPDATE, 6,
+  "UPDATE servers SET facility = $2::UUID, type = $3::TEXT, "
+         "name = $4::TEXT, url = $5::TEXT, active = $6::BOOL, "
+         "version = version + 1, updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(SERVER_END, 1,
+  "UPDATE servers SET active = false, version = version + 1, "
+         "updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(SERVER_LIST, 6,
+  "SELECT " NGX_DICOM_SERVER_COLUMNS ", name AS key1, id AS key2 "
+  "FROM servers "
+  "WHERE ($1::BOOL IS NULL OR active = $1::BOOL) "
+    "AND ($2::UUID IS NULL OR facility = $2::UUID) "
+    "AND ($3::TEXT IS NULL OR type = $3::TEXT) "
+    "AND (name, id) > ($4::TEXT, $5::UUID) "
+  "ORDER BY name, id LIMIT $6::INT8")
+
+
+#define NGX_DICOM_USER_COLUMNS                                                \
+  "id, username, name, email, roles, physician, facility, active, version, "  \
+  "created_at, updated_at, created_as"
+
+X(USER_GET, 1,
+  "SELECT " NGX_DICOM_USER_COLUMNS " FROM users WHERE id = $1::UUID")
+
+X(USER_LOCK, 2,
+  "SELECT " NGX_DICOM_USER_COLUMNS ", "
+         "EXISTS (SELECT 1 FROM audit WHERE id = $2::UUID) AS done "
+  "FROM users WHERE id = $1::UUID FOR UPDATE")
+
+X(USER_INSERT, 11,
+  "INSERT INTO users (id, username, name, email, roles, physician, facility, "
+                     "active, search, password_hash, created_as) "
+  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::TEXT, $5::TEXT, $6::BOOL, "
+          "$7::UUID, $8::BOOL, $9::TEXT, $10::TEXT, $11::TEXT) "
+  "ON CONFLICT (id) DO NOTHING RETURNING id")
+
+/* a NULL hash leaves the password as it is */
+X(USER_UPDATE, 10,
+  "UPDATE users SET username = $2::TEXT, name = $3::TEXT, email = $4::TEXT, "
+         "roles = $5::TEXT, physician = $6::BOOL, facility = $7::UUID, "
+         "active = $8::BOOL, search = $9::TEXT, "
+         "password_hash = COALESCE($10::TEXT, password_hash), "
+         "version = version + 1, updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(USER_END, 1,
+  "UPDATE users SET active = false, version = version + 1, "
+         "updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(USER_LIST, 5,
+  "SELECT " NGX_DICOM_USER_COLUMNS ", username AS key1 "
+  "FROM users "
+  "WHERE ($1::BOOL IS NULL OR active = $1::BOOL) "
+    "AND NOT EXISTS (SELECT 1 FROM unnest($2::TEXT[]) AS w (word) "
+                    "WHERE strpos(search || ' ' || username, "
+                                 "' ' || w.word) = 0) "
+    "AND ($3::UUID IS NULL OR facility = $3::UUID) "
+    "AND username > $4::TEXT "
+  "ORDER BY username LIMIT $5::INT8")
+
+
+X(MODALITY_LIST, 2,
+  "SELECT code, name, active, code AS key1 "
+  "FROM modalities WHERE code > $1::TEXT ORDER BY code LIMIT $2::INT8")
+
+
+#define NGX_DICOM_PATIENT_COLUMNS                                             \
+  "p.id, p.family, p.given, p.middle, p.prefix, p.suffix, p.birth_date, "     \
+  "p.sex, "                                                                   \
+  "(SELECT json_agg(json_build_object('issuer', i.issuer, "                   \
+                                     "'value', i.value) "                     \
+                   "ORDER BY i.position) "                                    \
+   "FROM patient_identifiers i WHERE i.patient = p.id)::TEXT "                \
+  "AS identifiers, "                                                          \
+  "p.active, p.version, p.created_at, p.updated_at, p.created_as"
+
+X(PATIENT_GET, 1,
+  "SELECT " NGX_DICOM_PATIENT_COLUMNS " FROM patients p WHERE p.id = $1::UUID")
+
+X(PATIENT_LOCK, 2,
+  "SELECT " NGX_DICOM_PATIENT_COLUMNS ", "
+         "EXISTS (SELECT 1 FROM audit WHERE id = $2::UUID) AS done "
+  "FROM patients p WHERE p.id = $1::UUID FOR UPDATE OF p")
+
+X(PATIENT_INSERT, 11,
+  "INSERT INTO patients (id, family, given, middle, prefix, suffix, "
+                        "birth_date, sex, active, sort_name, created_as) "
+  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::TEXT, $5::TEXT, $6::TEXT, "
+          "$7::DATE, $8::TEXT, $9::BOOL, $10::TEXT, $11::TEXT) "
+  "ON CONFLICT (id) DO NOTHING RETURNING id")
+
+X(PATIENT_UPDATE, 10,
+  "UPDATE patients SET family = $2::TEXT, given = $3::TEXT, "
+         "middle = $4::TEXT, prefix = $5::TEXT, suffix = $6::TEXT, "
+         "birth_date = $7::DATE, sex = $8::TEXT, active = $9::BOOL, "
+         "sort_name = $10::TEXT, version = version + 1, updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(PATIENT_END, 1,
+  "UPDATE patients SET active = false, version = version + 1, "
+         "updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(PATIENT_NO_IDENTIFIERS, 1,
+  "DELETE FROM patient_identifiers WHERE patient = $1::UUID")
+
+X(PATIENT_IDENTIFIERS, 4,
+  "INSERT INTO patient_identifiers (patient, issuer, value, position) "
+  "SELECT $1::UUID, t.issuer, t.value, t.position "
+  "FROM unnest($2::TEXT[], $3::TEXT[], $4::INT8[]) "
+       "AS t (issuer, value, position)")
+
+X(PATIENT_NO_WORDS, 1,
+  "DELETE FROM patient_words WHERE patient = $1::UUID")
+
+X(PATIENT_WORDS, 3,
+  "INSERT INTO patient_words (word, sort_name, patient) "
+  "SELECT t.word, $2::TEXT, $1::UUID FROM unnest($3::TEXT[]) AS t (word) "
+  "ON CONFLICT (word, sort_name, patient) DO NOTHING")
+
+X(PATIENT_LIST, 4,
+  "SELECT " NGX_DICOM_PATIENT_COLUMNS ", p.sort_name AS key1, p.id AS key2 "
+  "FROM patients p "
+  "WHERE ($1::BOOL IS NULL OR p.active = $1::BOOL) "
+    "AND (p.sort_name, p.id) > ($2::TEXT, $3::UUID) "
+  "ORDER BY p.sort_name, p.id LIMIT $4::INT8")
+
+X(PATIENT_BY_BIRTH_DATE, 5,
+  "SELECT " NGX_DICOM_PATIENT_COLUMNS ", p.sort_name AS key1, p.id AS key2 "
+  "FROM patients p "
+  "WHERE ($1::BOOL IS NULL OR p.active = $1::BOOL) "
+    "AND p.birth_date = $2::DATE "
+    "AND (p.sort_name, p.id) > ($3::TEXT, $4::UUID) "
+  "ORDER BY p.sort_name, p.id LIMIT $5::INT8")
+
+X(PATIENT_BY_IDENTIFIER, 7,
+  "SELECT " NGX_DICOM_PATIENT_COLUMNS ", p.sort_name AS key1, p.id AS key2 "
+  "FROM patient_identifiers n JOIN patients p ON p.id = n.patient "
+  "WHERE n.issuer = $1::TEXT AND n.value = $2::TEXT "
+    "AND ($3::BOOL IS NULL OR p.active = $3::BOOL) "
+    "AND ($4::DATE IS NULL OR p.birth_date = $4::DATE) "
+    "AND (p.sort_name, p.id) > ($5::TEXT, $6::UUID) "
+  "ORDER BY p.sort_name, p.id LIMIT $7::INT8")
+
+/*
+ * One word: the range $1..$2 of patient_words in the order of its primary key.
+ * A patient with several words in the range is taken at the first of them.
+ */
+X(PATIENT_BY_WORD, 8,
+  "SELECT " NGX_DICOM_PATIENT_COLUMNS ", "
+         "w.word AS key1, w.sort_name AS key2, w.patient AS key3 "
+  "FROM patient_words w JOIN patients p ON p.id = w.patient "
+  "WHERE w.word >= $1::TEXT AND w.word < $2::TEXT "
+    "AND ($3::BOOL IS NULL OR p.active = $3::BOOL) "
+    "AND ($4::DATE IS NULL OR p.birth_date = $4::DATE) "
+    "AND NOT EXISTS (SELECT 1 FROM patient_words o "
+                    "WHERE o.patient = w.patient "
+                      "AND o.word >= $1::TEXT AND o.word < w.word) "
+    "AND (w.word, w.sort_name, w.patient) > ($5::TEXT, $6::TEXT, $7::UUID) "
+  "ORDER BY w.word, w.sort_name, w.patient LIMIT $8::INT8")
+
+/* several: one of them as above, each other (from $5, to $6) must be there */
+X(PATIENT_BY_WORDS, 10,
+  "SELECT " NGX_DICOM_PATIENT_COLUMNS ", "
+         "w.word AS key1, w.sort_name AS key2, w.patient AS key3 "
+  "FROM patient_words w JOIN patients p ON p.id = w.patient "
+  "WHERE w.word >= $1::TEXT AND w.word < $2::TEXT "
+    "AND ($3::BOOL IS NULL OR p.active = $3::BOOL) "
+    "AND ($4::DATE IS NULL OR p.birth_date = $4::DATE) "
+    "AND NOT EXISTS (SELECT 1 FROM patient_words o "
+                    "WHERE o.patient = w.patient "
+                      "AND o.word >= $1::TEXT AND o.word < w.word) "
+    "AND NOT EXISTS (SELECT 1 FROM unnest($5::TEXT[], $6::TEXT[]) "
+                                  "AS t (lowest, below) "
+                    "WHERE NOT EXISTS (SELECT 1 FROM patient_words x "
+                                      "WHERE x.patient = w.patient "
+                                        "AND x.word >= t.lowest "
+                                        "AND x.word < t.below)) "
+    "AND (w.word, w.sort_name, w.patient) > ($7::TEXT, $8::TEXT, $9::UUID) "
+  "ORDER BY w.word, w.sort_name, w.patient LIMIT $10::INT8")

@@ -1,6 +1,8 @@
 -- The hierarchy: facilities, the servers that serve them, users.
 -- CockroachDB 23.2+ and PostgreSQL 15; keys are UUIDs made by the application,
 -- so that no range of the key space is hot.
+-- search holds the folded words of what a row is searched by, each with a space
+-- before it.
 -- created_as is the SHA-256 of the body that created a row under an id chosen
 -- by the client, so that a repeated request can be told from another one.
 
@@ -12,6 +14,7 @@ CREATE TABLE facilities (
     city            TEXT NOT NULL DEFAULT '',
     country         TEXT NOT NULL DEFAULT '',
     patient_issuer  TEXT NOT NULL DEFAULT '',
+    search          TEXT NOT NULL DEFAULT '',
     active          BOOL NOT NULL DEFAULT true,
     version         INT8 NOT NULL DEFAULT 1,
     created_as      TEXT NOT NULL DEFAULT '',
@@ -54,6 +57,7 @@ CREATE TABLE users (
     roles           TEXT NOT NULL DEFAULT '',
     physician       BOOL NOT NULL DEFAULT false,
     facility        UUID NULL,
+    search          TEXT NOT NULL DEFAULT '',
     active          BOOL NOT NULL DEFAULT true,
     version         INT8 NOT NULL DEFAULT 1,
     created_as      TEXT NOT NULL DEFAULT '',
