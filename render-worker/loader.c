@@ -1,0 +1,509 @@
+#include "loader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+struct loader_thread {
+    struct loader  *loader;
+    pthread_t       thread;
+    enum layer_way  way;
+    bool            started;
+};
+
+struct loader {
+    struct loader_config   config;
+    pthread_mutex_t        mutex;
+    pthread_cond_t         work[WAY_COUNT];
+    bool                   stopping;
+    struct stack          *first, *last;    /* with layers to load, in turn */
+    struct buffers         ring;
+    struct loader_stats    stats;
+    unsigned               nthreads;
+    struct loader_thread   threads[];
+};
+
+/* A layer on its way through the painter. */
+struct load {
+    struct upload   upload;         /* first */
+    struct loader  *loader;
+    struct buffer  *buffer;
+    struct frame_range range;
+};
+
+void
+stack_hold(struct stack *stack)
+{
+    atomic_fetch_add(&stack->users, 1);
+}
+
+void
+stack_release(struct painter *painter, struct stack *stack)
+{
+    if (atomic_fetch_sub(&stack->users, 1) == 1) {
+        painter_bury(painter, stack);
+    }
+}
+
+/* The list of stacks with layers to load.  Mutex held. */
+static void
+loader_link(struct loader *loader, struct stack *stack)
+{
+    stack->prev = loader->last;
+    stack->next = NULL;
+    if (loader->last != NULL) {
+        loader->last->next = stack;
+    } else {
+        loader->first = stack;
+    }
+    loader->last = stack;
+    stack->linked = true;
+}
+
+static void
+loader_unlink(struct loader *loader, struct stack *stack)
+{
+    if (!stack->linked) {
+        return;
+    }
+    if (stack->prev != NULL) {
+        stack->prev->next = stack->next;
+    } else {
+        loader->first = stack->next;
+    }
+    if (stack->next != NULL) {
+        stack->next->prev = stack->prev;
+    } else {
+        loader->last = stack->prev;
+    }
+    stack->linked = false;
+}
+
+static uint32_t
+list_shift(struct stack *stack, struct layer_list *list)
+{
+    uint32_t i = list->first;
+    struct layer *layer = &stack->layers[i];
+
+    list->first = layer->next;
+    if (list->first == LAYER_NONE) {
+        list->last = LAYER_NONE;
+    }
+    layer->next = LAYER_NONE;
+    layer->listed = false;
+    return i;
+}
+
+/* A layer of the stack that somebody waits for, LAYER_NONE: none. */
+static uint32_t
+take_wanted(struct stack *stack, enum layer_way way)
+{
+    struct layer_list *list = &stack->wanted[way];
+
+    while (list->first != LAYER_NONE) {
+        uint32_t i = list_shift(stack, list);
+
+        if (stack->layers[i].wanted && stack->layers[i].state == LAYER_ABSENT) {
+            /* the neighbours of what is looked at come next */
+            stack->cursor[way] = i;
+            return i;
+        }
+    }
+    return LAYER_NONE;
+}
+
+static uint32_t
+take_any(struct stack *stack, enum layer_way way)
+{
+    if (stack->pending[way] == 0) {
+        return LAYER_NONE;
+    }
+
+    uint32_t i = stack->cursor[way];
+    for (uint32_t n = 0; n < stack->nlayers; n++) {
+        if (stack->layers[i].way == way
+            && stack->layers[i].state == LAYER_ABSENT)
+        {
+            stack->cursor[way] = i + 1 < stack->nlayers ? i + 1 : 0;
+            return i;
+        }
+        i = i + 1 < stack->nlayers ? i + 1 : 0;
+    }
+    return LAYER_NONE;
+}
+
+/*
+ * The next layer to load by way, marked as loading; the stack goes to the end
+ * of the row and is held.  Mutex held.
+ */
+static struct stack *
+loader_take(struct loader *loader, enum layer_way way, uint32_t *layer)
+{
+    struct stack *stack;
+
+    for (stack = loader->first; stack != NULL; stack = stack->next) {
+        *layer = take_wanted(stack, way);
+        if (*layer != LAYER_NONE) {
+            goto found;
+        }
+    }
+    for (stack = loader->first; stack != NULL; stack = stack->next) {
+        *layer = take_any(stack, way);
+        if (*layer != LAYER_NONE) {
+            goto found;
+        }
+    }
+    return NULL;
+
+found:
+    stack->layers[*layer].state = LAYER_LOADING;
+    stack->pending[way]--;
+    loader_unlink(loader, stack);
+    if (stack->pending[WAY_READ] != 0 || stack->pending[WAY_DECODE] != 0) {
+        loader_link(loader, stack);
+    }
+    stack_hold(stack);
+    return stack;
+}
+
+/* Tells main once that layers somebody waits for are there.  Mutex held. */
+static void
+loader_wake(struct loader *loader, struct stack *stack)
+{
+    if (stack->wake.done != NULL && !stack->waking) {
+        stack->waking = true;
+        stack_hold(stack);
+        mailbox_post(loader->config.mailbox, &stack->wake);
+    }
+}
+
+/* A layer ends, well (slug NULL) or not; gives the stack back. */
+static void
+loader_settle(struct loader *loader, struct stack *stack, uint32_t number,
+    const struct frame_range *range, const char *slug, const char *detail)
+{
+    struct layer *layer = &stack->layers[number];
+    char *copy = slug != NULL && detail != NULL ? strdup(detail) : NULL;
+
+    if (slug != NULL && !atomic_load(&stack->closed)) {
+        log_warn("loader", "series %s, layer %u: %s", stack->series, number,
+            detail);
+    }
+
+    pthread_mutex_lock(&loader->mutex);
+    if (slug == NULL) {
+        layer->state = LAYER_RESIDENT;
+        layer->lowest = range->lowest;
+        layer->highest = range->highest;
+        stack->loaded++;
+        loader->stats.loaded++;
+        loader->stats.bytes += stack->groups[layer->group].layer_bytes;
+    } else {
+        layer->state = LAYER_FAILED;
+        layer->slug = slug;
+        free(layer->detail);
+        layer->detail = copy;
+        stack->failed++;
+        loader->stats.failed++;
+    }
+    if (layer->wanted) {
+        layer->wanted = false;
+        loader_wake(loader, stack);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+
+    stack_release(loader->config.painter, stack);
+}
+
+static void
+load_done(struct upload *upload, const char *slug, const char *detail)
+{
+    struct load *load = (struct load *) upload;
+    struct loader *loader = load->loader;
+
+    buffers_give(&loader->ring, load->buffer);
+    loader_settle(loader, upload->stack, upload->layer, &load->range, slug,
+        detail);
+    free(load);
+}
+
+static void
+loader_ref(const struct stack *stack, uint32_t number, struct frame_ref *ref)
+{
+    const struct layer *layer = &stack->layers[number];
+
+    ref->index = &stack->instances[layer->instance].index;
+    ref->location = stack->instances[layer->instance].location;
+    ref->frame = layer->frame;
+    memcpy(ref->user, stack->owner, sizeof(ref->user));
+}
+
+/* Reads one layer and hands it to the painter. */
+static void
+loader_run(struct loader *loader, struct stack *stack, uint32_t number)
+{
+    struct layer *layer = &stack->layers[number];
+    struct frame_error error = { 0 };
+    struct frame_ref ref;
+    struct load *load = calloc(1, sizeof(*load));
+
+    loader_ref(stack, number, &ref);
+    if (load == NULL) {
+        goto short_memory;
+    }
+    load->upload.stack = stack;
+    load->upload.layer = number;
+    load->upload.done = load_done;
+    load->loader = loader;
+    load->buffer = buffers_take(&loader->ring,
+        stack->groups[layer->group].layer_bytes);
+    if (load->buffer == NULL) {
+        goto short_memory;
+    }
+    load->upload.texels = load->buffer->data;
+
+    if (atomic_load(&stack->closed)) {
+        error = (struct frame_error) { .slug = "stack-expired" };
+    }
+    if (error.slug != NULL
+        || !frame_load(&loader->config.source, &ref, load->buffer->data,
+               frame_needs_range(ref.index, ref.frame) ? &load->range : NULL,
+               &error))
+    {
+        buffers_give(&loader->ring, load->buffer);
+        free(load);
+        loader_settle(loader, stack, number, NULL, error.slug, error.detail);
+        return;
+    }
+    painter_upload(loader->config.painter, &load->upload);
+    return;
+
+short_memory:
+    free(load);
+    loader_settle(loader, stack, number, NULL, "busy", "memory is short");
+}
+
+static void *
+loader_thread(void *data)
+{
+    struct loader_thread *self = data;
+    struct loader *loader = self->loader;
+
+    pthread_mutex_lock(&loader->mutex);
+    while (!loader->stopping) {
+        uint32_t layer;
+        struct stack *stack = loader_take(loader, self->way, &layer);
+
+        if (stack == NULL) {
+            pthread_cond_wait(&loader->work[self->way], &loader->mutex);
+            continue;
+        }
+        pthread_mutex_unlock(&loader->mutex);
+        loader_run(loader, stack, layer);
+        pthread_mutex_lock(&loader->mutex);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    return NULL;
+}
+
+struct loader *
+loader_create(const struct loader_config *config)
+{
+    unsigned nthreads = config->readers + config->decoders;
+    struct loader *loader = calloc(1, sizeof(*loader)
+        + nthreads * sizeof(loader->threads[0]));
+
+    if (loader == NULL) {
+        return NULL;
+    }
+    loader->config = *config;
+    pthread_mutex_init(&loader->mutex, NULL);
+    for (int way = 0; way < WAY_COUNT; way++) {
+        pthread_cond_init(&loader->work[way], NULL);
+    }
+    buffers_init(&loader->ring, config->ring);
+
+    loader->nthreads = nthreads;
+    for (unsigned i = 0; i < nthreads; i++) {
+        struct loader_thread *thread = &loader->threads[i];
+
+        thread->loader = loader;
+        thread->way = i < config->readers ? WAY_READ : WAY_DECODE;
+        int error = pthread_create(&thread->thread, NULL, loader_thread,
+            thread);
+        if (error != 0) {
+            log_error("loader", "thread: %s", strerror(error));
+            loader_stop(loader);
+            loader_destroy(loader);
+            return NULL;
+        }
+        thread->started = true;
+        pthread_setname_np(thread->thread,
+            thread->way == WAY_READ ? "reader" : "decoding");
+    }
+    return loader;
+}
+
+void
+loader_stop(struct loader *loader)
+{
+    if (loader == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&loader->mutex);
+    loader->stopping = true;
+    for (int way = 0; way < WAY_COUNT; way++) {
+        pthread_cond_broadcast(&loader->work[way]);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    buffers_close(&loader->ring);
+
+    for (unsigned i = 0; i < loader->nthreads; i++) {
+        if (loader->threads[i].started) {
+            pthread_join(loader->threads[i].thread, NULL);
+        }
+    }
+}
+
+void
+loader_destroy(struct loader *loader)
+{
+    if (loader == NULL) {
+        return;
+    }
+    buffers_finish(&loader->ring);
+    for (int way = 0; way < WAY_COUNT; way++) {
+        pthread_cond_destroy(&loader->work[way]);
+    }
+    pthread_mutex_destroy(&loader->mutex);
+    free(loader);
+}
+
+void
+loader_open(struct loader *loader, struct stack *stack)
+{
+    pthread_mutex_lock(&loader->mutex);
+    for (uint32_t i = 0; stack->failed != 0 && i < stack->nlayers; i++) {
+        struct layer *layer = &stack->layers[i];
+
+        if (layer->state == LAYER_FAILED && layer->placed) {
+            layer->state = LAYER_ABSENT;
+            stack->pending[layer->way]++;
+            stack->failed--;
+        }
+    }
+    if (!stack->linked
+        && (stack->pending[WAY_READ] != 0 || stack->pending[WAY_DECODE] != 0))
+    {
+        loader_link(loader, stack);
+    }
+    for (int way = 0; way < WAY_COUNT; way++) {
+        if (stack->pending[way] != 0) {
+            pthread_cond_broadcast(&loader->work[way]);
+        }
+    }
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+void
+loader_close(struct loader *loader, struct stack *stack)
+{
+    atomic_store(&stack->closed, true);
+    pthread_mutex_lock(&loader->mutex);
+    loader_unlink(loader, stack);
+    if (stack->waiting != NULL) {
+        loader_wake(loader, stack);     /* they wait for nothing now */
+    }
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+static void
+copy_detail(char to[220], const char *detail)
+{
+    size_t length = detail != NULL ? strlen(detail) : 0;
+
+    if (length > 219) {
+        length = 219;
+    }
+    memcpy(to, detail != NULL ? detail : "", length);
+    to[length] = '\0';
+}
+
+void
+loader_want(struct loader *loader, struct stack *stack, uint32_t number,
+    struct loader_answer *answer)
+{
+    struct layer *layer = &stack->layers[number];
+
+    pthread_mutex_lock(&loader->mutex);
+    answer->state = layer->state;
+    answer->lowest = layer->lowest;
+    answer->highest = layer->highest;
+    answer->slug = layer->slug;
+    answer->detail[0] = '\0';
+    if (layer->state == LAYER_FAILED) {
+        copy_detail(answer->detail, layer->detail);
+    } else if (layer->state != LAYER_RESIDENT) {
+        layer->wanted = true;
+    }
+    if (layer->state == LAYER_ABSENT && !layer->listed) {
+        struct layer_list *list = &stack->wanted[layer->way];
+
+        layer->listed = true;
+        if (list->first == LAYER_NONE) {
+            list->first = number;
+        } else {
+            stack->layers[list->last].next = number;
+        }
+        list->last = number;
+        pthread_cond_signal(&loader->work[layer->way]);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+void
+loader_unwant(struct loader *loader, struct stack *stack, uint32_t number)
+{
+    pthread_mutex_lock(&loader->mutex);
+    stack->layers[number].wanted = false;
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+void
+loader_woken(struct loader *loader, struct stack *stack)
+{
+    pthread_mutex_lock(&loader->mutex);
+    stack->waking = false;
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+void
+loader_progress(struct loader *loader, const struct stack *stack,
+    struct loader_progress *progress)
+{
+    pthread_mutex_lock(&loader->mutex);
+    progress->loaded = stack->loaded;
+    progress->failed = stack->failed;
+    progress->slug = NULL;
+    progress->detail[0] = '\0';
+    for (uint32_t i = 0; stack->failed != 0 && i < stack->nlayers; i++) {
+        const struct layer *layer = &stack->layers[i];
+
+        if (layer->state == LAYER_FAILED) {
+            progress->slug = layer->slug;
+            copy_detail(progress->detail, layer->detail);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+void
+loader_stats(struct loader *loader, struct loader_stats *stats)
+{
+    pthread_mutex_lock(&loader->mutex);
+    *stats = loader->stats;
+    pthread_mutex_unlock(&loader->mutex);
+}

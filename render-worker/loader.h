@@ -1,0 +1,90 @@
+/*
+ * Brings layers from stored files to the renderer in the background: threads
+ * that read, threads that wait for the decoder, and a small ring of buffers
+ * between them and the GL thread.  The layer that a picture waits for goes
+ * first; stacks take turns.
+ */
+
+#ifndef DICOM_LOADER_H
+#define DICOM_LOADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "frame.h"
+#include "painter.h"
+#include "stack.h"
+
+struct loader;
+
+struct loader_config {
+    struct frame_source  source;
+    struct painter      *painter;
+    struct mailbox      *mailbox;
+    unsigned             readers;       /* threads for native frames */
+    unsigned             decoders;      /* threads for the others */
+    size_t               ring;          /* bytes of frames under way */
+};
+
+/* What is known of a layer. */
+struct loader_answer {
+    enum layer_state  state;
+    double            lowest, highest;
+    const char       *slug;
+    char              detail[220];
+};
+
+/* Counts of one stack, for its JSON. */
+struct loader_progress {
+    uint32_t     loaded, failed;
+    const char  *slug;          /* of the first layer that failed, or NULL */
+    char         detail[220];
+};
+
+struct loader_stats {
+    uint64_t  loaded, failed;       /* layers, since the start */
+    uint64_t  bytes;                /* of texels */
+};
+
+struct loader *loader_create(const struct loader_config *config);
+
+/* Ends the threads; the painter must still run.  Accepts NULL. */
+void loader_stop(struct loader *loader);
+
+/* Frees a stopped loader; the painter must have ended.  Accepts NULL. */
+void loader_destroy(struct loader *loader);
+
+/*
+ * Begins to load all layers of the stack, which it holds until
+ * loader_close().  Called again it retries the layers that failed.
+ */
+void loader_open(struct loader *loader, struct stack *stack);
+
+/* Stops loading, and wakes those who wait.  Main thread. */
+void loader_close(struct loader *loader, struct stack *stack);
+
+/*
+ * Asks for one layer.  When it is neither resident nor failed it goes to the
+ * front, and the stack's wake job is posted once it is.
+ */
+void loader_want(struct loader *loader, struct stack *stack, uint32_t layer,
+    struct loader_answer *answer);
+
+/* Nobody waits for the layer any more. */
+void loader_unwant(struct loader *loader, struct stack *stack,
+    uint32_t layer);
+
+/* The wake job has arrived: later layers post it anew.  Main thread. */
+void loader_woken(struct loader *loader, struct stack *stack);
+
+void loader_progress(struct loader *loader, const struct stack *stack,
+    struct loader_progress *progress);
+
+void loader_stats(struct loader *loader, struct loader_stats *stats);
+
+/* Holds the stack, and lets go of it.  Any thread. */
+void stack_hold(struct stack *stack);
+void stack_release(struct painter *painter, struct stack *stack);
+
+#endif /* DICOM_LOADER_H */

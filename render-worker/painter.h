@@ -1,0 +1,93 @@
+/*
+ * The GL thread: the one thread that owns the renderer.  It draws pictures,
+ * copies loaded layers into arrays between them, and frees arrays.
+ *
+ * Pictures go first, users in turn; uploads get what time is left, and a
+ * share of it when pictures never end.
+ */
+
+#ifndef DICOM_PAINTER_H
+#define DICOM_PAINTER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "pool.h"
+#include "renderer.h"
+#include "stack.h"
+
+struct painter;
+
+enum painter_kind { PAINTER_GL, PAINTER_CPU };
+
+struct painter_config {
+    enum painter_kind       kind;
+    struct renderer_config  renderer;
+    unsigned                queue;      /* pictures that may wait, in all */
+    unsigned                user_queue; /* ... of one user */
+    struct buffers         *pictures;   /* where pixels come from */
+};
+
+enum painting_end { PAINTING_DRAWN, PAINTING_CANCELLED, PAINTING_FAILED };
+
+/* One picture to draw.  done runs on the GL thread and takes it over. */
+struct painting {
+    struct painting   *next;
+    uint8_t            user[16];
+    struct stack      *stack;       /* held by whoever submits */
+    uint32_t           layer;
+    struct draw        draw;        /* all but array and layer */
+    size_t             size;        /* bytes of the pixels */
+    struct buffer     *pixels;      /* given when drawn */
+    atomic_bool        cancelled;   /* by whoever submitted, at any time */
+    uint64_t           draw_us;
+    void             (*done)(struct painting *painting, enum painting_end end);
+};
+
+/*
+ * One layer to copy; not copied when its stack is closed.  done runs on the GL
+ * thread and takes it over.
+ */
+struct upload {
+    struct upload   *next;
+    struct stack    *stack;         /* held by whoever submits */
+    uint32_t         layer;
+    const void      *texels;
+    void           (*done)(struct upload *upload, const char *slug,
+                           const char *detail);     /* slug NULL: resident */
+};
+
+struct painter_stats {
+    uint64_t  drawn, uploaded, cancelled;
+    uint64_t  draw_us, upload_us;
+    unsigned  queued;
+    uint64_t  pooled;               /* bytes of unused arrays */
+    bool      lost;
+};
+
+/* Starts the thread and waits for its renderer.  NULL on failure (logged). */
+struct painter *painter_create(const struct painter_config *config);
+
+/* Ends the thread; nothing may be submitted any more.  Accepts NULL. */
+void painter_destroy(struct painter *painter);
+
+const struct renderer_info *painter_info(const struct painter *painter);
+
+/* false: too many wait.  Any thread. */
+bool painter_draw(struct painter *painter, struct painting *painting);
+
+/* Any thread; the number of uploads is bounded by their buffers. */
+void painter_upload(struct painter *painter, struct upload *upload);
+
+/* Frees the stack and its arrays; nobody uses it any more.  Any thread. */
+void painter_bury(struct painter *painter, struct stack *stack);
+
+/* How many bytes of unused arrays may be kept for reuse.  Any thread. */
+void painter_spare(struct painter *painter, uint64_t bytes);
+
+/* Any thread. */
+void painter_stats(struct painter *painter, struct painter_stats *stats);
+
+#endif /* DICOM_PAINTER_H */

@@ -1,0 +1,566 @@
+/*
+ * WIRE_RENDER: wait for the layer, draw, encode, answer.
+ */
+
+#include "picture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "encode.h"
+#include "overlay.h"
+#include "stack_json.h"
+#include "worker.h"
+
+#define MAX_PIXELS   (64u * 1024 * 1024)    /* of one picture */
+#define HASH_APART   (512u * 1024)          /* bytes worth a second thread */
+
+/* One picture on its way. */
+struct picture {
+    struct painting      painting;      /* first */
+    struct request      *request;
+    struct worker       *worker;
+    struct stack        *stack;         /* pinned */
+    struct stack_voi    *voi;
+    struct wire_render   ask;
+    struct wire_picture  shown;
+    enum painting_end    end;
+    struct job           encode, hash;
+    unsigned             parts;         /* jobs that are not done */
+    bool                 hash_apart, encoded;
+    struct frame_error   error;         /* slug set: failed */
+    uint8_t             *data;
+    size_t               length;
+    uint64_t             draw_start_us, encode_us;
+};
+
+static struct picture *
+picture_of_encode(struct job *job)
+{
+    return (struct picture *) (void *)
+        ((char *) job - offsetof(struct picture, encode));
+}
+
+static struct picture *
+picture_of_hash(struct job *job)
+{
+    return (struct picture *) (void *)
+        ((char *) job - offsetof(struct picture, hash));
+}
+
+static bool
+within(double value, double least, double most)
+{
+    return value >= least && value <= most;     /* false for NaN */
+}
+
+const char *
+picture_check(const struct wire_render *ask, uint32_t max_dimension)
+{
+    uint32_t most = max_dimension < WIRE_MAX_VIEWPORT ? max_dimension
+        : WIRE_MAX_VIEWPORT;
+    double narrowest = ask->voi == WIRE_VOI_LINEAR_EXACT
+        || ask->voi == WIRE_VOI_SIGMOID ? 1e-9 : 1;
+
+    if (ask->voi > WIRE_VOI_LUT) {
+        return "voi: unknown function";
+    }
+    if (ask->interpolation > WIRE_CUBIC) {
+        return "interpolation: nearest, linear or cubic";
+    }
+    if (ask->format > WIRE_JPEG) {
+        return "format: png or jpeg";
+    }
+    if (ask->format == WIRE_JPEG && (ask->quality < 1 || ask->quality > 100)) {
+        return "quality: 1 to 100";
+    }
+    if ((ask->flip & ~(WIRE_FLIP_H | WIRE_FLIP_V)) != 0) {
+        return "flip: h, v or hv";
+    }
+    if ((ask->set & ~(uint32_t) (WIRE_SET_WINDOW | WIRE_SET_SIZE
+            | WIRE_SET_WINDOW_INDEX)) != 0)
+    {
+        return "unknown parameters";
+    }
+    if (ask->set & WIRE_SET_SIZE) {
+        if (ask->width < 1 || ask->width > most || ask->height < 1
+            || ask->height > most)
+        {
+            return "width, height: out of range";
+        }
+        if ((uint64_t) ask->width * ask->height > MAX_PIXELS) {
+            return "width, height: the picture would be too large";
+        }
+    }
+    if ((ask->set & WIRE_SET_WINDOW)
+        && (!within(ask->center, -1e12, 1e12)
+            || !within(ask->window, narrowest, 1e12)))
+    {
+        return "center, window: out of range";
+    }
+    if (!within(ask->zoom, 1e-3, 1e4)) {
+        return "zoom: out of range";
+    }
+    if (!within(ask->pan_x, -1e7, 1e7) || !within(ask->pan_y, -1e7, 1e7)) {
+        return "pan: out of range";
+    }
+    if (!within(ask->rotate, -1e6, 1e6)) {
+        return "rotate: out of range";
+    }
+    return NULL;
+}
+
+/* What the user asks for in the words of voi.h; NULL or what is wrong. */
+static const char *
+picture_choice(const struct dicom_index *index, uint32_t number,
+    const struct wire_render *ask, struct voi_choice *choice)
+{
+    const struct dicom_frame *frame = &index->frames[number];
+
+    *choice = (struct voi_choice) {
+        .function = ask->voi,
+        .index = ask->voi_index,
+        .invert = ask->invert != 0,
+    };
+    if (ask->voi == WIRE_VOI_LUT) {
+        return NULL;
+    }
+    if (ask->set & WIRE_SET_WINDOW) {
+        choice->has_window = true;
+        choice->center = ask->center;
+        choice->width = ask->window;
+    } else if (ask->set & WIRE_SET_WINDOW_INDEX) {
+        const struct dicom_window *windows = frame->nwindows > 0
+            ? frame->windows : index->windows;
+        uint32_t count = frame->nwindows > 0 ? frame->nwindows
+            : index->nwindows;
+
+        if (ask->voi_index >= count) {
+            return "window: the image has no such window";
+        }
+        choice->has_window = true;
+        choice->center = windows[ask->voi_index].center;
+        choice->width = windows[ask->voi_index].width;
+    }
+    return NULL;
+}
+
+static void
+picture_shown(struct wire_picture *shown, const struct stack *stack,
+    const struct dicom_index *index, const struct wire_render *ask,
+    const struct view *view)
+{
+    memset(shown, 0, sizeof(*shown));
+    memcpy(shown->instance, index->instance_uid,
+        sizeof(index->instance_uid));
+    shown->frame = stack->layers[ask->layer].frame;
+    shown->layer = ask->layer;
+    shown->width = view->width;
+    shown->height = view->height;
+    shown->lossy = index->lossy || ask->format == WIRE_JPEG;
+    shown->format = ask->format;
+    shown->invert = ask->invert != 0;
+    shown->flip = ask->flip;
+    shown->interpolation = ask->interpolation;
+    shown->zoom = ask->zoom;
+    shown->pan_x = ask->pan_x;
+    shown->pan_y = ask->pan_y;
+    shown->rotate = ask->rotate;
+    shown->overlays = ask->overlays != 0;
+    shown->quality = ask->format == WIRE_JPEG ? ask->quality : 0;
+    shown->center = NAN;
+    shown->window = NAN;
+}
+
+const char *
+picture_prepare(struct stack *stack, const struct wire_render *ask,
+    double lowest, double highest, struct painting *painting,
+    struct stack_voi **voi, struct wire_picture *shown)
+{
+    const struct dicom_index *index = stack_index(stack, ask->layer);
+    const struct layer_group *group =
+        &stack->groups[stack->layers[ask->layer].group];
+    bool sized = (ask->set & WIRE_SET_SIZE) != 0;
+    struct view view = {
+        .width = sized ? ask->width : index->columns,
+        .height = sized ? ask->height : index->rows,
+        .zoom = ask->zoom,
+        .pan_x = ask->pan_x,
+        .pan_y = ask->pan_y,
+        .rotate = ask->rotate,
+        .flip = ask->flip,
+    };
+    struct draw *draw = &painting->draw;
+    bool colour = group->format == LAYER_RGBA8;
+
+    *voi = NULL;
+    if ((uint64_t) view.width * view.height > MAX_PIXELS) {
+        return "width, height: the picture would be too large";
+    }
+    /* at its own size a picture shows the pixels as they are stored */
+    if (!geometry_view(&view, index->columns, index->rows,
+            sized ? stack_aspect(stack, ask->layer) : 1, draw->matrix))
+    {
+        return "zoom, rotate: out of range";
+    }
+
+    picture_shown(shown, stack, index, ask, &view);
+    draw->width = view.width;
+    draw->height = view.height;
+    draw->interpolation = (enum draw_interpolation) ask->interpolation;
+    draw->background = 0;
+    shown->samples = colour ? 3 : 1;
+    painting->stack = stack;
+    painting->layer = ask->layer;
+    painting->size = (size_t) view.width * view.height * shown->samples;
+    if (colour) {
+        draw->invert = ask->invert != 0;
+        return NULL;
+    }
+
+    struct voi_choice choice;
+    const char *error = picture_choice(index,
+        stack->layers[ask->layer].frame, ask, &choice);
+    if (error != NULL) {
+        return error;
+    }
+    *voi = stack_voi(stack, ask->layer, &choice, lowest, highest, &error);
+    if (*voi == NULL) {
+        return error != NULL ? error : "memory is short";
+    }
+    draw->voi = &(*voi)->table;
+    shown->voi = (*voi)->shown.function;
+    shown->voi_index = (*voi)->shown.function == WIRE_VOI_LUT
+        ? (*voi)->shown.index : ask->voi_index;
+    if ((*voi)->shown.function != WIRE_VOI_LUT) {
+        shown->center = (*voi)->shown.center;
+        shown->window = (*voi)->shown.width;
+    }
+    return NULL;
+}
+
+static void
+picture_free(struct picture *picture)
+{
+    stack_voi_release(picture->voi);
+    buffers_give(&picture->worker->pictures, picture->painting.pixels);
+    worker_unpin(picture->worker, picture->stack);
+    free(picture->data);
+    free(picture);
+}
+
+static void
+picture_answer(struct picture *picture)
+{
+    struct request *request = picture->request;
+    struct worker *worker = picture->worker;
+
+    request->answer.draw_us = (uint32_t) picture->painting.draw_us;
+    request->answer.encode_us = (uint32_t) picture->encode_us;
+    request->answer.queue_us = (uint32_t) (picture->draw_start_us
+        - request->start_us);
+
+    struct wire_picture *meta = malloc(sizeof(*meta));
+    if (meta == NULL) {
+        request_problem(request, 503, "busy", "memory is short");
+        return;
+    }
+    memcpy(meta, &picture->shown, sizeof(*meta));
+    worker->counts.pictures++;
+    worker->counts.picture_bytes += picture->length;
+    worker->counts.encode_us += picture->encode_us;
+    worker->counts.queue_us += request->answer.queue_us;
+    request_answer(request, 200, meta, sizeof(*meta), picture->data,
+        picture->length);
+    picture->data = NULL;
+}
+
+/* Main thread: all that was to be done for the picture is done. */
+static void
+picture_end(struct picture *picture)
+{
+    struct request *request = picture->request;
+
+    if (picture->end == PAINTING_CANCELLED) {
+        request_problem(request, 503, "cancelled", "the client went away");
+    } else if (picture->end == PAINTING_FAILED) {
+        worker_tick(picture->worker);   /* notices a lost context */
+        request_problem(request, 503, "renderer-unavailable",
+            "the picture could not be drawn");
+    } else if (picture->error.slug != NULL) {
+        request_problem(request, strcmp(picture->error.slug, "busy") == 0
+            ? 503 : 422, picture->error.slug, picture->error.detail);
+    } else if (!picture->encoded) {
+        request_problem(request, 503, "busy", "memory is short");
+    } else {
+        picture_answer(picture);
+    }
+    picture_free(picture);
+}
+
+static void
+encode_done(struct job *job)
+{
+    struct picture *picture = picture_of_encode(job);
+
+    if (--picture->parts == 0) {
+        picture_end(picture);
+    }
+}
+
+static void
+hash_done(struct job *job)
+{
+    struct picture *picture = picture_of_hash(job);
+
+    if (--picture->parts == 0) {
+        picture_end(picture);
+    }
+}
+
+static void
+picture_hash(struct picture *picture)
+{
+    EVP_Digest(picture->painting.pixels->data, picture->painting.size,
+        picture->shown.sha256, NULL, EVP_sha256(), NULL);
+}
+
+static void
+hash_run(struct job *job)
+{
+    picture_hash(picture_of_hash(job));
+}
+
+static bool
+picture_burn(struct picture *picture)
+{
+    struct stack *stack = picture->stack;
+    const struct layer *layer = &stack->layers[picture->ask.layer];
+    const struct stack_instance *instance =
+        &stack->instances[layer->instance];
+    struct frame_ref ref = {
+        .index = &instance->index,
+        .location = instance->location,
+        .frame = layer->frame,
+    };
+
+    memcpy(ref.user, stack->owner, sizeof(ref.user));
+    return overlay_burn(&picture->worker->source, &ref,
+        picture->painting.draw.matrix, picture->shown.width,
+        picture->shown.height, picture->shown.samples,
+        picture->painting.pixels->data, &picture->error);
+}
+
+static void
+encode_run(struct job *job)
+{
+    struct picture *picture = picture_of_encode(job);
+    uint64_t start = request_now_us();
+
+    if (atomic_load(&picture->painting.cancelled)) {
+        return;
+    }
+    if (picture->ask.overlays && !picture_burn(picture)) {
+        return;
+    }
+    if (!picture->hash_apart) {
+        picture_hash(picture);
+    }
+    picture->encoded = encode_picture((enum encode_format) picture->ask.format,
+        picture->painting.pixels->data, picture->shown.width,
+        picture->shown.height, picture->shown.samples, picture->ask.quality,
+        &picture->data, &picture->length);
+    picture->encode_us = request_now_us() - start;
+}
+
+/* GL thread: the picture is drawn, or is not. */
+static void
+picture_drawn(struct painting *painting, enum painting_end end)
+{
+    struct picture *picture = (struct picture *) painting;
+    struct worker *worker = picture->worker;
+
+    picture->end = end;
+    picture->draw_start_us = request_now_us() - painting->draw_us;
+    picture->parts = 1;
+    picture->encode.run = encode_run;
+    picture->encode.done = encode_done;
+    if (end != PAINTING_DRAWN) {
+        mailbox_post(&worker->mailbox, &picture->encode);
+        return;
+    }
+
+    /* overlays change the pixels, so they are hashed after them */
+    if (painting->size >= HASH_APART && worker->threads > 1
+        && !picture->ask.overlays)
+    {
+        picture->hash_apart = true;
+        picture->parts = 2;
+        picture->hash.run = hash_run;
+        picture->hash.done = hash_done;
+        pool_force(worker->encoders, &picture->encode);
+        pool_force(worker->encoders, &picture->hash);
+        return;
+    }
+    pool_force(worker->encoders, &picture->encode);
+}
+
+/* The client has gone while the picture was in the queue or drawn. */
+static void
+picture_cancel(struct request *request)
+{
+    struct picture *picture = request->work;
+
+    atomic_store(&picture->painting.cancelled, true);
+}
+
+static void
+picture_begin(struct picture *picture, double lowest, double highest)
+{
+    struct request *request = picture->request;
+    const char *wrong = picture_prepare(picture->stack, &picture->ask, lowest,
+        highest, &picture->painting, &picture->voi, &picture->shown);
+
+    if (wrong != NULL) {
+        request_problem(request, 422, "invalid-parameter", wrong);
+        picture_free(picture);
+        return;
+    }
+    memcpy(picture->painting.user, request->head.user,
+        sizeof(picture->painting.user));
+    picture->painting.done = picture_drawn;
+    request->cancel = picture_cancel;
+    if (!painter_draw(picture->worker->painter, &picture->painting)) {
+        request_problem(request, 503, "busy", "too many pictures wait");
+        picture_free(picture);
+    }
+}
+
+static void
+picture_unwait(struct stack *stack, struct request *request)
+{
+    struct request **link = &stack->waiting;
+
+    while (*link != request) {
+        link = &(*link)->next;
+    }
+    *link = request->next;
+    request->next = NULL;
+    request->cancel = NULL;
+}
+
+/* The client has gone while the picture waited for its layer. */
+static void
+picture_cancel_wait(struct request *request)
+{
+    struct picture *picture = request->work;
+    struct stack *stack = picture->stack;
+    const struct request *other;
+
+    picture_unwait(stack, request);
+    for (other = stack->waiting; other != NULL; other = other->next) {
+        const struct picture *waiting = other->work;
+
+        if (waiting->ask.layer == picture->ask.layer) {
+            break;
+        }
+    }
+    if (other == NULL) {
+        loader_unwant(picture->worker->loader, stack, picture->ask.layer);
+    }
+    request_problem(request, 503, "cancelled", "the client went away");
+    picture_free(picture);
+}
+
+/* Draws when the layer is there, answers when it failed; false: it waits. */
+static bool
+picture_try(struct picture *picture)
+{
+    struct loader_answer answer;
+
+    loader_want(picture->worker->loader, picture->stack, picture->ask.layer,
+        &answer);
+    if (answer.state == LAYER_RESIDENT) {
+        picture_begin(picture, answer.lowest, answer.highest);
+        return true;
+    }
+    if (answer.state == LAYER_FAILED) {
+        bool passing = strcmp(answer.slug, "frame-not-decodable") != 0;
+
+        request_problem(picture->request,
+            strcmp(answer.slug, "out-of-texture-memory") == 0 ? 507
+                : passing ? 503 : 422, answer.slug, answer.detail);
+        picture_free(picture);
+        return true;
+    }
+    if (atomic_load(&picture->stack->closed)) {
+        request_problem(picture->request, 410, "stack-expired",
+            "the stack was closed meanwhile");
+        picture_free(picture);
+        return true;
+    }
+    return false;
+}
+
+void
+picture_wake(struct job *job)
+{
+    struct stack *stack = (struct stack *) (void *)
+        ((char *) job - offsetof(struct stack, wake));
+    struct worker *worker = stack->worker;
+    struct request *request = stack->waiting;
+
+    loader_woken(worker->loader, stack);
+    stack->waiting = NULL;
+    while (request != NULL) {
+        struct request *next = request->next;
+
+        request->next = NULL;
+        request->cancel = NULL;
+        if (!picture_try(request->work)) {
+            request->next = stack->waiting;
+            stack->waiting = request;
+            request->cancel = picture_cancel_wait;
+        }
+        request = next;
+    }
+    stack_release(worker->painter, stack);
+}
+
+void
+picture_handle(struct worker *worker, struct request *request)
+{
+    struct wire_render ask;
+
+    memcpy(&ask, request->body, sizeof(ask));
+    const char *wrong = picture_check(&ask,
+        painter_info(worker->painter)->max_dimension);
+    if (wrong != NULL) {
+        request_problem(request, 422, "invalid-parameter", wrong);
+        return;
+    }
+
+    struct picture *picture = calloc(1, sizeof(*picture));
+    if (picture == NULL) {
+        request_problem(request, 503, "busy", "memory is short");
+        return;
+    }
+    picture->stack = worker_pin(worker, request, ask.stack, ask.layer);
+    if (picture->stack == NULL) {
+        free(picture);
+        return;
+    }
+    picture->request = request;
+    picture->worker = worker;
+    picture->ask = ask;
+    atomic_init(&picture->painting.cancelled, false);
+    request->work = picture;
+    if (!picture_try(picture)) {
+        request->next = picture->stack->waiting;
+        picture->stack->waiting = request;
+        request->cancel = picture_cancel_wait;
+    }
+}

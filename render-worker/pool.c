@@ -1,0 +1,206 @@
+#include "pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "log.h"
+
+struct pool {
+    pthread_mutex_t  mutex;
+    pthread_cond_t   filled;
+    struct job      *first, *last;
+    unsigned         queued, limit;
+    bool             stopping;
+    struct mailbox  *mailbox;
+    void           (*leave)(void);
+    unsigned         nthreads;
+    pthread_t        threads[];
+};
+
+bool
+mailbox_init(struct mailbox *mailbox)
+{
+    memset(mailbox, 0, sizeof(*mailbox));
+    mailbox->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (mailbox->fd < 0) {
+        log_error("pool", "eventfd: %s", strerror(errno));
+        return false;
+    }
+    pthread_mutex_init(&mailbox->mutex, NULL);
+    return true;
+}
+
+void
+mailbox_finish(struct mailbox *mailbox)
+{
+    if (mailbox->fd >= 0) {
+        close(mailbox->fd);
+        mailbox->fd = -1;
+    }
+    pthread_mutex_destroy(&mailbox->mutex);
+}
+
+void
+mailbox_post(struct mailbox *mailbox, struct job *job)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    bool was_empty = mailbox->first == NULL;
+    job->next = NULL;
+    if (was_empty) {
+        mailbox->first = job;
+    } else {
+        mailbox->last->next = job;
+    }
+    mailbox->last = job;
+    pthread_mutex_unlock(&mailbox->mutex);
+
+    if (was_empty) {
+        uint64_t one = 1;
+        ssize_t ignored = write(mailbox->fd, &one, sizeof(one));
+        (void) ignored;
+    }
+}
+
+void
+mailbox_drain(struct mailbox *mailbox)
+{
+    uint64_t count;
+    ssize_t ignored = read(mailbox->fd, &count, sizeof(count));
+    (void) ignored;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    struct job *job = mailbox->first;
+    mailbox->first = mailbox->last = NULL;
+    pthread_mutex_unlock(&mailbox->mutex);
+
+    while (job != NULL) {
+        struct job *next = job->next;   /* done() may free the job */
+
+        job->done(job);
+        job = next;
+    }
+}
+
+static void *
+pool_thread(void *data)
+{
+    struct pool *pool = data;
+
+    pthread_mutex_lock(&pool->mutex);
+    for (;;) {
+        while (pool->first == NULL && !pool->stopping) {
+            pthread_cond_wait(&pool->filled, &pool->mutex);
+        }
+        struct job *job = pool->first;
+        if (job == NULL) {
+            break;
+        }
+        pool->first = job->next;
+        pool->queued--;
+        pthread_mutex_unlock(&pool->mutex);
+
+        job->run(job);
+        mailbox_post(pool->mailbox, job);
+
+        pthread_mutex_lock(&pool->mutex);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+
+    if (pool->leave != NULL) {
+        pool->leave();
+    }
+    return NULL;
+}
+
+struct pool *
+pool_create(const char *name, unsigned threads, unsigned limit,
+    struct mailbox *mailbox, void (*leave)(void))
+{
+    struct pool *pool = calloc(1, sizeof(*pool)
+        + threads * sizeof(pool->threads[0]));
+
+    if (pool == NULL) {
+        return NULL;
+    }
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->filled, NULL);
+    pool->limit = limit;
+    pool->mailbox = mailbox;
+    pool->leave = leave;
+
+    for (; pool->nthreads < threads; pool->nthreads++) {
+        pthread_t *thread = &pool->threads[pool->nthreads];
+        int error = pthread_create(thread, NULL, pool_thread, pool);
+
+        if (error != 0) {
+            log_error("pool", "thread %s: %s", name, strerror(error));
+            pool_destroy(pool);
+            return NULL;
+        }
+        pthread_setname_np(*thread, name);
+    }
+    return pool;
+}
+
+void
+pool_destroy(struct pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&pool->mutex);
+    pool->stopping = true;
+    pthread_cond_broadcast(&pool->filled);
+    pthread_mutex_unlock(&pool->mutex);
+
+    for (unsigned i = 0; i < pool->nthreads; i++) {
+        pthread_join(pool->threads[i], NULL);
+    }
+    pthread_cond_destroy(&pool->filled);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool);
+}
+
+static bool
+pool_push(struct pool *pool, struct job *job, bool forced)
+{
+    pthread_mutex_lock(&pool->mutex);
+    bool taken = forced || pool->queued < pool->limit;
+    if (taken) {
+        job->next = NULL;
+        if (pool->first == NULL) {
+            pool->first = job;
+        } else {
+            pool->last->next = job;
+        }
+        pool->last = job;
+        pool->queued++;
+        pthread_cond_signal(&pool->filled);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return taken;
+}
+
+bool
+pool_submit(struct pool *pool, struct job *job)
+{
+    return pool_push(pool, job, false);
+}
+
+void
+pool_force(struct pool *pool, struct job *job)
+{
+    pool_push(pool, job, true);
+}
+
+unsigned
+pool_queued(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    unsigned queued = pool->queued;
+    pthread_mutex_unlock(&pool->mutex);
+    return queued;
+}

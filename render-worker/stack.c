@@ -1,0 +1,477 @@
+#include "stack.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "frame.h"
+#include "log.h"
+
+/* Texels of one array, unless a single layer is larger. */
+#define CHUNK_BYTES  (32u * 1024 * 1024)
+
+#define MAX_GROUPS   1024u
+
+/* Why a body is refused; the slugs are part of the contract. */
+struct refusal {
+    unsigned     status;
+    const char  *slug, *detail;
+};
+
+static const struct refusal malformed = { 400, "malformed-request",
+    "the open request contradicts itself" };
+static const struct refusal memory = { 503, "busy", "memory is short" };
+
+/* Reads the instance records; *ok tells a bad body from short memory. */
+static bool
+parse_instances(struct stack *stack, const uint8_t *p, const uint8_t *end,
+    struct refusal *why)
+{
+    for (uint32_t i = 0; i < stack->ninstances; i++) {
+        struct stack_instance *instance = &stack->instances[i];
+        struct wire_instance record;
+        const char *error;
+
+        *why = malformed;
+        if ((size_t) (end - p) < sizeof(record)) {
+            return false;
+        }
+        memcpy(&record, p, sizeof(record));
+        p += sizeof(record);
+        if (record.location_length == 0 || record.location_length > 4096
+            || record.index_length > WIRE_MAX_META
+            || (size_t) (end - p) < (size_t) record.location_length
+                + record.index_length
+            || memchr(p, '\0', record.location_length) != NULL)
+        {
+            return false;
+        }
+
+        instance->location = strndup((const char *) p,
+            record.location_length);
+        if (instance->location == NULL) {
+            *why = memory;
+            return false;
+        }
+        p += record.location_length;
+
+        if (!index_decode(&instance->index, p, record.index_length, 0,
+                &error))
+        {
+            log_warn("stack", "index of an instance: %s", error);
+            *why = (struct refusal) { 422, "invalid-index",
+                "the stored index of an instance is damaged" };
+            return false;
+        }
+        p += record.index_length;
+    }
+    *why = malformed;
+    return p == end;
+}
+
+static bool
+lut_equal(const struct dicom_lut *a, const struct dicom_lut *b)
+{
+    return a->count == b->count && a->first == b->first && a->bits == b->bits
+        && (a->count == 0
+            || memcmp(a->data, b->data, a->count * sizeof(a->data[0])) == 0);
+}
+
+/* Whether the same window makes the same table of both. */
+static bool
+voi_equal(const struct dicom_index *a, const struct dicom_index *b)
+{
+    if (a->bits_allocated != b->bits_allocated
+        || a->bits_stored != b->bits_stored || a->high_bit != b->high_bit
+        || a->is_signed != b->is_signed || a->photometric != b->photometric
+        || a->sample != b->sample || a->voi_function != b->voi_function
+        || a->inverse_lut_shape != b->inverse_lut_shape
+        || a->rescale_ignored != b->rescale_ignored
+        || a->has_padding != b->has_padding
+        || a->padding_first != b->padding_first
+        || a->padding_last != b->padding_last
+        || a->nwindows != b->nwindows || a->nvoi_luts != b->nvoi_luts
+        || !lut_equal(&a->modality_lut, &b->modality_lut))
+    {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->nwindows; i++) {
+        if (a->windows[i].center != b->windows[i].center
+            || a->windows[i].width != b->windows[i].width)
+        {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < a->nvoi_luts; i++) {
+        if (!lut_equal(&a->voi_luts[i], &b->voi_luts[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Numbers the VOI attributes: an instance has the class of its neighbour
+ * before it, of the first one, or one of its own.
+ */
+static void
+classify_voi(struct stack *stack)
+{
+    uint32_t classes = 0;
+
+    for (uint32_t i = 0; i < stack->ninstances; i++) {
+        struct stack_instance *instance = &stack->instances[i];
+
+        if (i > 0 && voi_equal(&instance->index, &instance[-1].index)) {
+            instance->voi_class = instance[-1].voi_class;
+        } else if (i > 0
+                   && voi_equal(&instance->index, &stack->instances[0].index))
+        {
+            instance->voi_class = stack->instances[0].voi_class;
+        } else {
+            instance->voi_class = classes++;
+        }
+    }
+}
+
+static struct layer_group *
+find_group(struct stack *stack, const struct dicom_index *index)
+{
+    enum layer_format format = frame_format(index);
+
+    for (uint32_t i = stack->ngroups; i-- > 0; ) {
+        struct layer_group *group = &stack->groups[i];
+
+        if (group->width == index->columns && group->height == index->rows
+            && group->format == format)
+        {
+            return group;
+        }
+    }
+    if (stack->ngroups == MAX_GROUPS) {
+        return NULL;
+    }
+
+    struct layer_group *group = &stack->groups[stack->ngroups++];
+    group->width = index->columns;
+    group->height = index->rows;
+    group->format = format;
+    group->layer_bytes = (size_t) index->columns * index->rows
+        * layer_format_size(format);
+    return group;
+}
+
+/* Gives each layer its place in an array. */
+static bool
+place_layers(struct stack *stack, uint32_t max_dimension)
+{
+    stack->groups = calloc(MAX_GROUPS, sizeof(stack->groups[0]));
+    if (stack->groups == NULL) {
+        return false;
+    }
+
+    for (uint32_t i = 0; i < stack->nlayers; i++) {
+        struct layer *layer = &stack->layers[i];
+        const struct dicom_index *index = stack_index(stack, i);
+        struct layer_group *group = NULL;
+
+        layer->way = index->storage == STORAGE_NATIVE ? WAY_READ : WAY_DECODE;
+        stack->lossy = stack->lossy || index->lossy;
+        if (index->columns <= max_dimension && index->rows <= max_dimension) {
+            group = find_group(stack, index);
+        }
+        if (group == NULL) {
+            layer->state = LAYER_FAILED;
+            layer->slug = "frame-not-decodable";
+            layer->detail = strdup("the image is larger than the renderer's "
+                "textures, or its series mixes too many sizes");
+            stack->failed++;
+            continue;
+        }
+        layer->group = (uint16_t) (group - stack->groups);
+        layer->slot = group->count++;
+        layer->placed = true;
+        stack->pending[layer->way]++;
+        stack->bytes += group->layer_bytes;
+    }
+
+    for (uint32_t i = 0; i < stack->ngroups; i++) {
+        struct layer_group *group = &stack->groups[i];
+
+        group->chunk = group->layer_bytes >= CHUNK_BYTES ? 1
+            : (uint32_t) (CHUNK_BYTES / group->layer_bytes);
+        if (group->chunk > group->count) {
+            group->chunk = group->count;
+        }
+        group->arrays = calloc((group->count + group->chunk - 1)
+            / group->chunk, sizeof(group->arrays[0]));
+        if (group->arrays == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Orders all frames into layers. */
+static bool
+order_layers(struct stack *stack, struct refusal *why)
+{
+    size_t total = 0;
+
+    for (uint32_t i = 0; i < stack->ninstances; i++) {
+        total += stack->instances[i].index.nframes;
+    }
+    if (total == 0) {
+        *why = (struct refusal) { 422, "no-pixels",
+            "no instance of the series has a picture" };
+        return false;
+    }
+    if (total > INDEX_MAX_FRAMES) {
+        *why = (struct refusal) { 422, "too-many-layers",
+            "the series has more frames than a stack can hold" };
+        return false;
+    }
+
+    *why = memory;
+    struct layer_ref *refs = calloc(total, sizeof(*refs));
+    struct dicom_index *indexes = calloc(stack->ninstances, sizeof(*indexes));
+    stack->layers = calloc(total, sizeof(stack->layers[0]));
+    size_t count = 0;
+
+    if (refs != NULL && indexes != NULL && stack->layers != NULL) {
+        /* a view of the indexes side by side; what they own stays put */
+        for (uint32_t i = 0; i < stack->ninstances; i++) {
+            indexes[i] = stack->instances[i].index;
+        }
+        count = geometry_order(indexes, stack->ninstances, refs,
+            &stack->order);
+    }
+    for (size_t i = 0; i < count; i++) {
+        stack->layers[i].instance = refs[i].instance;
+        stack->layers[i].frame = refs[i].frame;
+        stack->layers[i].next = LAYER_NONE;
+    }
+    stack->nlayers = (uint32_t) count;
+    free(indexes);
+    free(refs);
+    return count == total;
+}
+
+static uint64_t
+lut_bytes(const struct dicom_lut *lut)
+{
+    return (uint64_t) lut->count * sizeof(lut->data[0]);
+}
+
+/* Host memory that the stack takes besides its texels. */
+static uint64_t
+host_bytes(const struct stack *stack)
+{
+    uint64_t bytes = sizeof(*stack)
+        + (uint64_t) stack->nlayers * sizeof(stack->layers[0])
+        + MAX_GROUPS * sizeof(stack->groups[0]);
+
+    for (uint32_t i = 0; i < stack->ninstances; i++) {
+        const struct dicom_index *index = &stack->instances[i].index;
+
+        bytes += sizeof(stack->instances[0]) + 128
+            + (uint64_t) index->nframes * sizeof(index->frames[0])
+            + lut_bytes(&index->modality_lut) + lut_bytes(&index->palette[0])
+            + lut_bytes(&index->palette[1]) + lut_bytes(&index->palette[2]);
+        for (uint32_t k = 0; k < index->nvoi_luts; k++) {
+            bytes += lut_bytes(&index->voi_luts[k]);
+        }
+        for (uint32_t k = 0; k < index->noverlays; k++) {
+            bytes += index->overlays[k].length;
+        }
+    }
+    return bytes;
+}
+
+struct stack *
+stack_create(const uint8_t *body, size_t length, const uint8_t owner[16],
+    uint32_t max_dimension, unsigned *status, const char **slug,
+    const char **detail)
+{
+    struct wire_open open;
+    struct refusal why = malformed;
+    struct stack *stack = NULL;
+
+    if (length < sizeof(open)) {
+        goto error;
+    }
+    memcpy(&open, body, sizeof(open));
+    if (open.count == 0 || open.count > WIRE_MAX_INSTANCES
+        || (length - sizeof(open)) / sizeof(struct wire_instance) < open.count
+        || memchr(open.study, '\0', sizeof(open.study)) == NULL
+        || memchr(open.series, '\0', sizeof(open.series)) == NULL)
+    {
+        goto error;
+    }
+
+    why = memory;
+    stack = calloc(1, sizeof(*stack));
+    if (stack == NULL) {
+        goto error;
+    }
+    atomic_init(&stack->users, 1);
+    memcpy(stack->owner, owner, sizeof(stack->owner));
+    memcpy(stack->study, open.study, sizeof(stack->study));
+    memcpy(stack->series, open.series, sizeof(stack->series));
+    for (int way = 0; way < WAY_COUNT; way++) {
+        stack->wanted[way] = (struct layer_list) { LAYER_NONE, LAYER_NONE };
+    }
+    stack->instances = calloc(open.count, sizeof(stack->instances[0]));
+    if (stack->instances == NULL) {
+        goto error;
+    }
+    stack->ninstances = open.count;
+
+    /* all that makes the stack what it is follows the stack's own id */
+    if (!EVP_Digest(body + sizeof(open.stack), length - sizeof(open.stack),
+            stack->key, NULL, EVP_sha256(), NULL)
+        || !parse_instances(stack, body + sizeof(open), body + length, &why)
+        || !order_layers(stack, &why))
+    {
+        goto error;
+    }
+    why = memory;
+    if (!place_layers(stack, max_dimension)) {
+        goto error;
+    }
+    classify_voi(stack);
+    stack->cost = stack->bytes + host_bytes(stack);
+    return stack;
+
+error:
+    stack_destroy(stack);
+    *status = why.status;
+    *slug = why.slug;
+    *detail = why.detail;
+    return NULL;
+}
+
+void
+stack_destroy(struct stack *stack)
+{
+    if (stack == NULL) {
+        return;
+    }
+    for (int i = 0; i < STACK_VOI_TABLES; i++) {
+        stack_voi_release(stack->tables[i]);
+    }
+    for (uint32_t i = 0; stack->groups != NULL && i < stack->ngroups; i++) {
+        free(stack->groups[i].arrays);
+    }
+    for (uint32_t i = 0; stack->layers != NULL && i < stack->nlayers; i++) {
+        free(stack->layers[i].detail);
+    }
+    for (uint32_t i = 0; i < stack->ninstances; i++) {
+        free(stack->instances[i].location);
+        index_finish(&stack->instances[i].index);
+    }
+    free(stack->groups);
+    free(stack->layers);
+    free(stack->instances);
+    free(stack);
+}
+
+void
+stack_voi_release(struct stack_voi *voi)
+{
+    if (voi != NULL && atomic_fetch_sub(&voi->users, 1) == 1) {
+        voi_table_finish(&voi->table);
+        free(voi);
+    }
+}
+
+static bool
+choice_equal(const struct voi_choice *a, const struct voi_choice *b)
+{
+    return a->function == b->function && a->index == b->index
+        && a->invert == b->invert && a->has_window == b->has_window
+        && (!a->has_window
+            || (a->center == b->center && a->width == b->width));
+}
+
+static bool
+voi_matches(const struct stack_voi *voi, const struct stack_voi *wanted)
+{
+    if (voi->voi_class != wanted->voi_class
+        || !choice_equal(&voi->asked, &wanted->asked)
+        || voi->slope != wanted->slope || voi->intercept != wanted->intercept
+        || voi->lowest != wanted->lowest || voi->highest != wanted->highest
+        || voi->nwindows != wanted->nwindows)
+    {
+        return false;
+    }
+    for (uint32_t i = 0; i < voi->nwindows; i++) {
+        if (voi->windows[i].center != wanted->windows[i].center
+            || voi->windows[i].width != wanted->windows[i].width)
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct stack_voi *
+stack_voi(struct stack *stack, uint32_t layer,
+    const struct voi_choice *choice, double lowest, double highest,
+    const char **error)
+{
+    const struct stack_instance *instance =
+        &stack->instances[stack->layers[layer].instance];
+    uint32_t number = stack->layers[layer].frame;
+    const struct dicom_frame *frame = &instance->index.frames[number];
+    struct stack_voi wanted = {
+        .asked = *choice,
+        .voi_class = instance->voi_class,
+        .slope = frame->slope,
+        .intercept = frame->intercept,
+        .lowest = lowest,
+        .highest = highest,
+    };
+
+    /* the file's windows count only when the user gives none */
+    if (!choice->has_window) {
+        wanted.nwindows = frame->nwindows;
+        memcpy(wanted.windows, frame->windows, sizeof(wanted.windows));
+    }
+
+    for (int i = 0; i < STACK_VOI_TABLES && stack->tables[i] != NULL; i++) {
+        struct stack_voi *voi = stack->tables[i];
+
+        if (voi_matches(voi, &wanted)) {
+            memmove(&stack->tables[1], &stack->tables[0],
+                (size_t) i * sizeof(voi));
+            stack->tables[0] = voi;
+            atomic_fetch_add(&voi->users, 1);
+            return voi;
+        }
+    }
+
+    struct stack_voi *voi = malloc(sizeof(*voi));
+    if (voi == NULL) {
+        *error = NULL;
+        return NULL;
+    }
+    memcpy(voi, &wanted, sizeof(*voi));
+    voi->shown = *choice;
+    if (!voi_table_init(&voi->table, &instance->index, number, &voi->shown,
+            lowest, highest, error))
+    {
+        free(voi);
+        return NULL;
+    }
+    atomic_init(&voi->users, 2);        /* the cache and the caller */
+
+    stack_voi_release(stack->tables[STACK_VOI_TABLES - 1]);
+    memmove(&stack->tables[1], &stack->tables[0],
+        (STACK_VOI_TABLES - 1) * sizeof(voi));
+    stack->tables[0] = voi;
+    return voi;
+}

@@ -1,0 +1,88 @@
+/*
+ * All rooms of the render worker together, and what each request does with
+ * them.
+ */
+
+#ifndef DICOM_WORKER_H
+#define DICOM_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "decoder.h"
+#include "ingest.h"
+#include "loader.h"
+#include "painter.h"
+#include "pool.h"
+#include "request.h"
+#include "session.h"
+
+struct worker_config {
+    struct store           *store;
+    struct decoder         *decoder;
+    enum painter_kind       renderer;
+    struct renderer_config  egl;
+    uint64_t                idle_ms;
+    uint64_t                budget;         /* bytes; 0: by the machine */
+    uint64_t                user_budget;    /* bytes; 0: half the budget */
+    unsigned                children;
+};
+
+struct worker_counts {
+    uint64_t  requests[16];         /* by type */
+    uint64_t  refused[6];           /* by hundreds of the status */
+    uint64_t  pictures, picture_bytes, encode_us, queue_us;
+};
+
+struct worker {
+    struct worker_config  config;
+    struct mailbox        mailbox;
+    struct objects       *objects;
+    struct frame_source   source;
+    struct buffers        pictures;     /* pixels on their way out */
+    struct painter       *painter;
+    struct loader        *loader;
+    struct session       *session;
+    struct pool          *encoders;     /* pictures to bytes */
+    struct pool          *readers;      /* open, pixels, roi */
+    struct pool          *ingesters;    /* uploads */
+    unsigned              threads;      /* processors */
+    unsigned              connections;  /* of the server, for metrics */
+    bool                  lost;         /* the renderer: end with 75 */
+    bool                  draining;
+    struct worker_counts  counts;
+};
+
+/* false on failure (logged).  Before: block signals, fork the zygote. */
+bool worker_init(struct worker *worker, const struct worker_config *config);
+void worker_finish(struct worker *worker);
+
+/* The size of body that type may have; false: no such type. */
+bool worker_body_bounds(unsigned type, uint32_t *least, uint32_t *most);
+
+/* Takes a complete request.  Main thread. */
+void worker_handle(struct worker *worker, struct request *request);
+
+/* Every second or so. */
+void worker_tick(struct worker *worker);
+
+/* Handlers: open.c, picture.c, probe.c */
+void open_handle(struct worker *worker, struct request *request);
+void open_status(struct worker *worker, struct request *request);
+void open_layers(struct worker *worker, struct request *request);
+void open_release(struct worker *worker, struct request *request);
+void picture_handle(struct worker *worker, struct request *request);
+void probe_handle(struct worker *worker, struct request *request);
+
+/* Layers arrived for pictures that wait: the stack's wake job. */
+void picture_wake(struct job *job);
+
+/*
+ * The stack that request names, for as long as the request takes: pinned
+ * until worker_unpin().  NULL: the request was answered.
+ */
+struct stack *worker_pin(struct worker *worker, struct request *request,
+    const uint8_t id[16], uint32_t layer);
+void worker_unpin(struct worker *worker, struct stack *stack);
+
+#endif /* DICOM_WORKER_H */
