@@ -1,0 +1,170 @@
+/**
+ * A facility server: studies and reports.  Where a facility has several
+ * servers, the next one is asked when one does not answer.
+ */
+
+import { Unreachable } from "../core/http.js";
+
+/** @typedef {import("../types.js").Report} Report */
+/** @typedef {import("../types.js").StudyItem} StudyItem */
+/** @typedef {import("../types.js").StudyDetail} StudyDetail */
+/** @typedef {import("../core/http.js").RequestOptions} RequestOptions */
+
+/**
+ * @typedef {object} StudyFilter
+ * @property {string} [q]
+ * @property {string} [patient_id]
+ * @property {string} [issuer]
+ * @property {string} [date_from]
+ * @property {string} [date_to]
+ * @property {string} [modality]
+ * @property {string | null} [cursor]
+ * @property {string} [limit]
+ *
+ * @typedef {{report: Report, etag: string}} TaggedReport
+ */
+
+export class FacilityApi {
+  /** @type {import("../core/http.js").Http} */
+  #http;
+
+  /** @type {import("./registry.js").Facility} */
+  #facility;
+
+  #turn = 0;
+
+  /**
+   * @param {import("../core/http.js").Http} http
+   * @param {import("./registry.js").Facility} facility
+   */
+  constructor(http, facility) {
+    this.#http = http;
+    this.#facility = facility;
+  }
+
+  get facility() {
+    return this.#facility;
+  }
+
+  /**
+   * @param {StudyFilter} filter
+   * @param {RequestOptions} [options]
+   * @returns {Promise<import("../types.js").Page<StudyItem>>}
+   */
+  async studies(filter, options) {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(filter)) {
+      if (value) {
+        query.set(name, value);
+      }
+    }
+    return (await this.#request(`/studies?${query}`, options)).json();
+  }
+
+  /**
+   * @param {string} uid
+   * @param {RequestOptions} [options]
+   * @returns {Promise<StudyDetail>}
+   */
+  async study(uid, options) {
+    return (await this.#request(`/studies/${uid}`, options)).json();
+  }
+
+  /**
+   * @param {string} study
+   * @param {RequestOptions} [options]
+   * @returns {Promise<import("../types.js").Page<Report>>}
+   */
+  async reports(study, options) {
+    return (await this.#request(`/studies/${study}/reports`, options)).json();
+  }
+
+  /**
+   * @param {string} id
+   * @param {RequestOptions} [options]
+   * @returns {Promise<TaggedReport>}
+   */
+  async report(id, options) {
+    return tagged(await this.#request(`/reports/${id}`, options));
+  }
+
+  /**
+   * Repeatable: the id is chosen here.
+   *
+   * @param {string} study
+   * @param {string} id
+   * @param {string} text
+   * @returns {Promise<TaggedReport>}
+   */
+  async createReport(study, id, text) {
+    return tagged(await this.#request(`/studies/${study}/reports`, {
+      method: "POST", json: { id, text }, retries: 3,
+    }));
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} text
+   * @param {string} etag
+   * @returns {Promise<TaggedReport>}
+   */
+  async saveReport(id, text, etag) {
+    return tagged(await this.#request(`/reports/${id}`, {
+      method: "PUT", json: { text }, headers: { "If-Match": etag },
+    }));
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} etag
+   * @returns {Promise<TaggedReport>}
+   */
+  async finalizeReport(id, etag) {
+    return tagged(await this.#request(`/reports/${id}/finalize`, {
+      method: "POST", headers: { "If-Match": etag },
+    }));
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} text
+   */
+  async addAddendum(id, text) {
+    await this.#request(`/reports/${id}/addenda`,
+      { method: "POST", json: { text } });
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestOptions} [options]
+   */
+  async #request(path, options = {}) {
+    const { servers } = this.#facility;
+    for (let left = servers.length; ; left--) {
+      const base = servers[this.#turn % servers.length];
+      const last = left <= 1;
+      try {
+        return await this.#http.request(`${base}/api/v1${path}`,
+          last ? options : { ...options, retries: 0 });
+      } catch (error) {
+        if (last || !(error instanceof Unreachable)) {
+          throw error;
+        }
+        this.#turn++;
+      }
+    }
+  }
+}
+
+/**
+ * @param {Response} response
+ * @returns {Promise<TaggedReport>}
+ */
+async function tagged(response) {
+  /** @type {Report} */
+  const report = await response.json();
+  return {
+    report,
+    etag: response.headers.get("ETag") ?? `"${report.version}"`,
+  };
+}

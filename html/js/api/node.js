@@ -1,0 +1,98 @@
+/**
+ * A rendering node: stacks, pictures, values.
+ */
+
+/** @typedef {import("../types.js").StackInfo} StackInfo */
+/** @typedef {import("../types.js").LayerInfo} LayerInfo */
+
+/**
+ * @typedef {object} StackRequest
+ * @property {string} study
+ * @property {string} series
+ * @property {string} [instance]  only this one
+ * @property {number} [layer]     load this one first
+ *
+ * @typedef {object} PixelValue
+ * @property {number} x
+ * @property {number} y
+ * @property {number | number[] | null} stored
+ * @property {number | number[] | null} value
+ * @property {string | null} unit
+ */
+
+export class NodeApi {
+  /** @type {import("../core/http.js").Http} */
+  #http;
+
+  /** @type {string} */
+  #base;
+
+  /**
+   * @param {import("../core/http.js").Http} http
+   * @param {string} base
+   */
+  constructor(http, base) {
+    this.#http = http;
+    this.#base = `${base}/api/v1`;
+  }
+
+  /**
+   * @param {StackRequest} stack
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<StackInfo>}
+   */
+  openStack(stack, signal) {
+    return this.#http.json(`${this.#base}/stacks`, {
+      method: "POST", json: stack, signal, retries: Infinity,
+    });
+  }
+
+  /**
+   * @param {string} id
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<StackInfo>}
+   */
+  stack(id, signal) {
+    return this.#http.json(`${this.#base}/stacks/${id}`, { signal });
+  }
+
+  /**
+   * @param {string} id
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<{items: LayerInfo[]}>}
+   */
+  layers(id, signal) {
+    return this.#http.json(`${this.#base}/stacks/${id}/layers`, { signal });
+  }
+
+  /** @param {string} id */
+  async releaseStack(id) {
+    await this.#http.request(`${this.#base}/stacks/${id}`,
+      { method: "DELETE" });
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} layer
+   * @param {URLSearchParams} query
+   * @param {AbortSignal} [signal]
+   */
+  picture(id, layer, query, signal) {
+    return this.#http.request(
+      `${this.#base}/stacks/${id}/layers/${layer}?${query}`, { signal });
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} layer
+   * @param {number} x
+   * @param {number} y
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<PixelValue>}
+   */
+  pixel(id, layer, x, y, signal) {
+    return this.#http.json(
+      `${this.#base}/stacks/${id}/layers/${layer}/pixels?x=${x}&y=${y}`,
+      { signal, retries: 0 });
+  }
+}

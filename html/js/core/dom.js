@@ -1,0 +1,102 @@
+/**
+ * Building elements without markup strings.
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** @typedef {Node | string | null | undefined | false} Child */
+
+/**
+ * Makes an element.  Functions under "on..." become listeners, true makes an
+ * empty attribute, null and false leave the attribute out.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, unknown>} [attributes]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) {
+      continue;
+    }
+    if (name.startsWith("on") && typeof value === "function") {
+      element.addEventListener(
+        name.slice(2), /** @type {EventListener} */ (value));
+    } else {
+      element.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+  add(element, ...children);
+  return element;
+}
+
+/**
+ * @param {Element} parent
+ * @param {...Child} children
+ */
+export function add(parent, ...children) {
+  for (const child of children) {
+    if (child !== null && child !== undefined && child !== false) {
+      parent.append(child);
+    }
+  }
+}
+
+/**
+ * @param {Element} parent
+ * @param {...Child} children
+ */
+export function fill(parent, ...children) {
+  parent.replaceChildren();
+  add(parent, ...children);
+}
+
+/**
+ * An icon of icons/icons.svg; silent for screen readers.
+ *
+ * @param {string} name
+ * @returns {SVGSVGElement}
+ */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `icons/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/**
+ * Changes the text only when it differs, so that nothing is laid out anew and
+ * no live region speaks twice.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+/**
+ * True while the user is typing somewhere: single-key shortcuts then rest.
+ *
+ * @param {EventTarget | null} target
+ */
+export function isTyping(target) {
+  if (!(target instanceof HTMLElement)) {
+    return false;
+  }
+  if (target instanceof HTMLInputElement) {
+    return !["checkbox", "radio", "range", "button", "submit"]
+      .includes(target.type);
+  }
+  return target instanceof HTMLTextAreaElement
+    || target instanceof HTMLSelectElement || target.isContentEditable;
+}

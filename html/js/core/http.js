@@ -1,0 +1,233 @@
+/**
+ * Requests with the session's token: one renewal at 401, patience at 503 and
+ * when the line is gone, errors as objects.
+ */
+
+import { sleep } from "./latest.js";
+
+/** An answer that is a problem (RFC 9457). */
+export class HttpError extends Error {
+  /**
+   * @param {number} status
+   * @param {Record<string, unknown>} problem
+   * @param {number} retryAfter  seconds, 0: not said
+   */
+  constructor(status, problem, retryAfter = 0) {
+    const title = typeof problem.title === "string" ? problem.title : "";
+    const detail = typeof problem.detail === "string" ? problem.detail : "";
+    super(detail || title || `The server answered ${status}`);
+    this.name = "HttpError";
+    this.status = status;
+    this.retryAfter = retryAfter;
+    this.slug = String(problem.type ?? "").split(":").pop() ?? "";
+    /** @type {{field?: string, detail?: string}[]} */
+    this.errors = Array.isArray(problem.errors) ? problem.errors : [];
+  }
+}
+
+/** No answer at all: the line, the server, or its certificate. */
+export class Unreachable extends Error {
+  /** @param {string} origin */
+  constructor(origin) {
+    super(`${origin} does not answer`);
+    this.name = "Unreachable";
+    this.origin = origin;
+  }
+}
+
+/**
+ * @typedef {object} Authority  who gives tokens; see session.js
+ * @property {string | null} token
+ * @property {(used: string | null) => Promise<void>} refresh
+ *
+ * @typedef {object} RequestOptions
+ * @property {string} [method]
+ * @property {unknown} [json]
+ * @property {Record<string, string>} [headers]
+ * @property {AbortSignal} [signal]
+ * @property {number} [retries]  after no answer or 503; default: no end for
+ *     GET, none for the others
+ * @property {boolean} [anonymous]  without a token
+ * @property {number} [timeout]  ms for one try
+ */
+
+const FIRST_WAIT = 400;
+const LONGEST_WAIT = 8000;
+
+export class Http {
+  /** @type {Authority | null} */
+  #authority = null;
+
+  /** @type {import("./connectivity.js").Connectivity} */
+  #connectivity;
+
+  /** @param {import("./connectivity.js").Connectivity} connectivity */
+  constructor(connectivity) {
+    this.#connectivity = connectivity;
+  }
+
+  /** @param {Authority} authority */
+  set authority(authority) {
+    this.#authority = authority;
+  }
+
+  /**
+   * Resolves with a 2xx answer; rejects with HttpError, Unreachable (only
+   * when the tries are used up) or the signal's reason.
+   *
+   * @param {string} url
+   * @param {RequestOptions} [options]
+   * @returns {Promise<Response>}
+   */
+  async request(url, options = {}) {
+    const method = options.method ?? "GET";
+    const retries = options.retries ?? (method === "GET" ? Infinity : 0);
+    let renewals = 0;
+    for (let tries = 0; ; tries++) {
+      const token = options.anonymous ? null : this.#authority?.token ?? null;
+      try {
+        return await this.#once(url, method, token, options);
+      } catch (error) {
+        if (options.signal?.aborted) {
+          throw options.signal.reason;
+        }
+        if (error instanceof HttpError && error.status === 401
+          && !options.anonymous && this.#authority && renewals < 2) {
+          renewals++;
+          tries--;
+          await this.#authority.refresh(token);
+          continue;
+        }
+        if (tries >= retries || !this.#isPassing(error)) {
+          throw error;
+        }
+        await this.#wait(error, tries, options.signal);
+      }
+    }
+  }
+
+  /**
+   * @template T
+   * @param {string} url
+   * @param {RequestOptions} [options]
+   * @returns {Promise<T>}
+   */
+  async json(url, options) {
+    const response = await this.request(url, options);
+    return response.json();
+  }
+
+  /**
+   * @param {string} url
+   * @param {string} method
+   * @param {string | null} token
+   * @param {RequestOptions} options
+   */
+  async #once(url, method, token, options) {
+    /** @type {Record<string, string>} */
+    const headers = { ...options.headers };
+    if (token) {
+      headers.Authorization = `Bearer ${token}`;
+    }
+    /** @type {string | undefined} */
+    let body;
+    if (options.json !== undefined) {
+      headers["Content-Type"] = "application/json";
+      body = JSON.stringify(options.json);
+    }
+    const origin = new URL(url, location.href).origin;
+    const signal = joinSignals(options.signal, options.timeout);
+    /** @type {Response} */
+    let response;
+    try {
+      response = await fetch(url, {
+        method, headers, body, signal, cache: "no-store",
+        credentials: "omit", referrerPolicy: "no-referrer",
+      });
+    } catch {
+      if (!options.signal?.aborted) {
+        this.#connectivity.lost(origin);
+      }
+      throw new Unreachable(origin);
+    }
+    if (response.status === 503) {
+      this.#connectivity.busy(origin);
+    } else {
+      this.#connectivity.reached(origin);
+    }
+    if (!response.ok) {
+      throw await problemOf(response);
+    }
+    return response;
+  }
+
+  /** @param {unknown} error */
+  #isPassing(error) {
+    return error instanceof Unreachable
+      || (error instanceof HttpError
+        && [429, 502, 503, 504].includes(error.status));
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {number} tries
+   * @param {AbortSignal} [signal]
+   */
+  async #wait(error, tries, signal) {
+    const backoff = Math.min(FIRST_WAIT * 2 ** tries, LONGEST_WAIT);
+    const asked = error instanceof HttpError ? error.retryAfter * 1000 : 0;
+    const time = Math.max(Math.min(asked, 4 * LONGEST_WAIT),
+      backoff * (0.75 + Math.random() / 2));
+    if (error instanceof Unreachable) {
+      // A line that comes back is used at once, not after the pause.
+      await this.#connectivity.pause(time, signal);
+    } else {
+      await sleep(time, signal);
+    }
+  }
+}
+
+/** @param {Response} response */
+async function problemOf(response) {
+  /** @type {Record<string, unknown>} */
+  let problem = {};
+  try {
+    const body = await response.json();
+    if (body && typeof body === "object") {
+      problem = body;
+    }
+  } catch {
+    // Not JSON: the status alone has to do.
+  }
+  const after = Number(response.headers.get("Retry-After"));
+  return new HttpError(response.status, problem,
+    Number.isFinite(after) && after > 0 ? after : 0);
+}
+
+/**
+ * @param {AbortSignal} [signal]
+ * @param {number} [timeout]
+ */
+function joinSignals(signal, timeout) {
+  if (!timeout) {
+    return signal;
+  }
+  const limit = AbortSignal.timeout(timeout);
+  return signal ? AbortSignal.any([signal, limit]) : limit;
+}
+
+/**
+ * What to tell the user of any error.
+ *
+ * @param {unknown} error
+ */
+export function explain(error) {
+  if (error instanceof HttpError) {
+    const fields = error.errors
+      .map(({ field, detail }) => [field, detail].filter(Boolean).join(": "))
+      .filter(Boolean);
+    return fields.length > 0
+      ? `${error.message} (${fields.join("; ")})` : error.message;
+  }
+  return error instanceof Error ? error.message : String(error);
+}

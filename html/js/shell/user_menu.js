@@ -1,0 +1,23 @@
+/**
+ * Who is logged in, and the way out.
+ */
+
+import { h, icon } from "../core/dom.js";
+
+/**
+ * @param {import("../core/session.js").Session} session
+ * @returns {HTMLElement}
+ */
+export function userMenu(session) {
+  const { user } = session;
+  const roles = (user?.roles ?? []).map((role) => role.replace("_", " "));
+  return h("details", { class: "user-menu" },
+    h("summary", { "aria-label": "User" }, icon("user"),
+      h("span", { class: "user-name" }, user?.name ?? "")),
+    h("div", { class: "menu" },
+      h("p", { class: "menu-title" }, user?.name ?? ""),
+      h("p", { class: "muted" },
+        [roles.join(", "), user?.facility?.name].filter(Boolean).join(" · ")),
+      h("button", { type: "button", class: "button",
+        onclick: () => session.logout() }, icon("logout"), "Log out")));
+}

@@ -1,0 +1,169 @@
+/**
+ * The shapes that travel over the wire, as JSDoc types.  Nothing runs here.
+ *
+ * @typedef {object} User
+ * @property {string} id
+ * @property {string} username
+ * @property {string} name
+ * @property {string[]} roles
+ * @property {boolean} physician
+ * @property {{id: string, name: string} | null} facility
+ *
+ * @typedef {object} LoginAnswer
+ * @property {string} token
+ * @property {number} expires_in  seconds
+ * @property {User} user
+ *
+ * @typedef {object} ServerEntry
+ * @property {string} id
+ * @property {string | null} facility
+ * @property {"facility" | "node" | "toplevel" | "web"} type
+ * @property {string} name
+ * @property {string} url
+ * @property {boolean} active
+ *
+ * @typedef {object} FacilityEntry
+ * @property {string} id
+ * @property {string} name
+ * @property {string} code
+ * @property {string | null} [city]
+ * @property {string | null} [patient_issuer]
+ * @property {boolean} active
+ *
+ * @typedef {object} Identifier
+ * @property {string} issuer
+ * @property {string} value
+ *
+ * @typedef {object} PersonName
+ * @property {string | null} [family]
+ * @property {string | null} [given]
+ * @property {string | null} [middle]
+ * @property {string | null} [prefix]
+ * @property {string | null} [suffix]
+ *
+ * @typedef {object} Patient
+ * @property {string} id
+ * @property {PersonName} name
+ * @property {string | null} birth_date
+ * @property {"M" | "F" | "O" | "U" | null} sex
+ * @property {Identifier[]} identifiers
+ * @property {boolean} active
+ *
+ * @typedef {object} StudyPatient
+ * @property {string | null} id
+ * @property {string | null} issuer
+ * @property {string | null} name  DICOM PN, "FAMILY^GIVEN"
+ * @property {string | null} birth_date
+ * @property {string | null} sex
+ *
+ * @typedef {object} StudyItem
+ * @property {string} uid
+ * @property {StudyPatient} patient
+ * @property {string | null} date
+ * @property {string | null} time
+ * @property {string | null} description
+ * @property {string | null} accession
+ * @property {string | null} referring_physician
+ * @property {string[]} modalities
+ * @property {number} series_count
+ * @property {number} instance_count
+ * @property {{draft: number, final: number}} reports
+ * @property {string | null} node
+ *
+ * @typedef {object} InstanceItem
+ * @property {string} uid
+ * @property {number | null} number
+ * @property {string} sop_class
+ * @property {string} transfer_syntax
+ * @property {number} frames
+ * @property {number | null} rows
+ * @property {number | null} columns
+ * @property {number} size
+ *
+ * @typedef {object} SeriesItem
+ * @property {string} uid
+ * @property {number | null} number
+ * @property {string | null} modality
+ * @property {string | null} description
+ * @property {string | null} body_part
+ * @property {number} instance_count
+ * @property {number} frame_count
+ * @property {number | null} rows
+ * @property {number | null} columns
+ * @property {InstanceItem[]} instances
+ *
+ * @typedef {StudyItem & {series: SeriesItem[]}} StudyDetail
+ *
+ * @typedef {object} ReportAuthor
+ * @property {string} id
+ * @property {string} name
+ *
+ * @typedef {object} Addendum
+ * @property {string} id
+ * @property {string} text
+ * @property {ReportAuthor} author
+ * @property {string} created_at
+ *
+ * @typedef {object} Report
+ * @property {string} id
+ * @property {string} study
+ * @property {"draft" | "final"} status
+ * @property {string} text
+ * @property {number} version
+ * @property {ReportAuthor} author
+ * @property {string} created_at
+ * @property {string} updated_at
+ * @property {string | null} finalized_at
+ * @property {Addendum[]} [addenda]
+ * @property {{version: number, author: ReportAuthor | string, at: string}[]}
+ *     [versions]
+ *
+ * @typedef {object} WindowSetting
+ * @property {number} center
+ * @property {number} width
+ * @property {string} [explanation]
+ *
+ * @typedef {object} StackInfo
+ * @property {string} id
+ * @property {string} study
+ * @property {string} series
+ * @property {number} layers
+ * @property {number} rows
+ * @property {number} columns
+ * @property {number} samples
+ * @property {number} bits
+ * @property {string} photometric
+ * @property {"loading" | "ready" | "failed"} state
+ * @property {number} loaded
+ * @property {number} bytes
+ * @property {string | null} modality
+ * @property {WindowSetting[]} windows
+ * @property {[number, number] | null} spacing  mm between rows, columns
+ * @property {number | null} slice_spacing
+ * @property {number | null} thickness
+ * @property {number | null} aspect  height of a pixel over its width
+ * @property {{top: string, right: string, bottom: string, left: string}
+ *     | null} orientation
+ * @property {boolean} lossy
+ * @property {number | null} frame_time  ms
+ * @property {string[]} [warnings]
+ * @property {{slug: string, detail: string} | null} [error]
+ *
+ * @typedef {object} LayerInfo
+ * @property {number} layer
+ * @property {string} instance
+ * @property {number} frame
+ * @property {number} rows
+ * @property {number} columns
+ * @property {number[] | null} [position]
+ * @property {WindowSetting | null} [window]
+ * @property {number[] | null} [orientation]
+ * @property {string[] | null} [letters]  top, right, bottom, left at rest
+ */
+
+/**
+ * @template T
+ * @typedef {{items: T[], next: string | null}} Page
+ */
+
+export {};

@@ -1,0 +1,107 @@
+/**
+ * The keys of the viewer, in one table: what they do and what the overlay of
+ * shortcuts says of them.
+ *
+ * @typedef {object} Shortcut
+ * @property {string[]} keys   as KeyboardEvent.key, letters in lower case
+ * @property {string} shown    on the overlay
+ * @property {string} text
+ * @property {"Images" | "Picture" | "Window"} group
+ * @property {(viewer: ViewerCommands) => void} run
+ * @property {boolean} [control]  with Ctrl or Cmd
+ *
+ * @typedef {object} ViewerCommands
+ * @property {import("./viewport.js").Viewport} viewport
+ * @property {(way: 1 | -1) => void} changeSeries
+ * @property {() => void} toggleReport
+ * @property {() => void} back
+ * @property {(n: number) => void} preset
+ */
+
+import { isTyping } from "../core/dom.js";
+
+/** @type {readonly Shortcut[]} */
+export const SHORTCUTS = [
+  { keys: ["arrowdown"], shown: "↓", group: "Images", text: "Next image",
+    run: ({ viewport }) => viewport.scroll(1) },
+  { keys: ["arrowup"], shown: "↑", group: "Images", text: "Previous image",
+    run: ({ viewport }) => viewport.scroll(-1) },
+  { keys: ["home"], shown: "Home", group: "Images", text: "First image",
+    run: ({ viewport }) => viewport.setLayer(0) },
+  { keys: ["end"], shown: "End", group: "Images", text: "Last image",
+    run: ({ viewport }) => viewport.setLayer(viewport.layers - 1) },
+  { keys: ["pagedown", "arrowright"], shown: "Page ↓  →", group: "Images",
+    text: "Next series", run: ({ changeSeries }) => changeSeries(1) },
+  { keys: ["pageup", "arrowleft"], shown: "Page ↑  ←", group: "Images",
+    text: "Previous series", run: ({ changeSeries }) => changeSeries(-1) },
+  { keys: ["c"], shown: "C", group: "Images", text: "Cine",
+    run: ({ viewport }) => viewport.cine.toggle() },
+  { keys: [","], shown: ",", group: "Images", text: "Cine slower",
+    run: ({ viewport }) => viewport.cine.change(-1) },
+  { keys: ["."], shown: ".", group: "Images", text: "Cine faster",
+    run: ({ viewport }) => viewport.cine.change(1) },
+  { keys: ["+"], shown: "+", group: "Picture", text: "Zoom in",
+    run: ({ viewport }) => viewport.zoomBy(1.25) },
+  { keys: ["-"], shown: "−", group: "Picture", text: "Zoom out",
+    run: ({ viewport }) => viewport.zoomBy(0.8) },
+  { keys: ["="], shown: "=", group: "Picture", text: "Fit",
+    run: ({ viewport }) => viewport.fit() },
+  { keys: ["o"], shown: "O", group: "Picture", text: "Original size (1:1)",
+    run: ({ viewport }) => viewport.actualSize() },
+  { keys: ["r"], shown: "R", group: "Picture", text: "Rotate right",
+    run: ({ viewport }) => viewport.rotate(1) },
+  { keys: ["l"], shown: "L", group: "Picture", text: "Rotate left",
+    run: ({ viewport }) => viewport.rotate(-1) },
+  { keys: ["h"], shown: "H", group: "Picture", text: "Flip left to right",
+    run: ({ viewport }) => viewport.flip("h") },
+  { keys: ["v"], shown: "V", group: "Picture", text: "Flip top to bottom",
+    run: ({ viewport }) => viewport.flip("v") },
+  { keys: [" "], shown: "Space", group: "Picture", text: "Reset",
+    run: ({ viewport }) => viewport.reset() },
+  { keys: ["z"], shown: "Ctrl Z", group: "Picture", text: "Undo",
+    control: true, run: ({ viewport }) => viewport.undo() },
+  { keys: ["y"], shown: "Ctrl Y", group: "Picture", text: "Redo",
+    control: true, run: ({ viewport }) => viewport.redo() },
+  { keys: ["i"], shown: "I", group: "Window", text: "Invert",
+    run: ({ viewport }) => viewport.toggleInvert() },
+  ...Array.from({ length: 9 }, (_, n) => ({
+    keys: [String(n + 1)], shown: String(n + 1),
+    group: /** @type {"Window"} */ ("Window"), text: "",
+    run: (/** @type {ViewerCommands} */ { preset }) => preset(n),
+  })),
+  { keys: ["0"], shown: "0", group: "Window", text: "Window of the file",
+    run: ({ viewport }) => viewport.setWindow(null) },
+  { keys: ["n"], shown: "N", group: "Images", text: "Report",
+    run: ({ toggleReport }) => toggleReport() },
+  { keys: ["escape"], shown: "Esc", group: "Images",
+    text: "Back to the list", run: ({ back }) => back() },
+];
+
+/**
+ * Listens until the signal aborts.  Typing and open dialogs are left alone.
+ *
+ * @param {ViewerCommands} commands
+ * @param {AbortSignal} signal
+ */
+export function listenKeys(commands, signal) {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.altKey || isTyping(event.target)
+      || document.querySelector("dialog[open]")) {
+      return;
+    }
+    const pressesButton = event.target instanceof Element
+      && event.target.closest("button, a, summary")
+      && (event.key === " " || event.key === "Enter");
+    if (pressesButton) {
+      return;
+    }
+    const control = event.ctrlKey || event.metaKey;
+    const key = event.key.toLowerCase();
+    const shortcut = SHORTCUTS.find((one) =>
+      one.keys.includes(key) && (one.control ?? false) === control);
+    if (shortcut) {
+      event.preventDefault();
+      shortcut.run(commands);
+    }
+  }, { signal });
+}

@@ -1,0 +1,191 @@
+/**
+ * One picture: how it is asked for, and whether an answer is what was asked.
+ * Pure.
+ *
+ * @typedef {import("./view.js").View} View
+ * @typedef {import("./view.js").Box} Box
+ * @typedef {import("./view.js").ImageShape} ImageShape
+ *
+ * @typedef {object} Quality
+ * @property {"png" | "jpeg"} format
+ * @property {number} quality  of JPEG; 0 for PNG
+ * @property {number} shrink   1: every pixel of the viewport, 2: every second
+ *
+ * @typedef {object} PictureRequest
+ * @property {View} view
+ * @property {Box} viewport   device pixels
+ * @property {ImageShape} image
+ * @property {Quality} quality
+ *
+ * What a picture says of itself, from the headers of the answer.
+ * @typedef {object} PictureFacts
+ * @property {string} instance
+ * @property {number} frame  from 0
+ * @property {boolean} lossy
+ * @property {{center: number, width: number} | null} window
+ * @property {string} voi
+ */
+
+import { fitScale } from "./view.js";
+
+/** @type {Quality} */
+export const FULL = { format: "png", quality: 0, shrink: 1 };
+
+/** An answer that does not show what was asked for. */
+export class WrongPicture extends Error {
+  /** @param {string} what */
+  constructor(what) {
+    super(`The answer does not show what was asked for: ${what}`);
+    this.name = "WrongPicture";
+  }
+}
+
+/** @param {number} value @param {number} digits */
+function rounded(value, digits) {
+  const power = 10 ** digits;
+  return Math.round(value * power) / power + 0;
+}
+
+/**
+ * The numbers as they travel.
+ *
+ * @param {PictureRequest} request
+ */
+export function effective({ view, viewport, image, quality }) {
+  const width = Math.max(1, Math.round(viewport.width / quality.shrink));
+  const height = Math.max(1, Math.round(viewport.height / quality.shrink));
+  const scale = fitScale(image, { width, height }, view.rotate) * view.zoom;
+  const flip = (view.flipH ? "h" : "") + (view.flipV ? "v" : "");
+  return {
+    width, height, flip,
+    zoom: rounded(view.zoom, 4),
+    panX: rounded(view.panX * scale, 2),
+    panY: rounded(view.panY * scale, 2),
+  };
+}
+
+/**
+ * @param {PictureRequest} request
+ * @returns {URLSearchParams}
+ */
+export function pictureQuery(request) {
+  const { view, quality } = request;
+  const { width, height, flip, zoom, panX, panY } = effective(request);
+  const query = new URLSearchParams(
+    { width: String(width), height: String(height) });
+  if (view.window) {
+    query.set("center", String(view.window.center));
+    query.set("window", String(view.window.width));
+  }
+  if (view.invert) {
+    query.set("invert", "1");
+  }
+  if (zoom !== 1) {
+    query.set("zoom", String(zoom));
+  }
+  if (panX !== 0 || panY !== 0) {
+    query.set("pan", `${panX},${panY}`);
+  }
+  if (view.rotate !== 0) {
+    query.set("rotate", String(view.rotate));
+  }
+  if (flip) {
+    query.set("flip", flip);
+  }
+  query.set("format", quality.format);
+  if (quality.format === "jpeg") {
+    query.set("quality", String(quality.quality));
+  }
+  return query;
+}
+
+/**
+ * The name of a picture within one stack, for caches.
+ *
+ * @param {PictureRequest} request
+ */
+export function pictureKey(request) {
+  return `${request.view.layer}?${pictureQuery(request)}`;
+}
+
+/** @param {string | null} header  "center=40;window=400;..." */
+export function parseView(header) {
+  /** @type {Map<string, string>} */
+  const view = new Map();
+  for (const part of (header ?? "").split(";")) {
+    const at = part.indexOf("=");
+    if (at > 0) {
+      view.set(part.slice(0, at).trim(), part.slice(at + 1).trim());
+    }
+  }
+  return view;
+}
+
+/** @param {string | undefined} text @param {number} wanted */
+function near(text, wanted) {
+  const value = Number(text);
+  return text !== undefined && text !== "" && Number.isFinite(value)
+    && Math.abs(value - wanted) <= 1e-4 * Math.max(1, Math.abs(wanted));
+}
+
+/**
+ * Checks the headers against the request and returns what they say; throws
+ * WrongPicture.  expected is the layer's place in the study when it is known;
+ * instances are those of the series.
+ *
+ * @param {PictureRequest} request
+ * @param {Headers} headers
+ * @param {{instance: string, frame: number} | null} expected
+ * @param {ReadonlySet<string> | null} instances
+ * @returns {PictureFacts}
+ */
+export function checkPicture(request, headers, expected, instances) {
+  const { view, quality } = request;
+  const wanted = effective(request);
+  const shown = parseView(headers.get("Dicom-View"));
+  const instance = headers.get("Dicom-Instance") ?? "";
+  const frame = Number(headers.get("Dicom-Frame") ?? NaN);
+
+  /** @param {boolean} good @param {string} what */
+  const need = (good, what) => {
+    if (!good) {
+      throw new WrongPicture(what);
+    }
+  };
+  need(instance !== "", "no instance named");
+  need(Number.isInteger(frame) && frame >= 0, "no frame named");
+  if (expected) {
+    need(instance === expected.instance, `instance ${instance}`);
+    need(frame === expected.frame, `frame ${frame}`);
+  } else if (instances) {
+    need(instances.has(instance), `instance ${instance}`);
+  }
+  need(shown.get("size") === `${wanted.width}x${wanted.height}`,
+    `size ${shown.get("size")}`);
+  need(near(shown.get("zoom"), wanted.zoom), `zoom ${shown.get("zoom")}`);
+  const pan = (shown.get("pan") ?? "").split(",");
+  need(near(pan[0], wanted.panX) && near(pan[1], wanted.panY), `pan ${pan}`);
+  need(near(shown.get("rotate"), view.rotate),
+    `rotation ${shown.get("rotate")}`);
+  need(shown.get("flip") === (wanted.flip || "none"),
+    `flip ${shown.get("flip")}`);
+  need(shown.get("invert") === (view.invert ? "1" : "0"),
+    `invert ${shown.get("invert")}`);
+  need(shown.get("format") === quality.format,
+    `format ${shown.get("format")}`);
+
+  const center = Number(shown.get("center") || NaN);
+  const width = Number(shown.get("window") || NaN);
+  const window = Number.isFinite(center) && Number.isFinite(width)
+    ? { center, width } : null;
+  if (view.window && window) {
+    need(near(shown.get("center"), view.window.center)
+      && near(shown.get("window"), view.window.width),
+      `window ${center}/${width}`);
+  }
+  return {
+    instance, frame, window,
+    lossy: headers.get("Dicom-Lossy") === "01",
+    voi: shown.get("voi") ?? "",
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * A bar of a round length in millimetres.  Pure.
+ */
+
+const STEPS = [1, 2, 5];
+
+/**
+ * The longest round length that is not longer than the room.
+ *
+ * @param {number} millimetresPerPixel  of the screen
+ * @param {number} room  screen pixels
+ * @returns {{length: number, label: string} | null}  length in screen pixels
+ */
+export function scaleBar(millimetresPerPixel, room) {
+  const most = millimetresPerPixel * room;
+  if (!Number.isFinite(most) || most <= 0) {
+    return null;
+  }
+  const power = 10 ** Math.floor(Math.log10(most));
+  const step = STEPS.findLast((one) => one * power <= most * 1.0001) ?? 1;
+  const millimetres = step * power;
+  const label = millimetres >= 10
+    ? `${Number((millimetres / 10).toPrecision(3))} cm`
+    : `${Number(millimetres.toPrecision(3))} mm`;
+  return { length: millimetres / millimetresPerPixel, label };
+}

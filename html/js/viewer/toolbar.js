@@ -1,0 +1,129 @@
+/**
+ * The tools over the viewport.
+ */
+
+import { fill, h, icon } from "../core/dom.js";
+import { presetName } from "./presets.js";
+
+/** @typedef {import("./viewport.js").Viewport} Viewport */
+/** @typedef {import("./gestures.js").Tool} Tool */
+
+/** @type {{tool: Tool, icon: string, label: string}[]} */
+const TOOLS = [
+  { tool: "window", icon: "window", label: "Window: drag left button" },
+  { tool: "scroll", icon: "scroll", label: "Scroll: drag left button" },
+  { tool: "pan", icon: "pan", label: "Pan: drag left or middle button" },
+  { tool: "zoom", icon: "zoom", label: "Zoom: drag left or right button" },
+];
+
+export class Toolbar {
+  /** @type {Viewport} */
+  #viewport;
+
+  /** @type {Map<Tool, HTMLButtonElement>} */
+  #tools = new Map();
+
+  #preset = h("select", {
+    class: "preset", "aria-label": "Window preset",
+    onchange: () => this.#choosePreset(),
+  });
+
+  /** @type {HTMLButtonElement} */
+  #invert;
+
+  /** @type {HTMLButtonElement} */
+  #cine;
+
+  /** @type {HTMLElement} */
+  element;
+
+  /**
+   * @param {Viewport} viewport
+   * @param {AbortSignal} signal
+   */
+  constructor(viewport, signal) {
+    this.#viewport = viewport;
+    for (const { tool, icon: name, label } of TOOLS) {
+      this.#tools.set(tool, button(name, label, () => {
+        viewport.tool = tool;
+      }));
+    }
+    this.#invert = button("invert", "Invert (I)",
+      () => viewport.toggleInvert());
+    this.#cine = button("play", "Cine (C)", () => viewport.cine.toggle());
+    this.element = h("div", {
+      class: "toolbar", role: "toolbar", "aria-label": "Image tools",
+    },
+    group(...this.#tools.values()),
+    group(this.#preset, this.#invert),
+    group(
+      button("rotate-left", "Rotate left (L)", () => viewport.rotate(-1)),
+      button("rotate-right", "Rotate right (R)", () => viewport.rotate(1)),
+      button("flip-h", "Flip left to right (H)", () => viewport.flip("h")),
+      button("flip-v", "Flip top to bottom (V)", () => viewport.flip("v"))),
+    group(
+      button("fit", "Fit (=)", () => viewport.fit()),
+      button("reset", "Reset (Space)", () => viewport.reset())),
+    group(this.#cine));
+    const update = () => this.#update();
+    viewport.addEventListener("view", update, { signal });
+    viewport.addEventListener("shown", update, { signal });
+    viewport.addEventListener("state", () => this.#changed(), { signal });
+    this.#changed();
+    this.element.addEventListener("click", (event) => {
+      // After a click with the mouse the keys are the viewport's again.
+      if (event.detail > 0 && event.target !== this.#preset) {
+        viewport.element.focus();
+      }
+    }, { signal });
+  }
+
+  /** Another stack, tool or cine state. */
+  #changed() {
+    const { presets, tool, cine, layers } = this.#viewport;
+    for (const [name, one] of this.#tools) {
+      one.setAttribute("aria-pressed", String(name === tool));
+    }
+    fill(this.#preset, h("option", { value: "" }, "File’s window"),
+      ...presets.map((preset) => h("option", { value: preset.key },
+        `${preset.key}  ${preset.name}`)),
+      h("option", { value: "other", hidden: true }, "Own window"));
+    this.#cine.setAttribute("aria-pressed", String(cine.running));
+    this.#cine.disabled = layers < 2;
+    fill(this.#cine, icon(cine.running ? "pause" : "play"));
+    this.#update();
+  }
+
+  #update() {
+    const { view, presets } = this.#viewport;
+    const name = presetName(presets, view.window);
+    this.#preset.value = view.window === null ? ""
+      : presets.find((preset) => preset.name === name)?.key ?? "other";
+    this.#invert.setAttribute("aria-pressed", String(view.invert));
+  }
+
+  #choosePreset() {
+    const { value } = this.#preset;
+    const preset = this.#viewport.presets.find(({ key }) => key === value);
+    this.#viewport.setWindow(preset
+      ? { center: preset.center, width: preset.width } : null);
+    this.#viewport.element.focus();
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {() => void} run
+ */
+function button(name, label, run) {
+  return h("button", {
+    type: "button", class: "tool", title: label, "aria-label": label,
+    onclick: run,
+  }, icon(name));
+}
+
+/** @param {...HTMLElement} children */
+function group(...children) {
+  return h("div", { class: "tool-group", role: "group" }, ...children);
+}

@@ -1,0 +1,343 @@
+/**
+ * A study on the screen: series, viewport, report.
+ */
+
+import { fill, h, icon, setText } from "../core/dom.js";
+import { age, clock, day, dicomName, sexName } from "../core/format.js";
+import { explain, HttpError } from "../core/http.js";
+import { NodeApi } from "../api/node.js";
+import { trimUrl } from "../api/registry.js";
+import { ReportPanel } from "../report/report_panel.js";
+import { SHORTCUTS, listenKeys } from "./keys.js";
+import { LineMeter } from "./line_meter.js";
+import { SeriesList } from "./series_list.js";
+import { SliceSlider } from "./slice_slider.js";
+import { Stack } from "./stack.js";
+import { Toolbar } from "./toolbar.js";
+import { Viewport } from "./viewport.js";
+import { showShortcuts } from "./shortcuts.js";
+
+/** @typedef {import("../types.js").StudyDetail} StudyDetail */
+/** @typedef {import("../types.js").SeriesItem} SeriesItem */
+/** @typedef {import("./view.js").View} View */
+
+/** Stacks left open, so that going back to a series costs nothing. */
+const OPEN_STACKS = 3;
+
+/** A series of more images is not only there to plan the others. */
+const SCOUT_IMAGES = 3;
+
+export class ViewerPage {
+  #aborter = new AbortController();
+
+  /** @type {import("../app.js").AppContext} */
+  #context;
+
+  /** @type {import("../api/facility.js").FacilityApi} */
+  #facility;
+
+  /** @type {StudyDetail | null} */
+  #study = null;
+
+  /** @type {NodeApi | null} */
+  #node = null;
+
+  /** @type {SeriesItem | null} */
+  #series = null;
+
+  /** Oldest use first. @type {Map<string, Stack>} */
+  #stacks = new Map();
+
+  /** @type {Map<string, View>} */
+  #views = new Map();
+
+  #followed = new AbortController();
+
+  /** @type {Viewport} */
+  #viewport;
+
+  /** @type {SeriesList | null} */
+  #list = null;
+
+  /** @type {ReportPanel | null} */
+  #report = null;
+
+  #rail = h("div", { class: "rail" });
+  #aside = h("aside", { class: "report-side", "aria-label": "Report" });
+  #progress = h("progress", { class: "load-bar", max: 1, value: 0,
+    "aria-label": "Loading of the series" });
+
+  #progressText = h("span", { class: "load-text" });
+  #loading = h("div", { class: "loading", hidden: true },
+    this.#progress, this.#progressText);
+
+  #patientName = h("strong", { class: "patient-name" });
+  #patientLine = h("span", { class: "patient-line" });
+  #studyLine = h("span", { class: "study-line" });
+
+  /** @type {HTMLButtonElement} */
+  #reportButton;
+
+  /** @type {HTMLElement} */
+  element;
+
+  /** @type {HTMLElement} */
+  bar;
+
+  /**
+   * @param {import("../app.js").AppContext} context
+   * @param {import("../api/facility.js").FacilityApi} facility
+   * @param {string} uid
+   */
+  constructor(context, facility, uid) {
+    this.#context = context;
+    this.#facility = facility;
+    const { signal } = this.#aborter;
+    this.#viewport = new Viewport(new LineMeter(), context.config.demo);
+    const toolbar = new Toolbar(this.#viewport, signal);
+    const slider = new SliceSlider(this.#viewport, signal);
+    this.#reportButton = h("button", {
+      type: "button", class: "button", title: "Report (N)",
+      "aria-expanded": "true", onclick: () => this.#toggleReport(),
+    }, icon("report"), h("span", {}, "Report"));
+    this.bar = h("div", { class: "viewer-bar" },
+      h("a", { class: "tool", href: context.lastList(), title: "Back (Esc)",
+        "aria-label": "Back to the list" }, icon("back")),
+      h("div", { class: "identity", role: "status", "aria-live": "off" },
+        h("div", {}, this.#patientName, this.#patientLine),
+        this.#studyLine),
+      toolbar.element,
+      h("div", { class: "bar-end" },
+        h("button", { type: "button", class: "tool", title: "Shortcuts (?)",
+          "aria-label": "Keyboard shortcuts",
+          onclick: () => this.#shortcuts() }, icon("keyboard")),
+        this.#reportButton));
+    this.element = h("div", { class: "viewer" }, this.#rail,
+      h("div", { class: "stage" }, this.#viewport.element, slider.element,
+        this.#loading), this.#aside);
+    this.#viewport.tool = "window";
+    this.#viewport.announce("Opening …");
+    this.#viewport.addEventListener("shown", () => this.#list?.start(),
+      { signal, once: true });
+    this.#viewport.addEventListener("state", () => this.#showCine(),
+      { signal });
+    this.#keys(signal);
+    void this.#open(uid);
+  }
+
+  destroy() {
+    this.#aborter.abort();
+    this.#followed.abort();
+    this.#viewport.close();
+    this.#list?.close();
+    this.#report?.close();
+    for (const stack of this.#stacks.values()) {
+      stack.close();
+    }
+  }
+
+  /** @param {AbortSignal} signal */
+  #keys(signal) {
+    listenKeys({
+      viewport: this.#viewport,
+      changeSeries: (way) => this.#changeSeries(way),
+      toggleReport: () => this.#toggleReport(),
+      back: () => {
+        location.hash = this.#context.lastList();
+      },
+      preset: (n) => {
+        const preset = this.#viewport.presets[n];
+        if (preset) {
+          this.#viewport.setWindow(
+            { center: preset.center, width: preset.width });
+        }
+      },
+    }, signal);
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "?" && !document.querySelector("dialog[open]")
+        && event.target instanceof Element
+        && !event.target.closest("input, textarea, select")) {
+        event.preventDefault();
+        this.#shortcuts();
+      }
+    }, { signal });
+  }
+
+  #shortcuts() {
+    showShortcuts(SHORTCUTS, this.#viewport.presets);
+  }
+
+  /** @param {string} uid */
+  async #open(uid) {
+    try {
+      const study = await this.#facility.study(uid,
+        { signal: this.#aborter.signal });
+      this.#study = study;
+      const base = study.node ?? this.#facility.facility.nodes[0];
+      if (!base) {
+        throw new Error("No rendering node is registered for this facility");
+      }
+      this.#node = new NodeApi(this.#context.http, trimUrl(base));
+      this.#name(study);
+      this.#list = new SeriesList(this.#node, study);
+      this.#list.addEventListener("choose", (event) => {
+        void this.#choose(/** @type {CustomEvent<string>} */ (event).detail);
+        this.#viewport.element.focus();
+      });
+      fill(this.#rail, this.#list.element);
+      this.#openReport(study);
+      const first = firstToRead(study.series);
+      if (first) {
+        this.#viewport.element.focus();
+        await this.#choose(first.uid);
+      } else {
+        this.#viewport.announce("This study has no pictures.");
+      }
+    } catch (error) {
+      if (!this.#aborter.signal.aborted) {
+        this.#viewport.announce(
+          error instanceof HttpError && error.status === 404
+            ? "This study is not stored here (any more)." : explain(error));
+      }
+    }
+  }
+
+  /** @param {StudyDetail} study */
+  #name(study) {
+    const { patient } = study;
+    const years = age(patient.birth_date, study.date);
+    setText(this.#patientName, dicomName(patient.name));
+    setText(this.#patientLine, [
+      patient.id, day(patient.birth_date), sexName(patient.sex), years,
+    ].filter(Boolean).join("  ·  "));
+    setText(this.#studyLine, [
+      study.description || "Study", day(study.date), clock(study.time),
+      study.modalities.join(" "),
+    ].filter(Boolean).join("  ·  "));
+  }
+
+  /** @param {StudyDetail} study */
+  #openReport(study) {
+    const { session } = this.#context;
+    if (!session.may("physician", "radiographer")) {
+      this.#reportButton.hidden = true;
+      this.#aside.hidden = true;
+      return;
+    }
+    this.#report = new ReportPanel(this.#facility, study, session);
+    fill(this.#aside, this.#report.element);
+  }
+
+  #toggleReport() {
+    if (this.#report) {
+      this.#aside.hidden = !this.#aside.hidden;
+      this.#reportButton.setAttribute("aria-expanded",
+        String(!this.#aside.hidden));
+    }
+  }
+
+  /** @param {1 | -1} way */
+  #changeSeries(way) {
+    const all = this.#study?.series.filter((one) => one.frame_count > 0) ?? [];
+    const at = all.findIndex(({ uid }) => uid === this.#series?.uid);
+    const next = all[at + way];
+    if (next) {
+      void this.#choose(next.uid);
+    }
+  }
+
+  /** @param {string} uid  of the series */
+  async #choose(uid) {
+    const study = this.#study;
+    const series = study?.series.find((one) => one.uid === uid);
+    if (!study || !series || !this.#node || this.#series?.uid === uid) {
+      return;
+    }
+    if (this.#series) {
+      this.#views.set(this.#series.uid, this.#viewport.view);
+    }
+    this.#series = series;
+    this.#list?.mark(uid);
+    this.#viewport.clear();
+    this.#loading.hidden = true;
+    this.#viewport.announce("Opening …");
+    try {
+      const stack = await this.#stack(study.uid, series);
+      if (this.#series.uid !== uid || this.#aborter.signal.aborted) {
+        return;
+      }
+      this.#viewport.show(this.#node, stack, study, series,
+        this.#views.get(uid) ?? null);
+      this.#follow(stack);
+    } catch (error) {
+      if (this.#series.uid === uid && !this.#aborter.signal.aborted) {
+        this.#series = null;
+        this.#viewport.announce(explain(error));
+      }
+    }
+  }
+
+  /**
+   * @param {string} study
+   * @param {SeriesItem} series
+   */
+  async #stack(study, series) {
+    const kept = this.#stacks.get(series.uid);
+    if (kept?.isOpen) {
+      this.#stacks.delete(series.uid);
+      this.#stacks.set(series.uid, kept);
+      return kept;
+    }
+    kept?.close();
+    const stack = new Stack(/** @type {NodeApi} */ (this.#node),
+      { study, series: series.uid });
+    this.#stacks.set(series.uid, stack);
+    for (const [uid, oldest] of this.#stacks) {
+      if (this.#stacks.size <= OPEN_STACKS) {
+        break;
+      }
+      oldest.close();
+      this.#stacks.delete(uid);
+    }
+    await stack.open(Math.floor((series.frame_count - 1) / 2));
+    return stack;
+  }
+
+  /** @param {Stack} stack */
+  #follow(stack) {
+    const show = () => {
+      if (this.#series?.uid !== stack.series) {
+        return;
+      }
+      const { state, loaded, layers, error } = stack.info;
+      this.#loading.hidden = state === "ready";
+      this.#loading.toggleAttribute("data-failed", state === "failed");
+      this.#progress.max = layers;
+      this.#progress.value = loaded;
+      setText(this.#progressText, state === "failed"
+        ? error?.detail ?? "The series could not be loaded completely"
+        : `Loading ${loaded} / ${layers}`);
+    };
+    this.#followed.abort();
+    this.#followed = new AbortController();
+    stack.addEventListener("change", show, { signal: this.#followed.signal });
+    show();
+  }
+
+  #showCine() {
+    const { cine } = this.#viewport;
+    this.element.toggleAttribute("data-cine", cine.running);
+    this.#viewport.element.setAttribute("data-cine",
+      cine.running ? `Cine ${cine.rate}/s` : "");
+  }
+}
+
+/**
+ * The first series with pictures that is more than a scout.
+ *
+ * @param {SeriesItem[]} series
+ */
+function firstToRead(series) {
+  return series.find(({ frame_count: n }) => n > SCOUT_IMAGES)
+    ?? series.find(({ frame_count: n }) => n > 0);
+}

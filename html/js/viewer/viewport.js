@@ -1,0 +1,571 @@
+/**
+ * The viewport: holds the view, asks for its picture, shows what comes.
+ *
+ * Events: "shown" (another picture is on the screen), "view" (the view that
+ * is wanted changed), "state" (loading, trouble, cine).
+ */
+
+import { h, setText } from "../core/dom.js";
+import { explain } from "../core/http.js";
+import { Cine } from "./cine.js";
+import { Gestures } from "./gestures.js";
+import { Overlay } from "./overlay.js";
+import { FULL } from "./picture.js";
+import { PictureLoader } from "./picture_loader.js";
+import { dragWindow, presetsFor } from "./presets.js";
+import { Probe } from "./probe.js";
+import { Surface } from "./surface.js";
+import { ViewHistory } from "./view_history.js";
+import {
+  apply, clampZoom, fitScale, invert, mirror, restView, turn, viewMatrix,
+  zoomAt,
+} from "./view.js";
+
+/** @typedef {import("./view.js").View} View */
+/** @typedef {import("./view.js").ImageShape} ImageShape */
+/** @typedef {import("./picture.js").PictureRequest} PictureRequest */
+/** @typedef {import("./picture_loader.js").LoadedPicture} LoadedPicture */
+/** @typedef {import("../types.js").StudyDetail} StudyDetail */
+/** @typedef {import("../types.js").SeriesItem} SeriesItem */
+
+/** After this long without a move the picture is refined. */
+const REST_MS = 160;
+
+/** Slower answers get a word on the screen. */
+const SLOW_MS = 300;
+
+const AHEAD = [1, 2, 3, -1, 4, 5, 6, -2];
+const DRAG_SCROLL = 0.8;        /* of the viewport's height: all layers */
+
+export class Viewport extends EventTarget {
+  #aborter = new AbortController();
+
+  /** @type {import("./line_meter.js").LineMeter} */
+  #meter;
+
+  #view = restView();
+  #history = new ViewHistory();
+
+  /** @type {{stack: import("./stack.js").Stack, loader: PictureLoader,
+   *     probe: Probe, presets: readonly import("./presets.js").Preset[],
+   *     closed: AbortController} | null} */
+  #open = null;
+
+  #moving = false;
+  #direction = 1;
+  #dragged = 0;
+  #queued = false;
+  #failure = "";
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #restTimer;
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #slowTimer;
+
+  #canvas = h("canvas", { class: "picture", "aria-hidden": "true" });
+  #notice = h("div", { class: "notice", role: "status", hidden: true });
+
+  /** @type {Overlay} */
+  #overlay;
+
+  /** @type {Surface} */
+  #surface;
+
+  /** @type {Gestures} */
+  #gestures;
+
+  /** @type {Cine} */
+  cine;
+
+  /** @type {HTMLElement} */
+  element;
+
+  /**
+   * @param {import("./line_meter.js").LineMeter} meter
+   * @param {boolean} demo
+   */
+  constructor(meter, demo) {
+    super();
+    this.#meter = meter;
+    this.#overlay = new Overlay(demo);
+    this.element = h("div", {
+      class: "viewport", tabindex: "0", role: "application",
+      "aria-label": "Image", "aria-roledescription": "medical image viewport",
+    }, this.#canvas, this.#overlay.element, this.#notice);
+    const { signal } = this.#aborter;
+    this.#surface = new Surface(this.#canvas, () => this.#changed(), signal);
+    this.#gestures = new Gestures(this.element, {
+      begin: () => this.#begin(),
+      drag: (tool, dx, dy, from) => this.#drag(tool, dx, dy, from),
+      pinch: (middle, dx, dy, factor) => this.#pinch(middle, dx, dy, factor),
+      end: () => this.#rest(),
+      scroll: (steps) => this.scroll(steps),
+      zoom: (at, factor) => this.#zoomTo(this.#view.zoom * factor, at),
+      hover: (at) => this.#hover(at),
+      reset: () => this.reset(),
+    }, signal);
+    this.cine = new Cine(() => this.#cineStep(),
+      () => this.dispatchEvent(new Event("state")));
+  }
+
+  get view() {
+    return this.#view;
+  }
+
+  /** The tool of the left button. */
+  get tool() {
+    return this.#gestures.tool;
+  }
+
+  set tool(tool) {
+    this.#gestures.tool = tool;
+    this.element.dataset.tool = tool;
+    this.dispatchEvent(new Event("state"));
+  }
+
+  get presets() {
+    return this.#open?.presets ?? [];
+  }
+
+  get layers() {
+    return this.#open?.stack.isOpen ? this.#open.stack.info.layers : 0;
+  }
+
+  /** The picture on the screen. */
+  get picture() {
+    return this.#surface.picture;
+  }
+
+  /** True when exactly the wanted view is on the screen at full quality. */
+  get settled() {
+    const request = this.#surface.picture?.request;
+    return request !== undefined && request.view.layer === this.#view.layer
+      && request.quality === FULL && this.#surface.matches(this.#view);
+  }
+
+  /**
+   * Shows a stack that is open.  view: as it was left before.
+   *
+   * @param {import("../api/node.js").NodeApi} node
+   * @param {import("./stack.js").Stack} stack
+   * @param {StudyDetail} study
+   * @param {SeriesItem} series
+   * @param {View | null} view
+   */
+  show(node, stack, study, series, view) {
+    this.clear();
+    const { info } = stack;
+    const instances = new Set(series.instances.map(({ uid }) => uid));
+    const loader = new PictureLoader(node, stack, instances, this.#meter, {
+      show: (picture) => this.#take(picture),
+      fail: (request, error) => this.#fail(request, error),
+      nextAhead: () => this.#nextAhead(),
+    });
+    const probe = new Probe(node, stack,
+      (text) => this.#overlay.setProbe(text));
+    const closed = new AbortController();
+    this.#open = {
+      stack, loader, probe, closed,
+      presets: presetsFor(info.modality ?? series.modality, info.windows),
+    };
+    this.#view = view ?? restView(Math.floor((info.layers - 1) / 2));
+    this.#history.clear();
+    this.cine.setFrameTime(info.frame_time);
+    this.#overlay.setStudy(study, series);
+    this.#overlay.clear();
+    stack.addEventListener("layers", () => this.#layersKnown(),
+      { signal: closed.signal });
+    this.#changed();
+    this.dispatchEvent(new Event("state"));
+  }
+
+  /** Empty and black; nothing of a former patient stays. */
+  clear() {
+    this.cine.stop();
+    this.#open?.closed.abort();
+    this.#open?.loader.close();
+    this.#open?.probe.close();
+    this.#open = null;
+    this.#failure = "";
+    clearTimeout(this.#slowTimer);
+    clearTimeout(this.#restTimer);
+    this.#surface.clear();
+    this.#overlay.clear();
+    this.#say("");
+  }
+
+  close() {
+    this.clear();
+    this.#aborter.abort();
+  }
+
+  /** @param {string} text  over the empty viewport */
+  announce(text) {
+    this.#say(text);
+  }
+
+  /* What the reader can do, by mouse, key or button */
+
+  /** @param {number} layer @param {boolean} [wrap] */
+  setLayer(layer, wrap = false) {
+    const { layers } = this;
+    if (layers === 0) {
+      return;
+    }
+    const next = wrap ? ((layer % layers) + layers) % layers
+      : Math.min(layers - 1, Math.max(0, Math.round(layer)));
+    if (next !== this.#view.layer) {
+      this.#direction = next > this.#view.layer ? 1 : -1;
+      this.#set({ ...this.#view, layer: next });
+    }
+  }
+
+  /** @param {number} steps */
+  scroll(steps) {
+    this.cine.stop();
+    this.setLayer(this.#view.layer + steps);
+  }
+
+  /** @param {{center: number, width: number} | null} window */
+  setWindow(window) {
+    this.#remember();
+    this.#set({ ...this.#view, window });
+  }
+
+  toggleInvert() {
+    this.#remember();
+    this.#set({ ...this.#view, invert: !this.#view.invert });
+  }
+
+  /** @param {1 | -1} turns */
+  rotate(turns) {
+    this.#remember();
+    this.#set(turn(this.#view, turns));
+  }
+
+  /** @param {"h" | "v"} way */
+  flip(way) {
+    this.#remember();
+    this.#set(mirror(this.#view, way));
+  }
+
+  /** @param {number} factor */
+  zoomBy(factor) {
+    this.#remember();
+    this.#set({ ...this.#view, zoom: clampZoom(this.#view.zoom * factor) });
+  }
+
+  fit() {
+    this.#remember();
+    this.#set({ ...this.#view, zoom: 1, panX: 0, panY: 0 });
+  }
+
+  /** One image pixel on one pixel of the screen. */
+  actualSize() {
+    this.#remember();
+    const fit = fitScale(this.#image(), this.#surface.box, this.#view.rotate);
+    this.#set({ ...this.#view, zoom: clampZoom(1 / fit) });
+  }
+
+  /** Everything but the layer as at first. */
+  reset() {
+    this.#remember();
+    this.#set(restView(this.#view.layer));
+  }
+
+  undo() {
+    this.#recall(this.#history.back(this.#view));
+  }
+
+  redo() {
+    this.#recall(this.#history.forward(this.#view));
+  }
+
+  /** @param {View | null} view */
+  #recall(view) {
+    if (view) {
+      this.#set({ ...view, layer: this.#view.layer });
+    }
+  }
+
+  #remember() {
+    this.#history.push(this.#view);
+  }
+
+  /* Gestures */
+
+  #begin() {
+    this.cine.stop();
+    this.#remember();
+    this.#dragged = this.#view.layer;
+  }
+
+  /**
+   * @param {import("./gestures.js").Tool} tool
+   * @param {number} dx  CSS pixels
+   * @param {number} dy
+   * @param {{x: number, y: number}} from
+   */
+  #drag(tool, dx, dy, from) {
+    if (tool === "window") {
+      const window = this.#view.window ?? this.picture?.facts.window;
+      if (window) {
+        this.#set({ ...this.#view, window: dragWindow(window, dx, dy) });
+      }
+    } else if (tool === "scroll") {
+      const height = this.element.clientHeight * DRAG_SCROLL;
+      this.#dragged = Math.min(this.layers - 1, Math.max(0, this.#dragged
+        + dy * Math.max(this.layers / height, 1 / 24)));
+      this.setLayer(this.#dragged);
+    } else if (tool === "pan") {
+      this.#pan(dx, dy);
+    } else {
+      this.#zoomTo(this.#view.zoom * Math.exp(-dy / 150), from);
+    }
+  }
+
+  /**
+   * @param {{x: number, y: number}} middle
+   * @param {number} dx
+   * @param {number} dy
+   * @param {number} factor
+   */
+  #pinch(middle, dx, dy, factor) {
+    this.#pan(dx, dy);
+    this.#zoomTo(this.#view.zoom * factor, middle);
+  }
+
+  /** @param {number} dx @param {number} dy */
+  #pan(dx, dy) {
+    const { ratio, box } = this.#surface;
+    const scale = fitScale(this.#image(), box, this.#view.rotate)
+      * this.#view.zoom / ratio;
+    this.#set({
+      ...this.#view,
+      panX: this.#view.panX + dx / scale, panY: this.#view.panY + dy / scale,
+    });
+  }
+
+  /**
+   * @param {number} zoom
+   * @param {{x: number, y: number}} at  CSS pixels
+   */
+  #zoomTo(zoom, at) {
+    const { ratio, box } = this.#surface;
+    this.#set(zoomAt(this.#view, zoom, this.#image(), box,
+      { x: at.x * ratio, y: at.y * ratio }));
+  }
+
+  /** @param {{x: number, y: number} | null} at  CSS pixels */
+  #hover(at) {
+    const picture = this.picture;
+    if (!this.#open || !picture || !at || this.cine.running) {
+      this.#open?.probe.clear();
+      return;
+    }
+    const { ratio, box } = this.#surface;
+    const { image, view } = picture.request;
+    const spot = apply(invert(viewMatrix(this.#view, image, box)),
+      at.x * ratio, at.y * ratio);
+    const x = Math.floor(spot.x);
+    const y = Math.floor(spot.y);
+    if (x < 0 || y < 0 || x >= image.columns || y >= image.rows) {
+      this.#open.probe.clear();
+    } else {
+      this.#open.probe.at(view.layer, x, y);
+    }
+  }
+
+  /* From view to picture */
+
+  /** @param {View} view */
+  #set(view) {
+    if (!this.#open) {
+      return;
+    }
+    this.#view = view;
+    this.#moving = true;
+    clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => this.#rest(), REST_MS);
+    this.#open.probe.clear();
+    this.#changed();
+    this.dispatchEvent(new Event("view"));
+  }
+
+  #rest() {
+    if (this.#moving && !this.cine.running) {
+      this.#moving = false;
+      this.#changed();
+    }
+  }
+
+  /** Draws and asks at the next frame, once for all changes until then. */
+  #changed() {
+    if (this.#queued) {
+      return;
+    }
+    this.#queued = true;
+    requestAnimationFrame(() => {
+      this.#queued = false;
+      this.#draw();
+      this.#ask();
+    });
+  }
+
+  #draw() {
+    this.#surface.draw(this.#view);
+    const { picture } = this.#surface;
+    if (!picture || !this.#open?.stack.isOpen) {
+      return;
+    }
+    const { stack, presets } = this.#open;
+    this.#overlay.update({
+      picture, presets, view: this.#view, box: this.#surface.box,
+      ratio: this.#surface.ratio, info: stack.info,
+      layer: stack.layers?.[picture.request.view.layer] ?? null,
+      preview: picture.request.quality !== FULL
+        || !this.#surface.matches(this.#view),
+    });
+  }
+
+  #ask() {
+    const open = this.#open;
+    const { box } = this.#surface;
+    if (!open?.stack.isOpen || box.width < 16 || box.height < 16
+      || this.settled) {
+      return;
+    }
+    const full = this.#request(this.#view, FULL);
+    const quality = !this.#moving || open.loader.has(full)
+      ? FULL : this.#meter.moving(box.width * box.height);
+    const shown = this.#surface.picture?.request;
+    if (shown && quality !== FULL && shown.quality === quality
+      && shown.view.layer === this.#view.layer
+      && this.#surface.matches(this.#view)) {
+      return;
+    }
+    open.loader.ask(this.#request(this.#view, quality));
+    this.#slowTimer ??= setTimeout(() => this.#sayState(), SLOW_MS);
+  }
+
+  /**
+   * @param {View} view
+   * @param {import("./picture.js").Quality} quality
+   * @returns {PictureRequest}
+   */
+  #request(view, quality) {
+    return {
+      view, quality, viewport: this.#surface.box, image: this.#image(view.layer),
+    };
+  }
+
+  /** @param {number} [layer] @returns {ImageShape} */
+  #image(layer = this.#view.layer) {
+    const stack = this.#open?.stack;
+    if (!stack?.isOpen) {
+      return { columns: 1, rows: 1, aspect: 1 };
+    }
+    const { info } = stack;
+    const own = stack.layers?.[layer];
+    const aspect = info.aspect
+      ?? (info.spacing ? info.spacing[0] / info.spacing[1] : 1);
+    return {
+      columns: own?.columns ?? info.columns, rows: own?.rows ?? info.rows,
+      aspect: Number.isFinite(aspect) && aspect > 0 ? aspect : 1,
+    };
+  }
+
+  /** @param {LoadedPicture} picture */
+  #take(picture) {
+    this.#failure = "";
+    clearTimeout(this.#slowTimer);
+    this.#slowTimer = undefined;
+    this.#surface.take(picture);
+    this.#draw();
+    this.#sayState();
+    this.dispatchEvent(new Event("shown"));
+    if (!this.settled && !this.#moving) {
+      this.#changed();
+    }
+  }
+
+  /**
+   * Shows nothing rather than something else than what was asked for.
+   *
+   * @param {PictureRequest} request
+   * @param {unknown} error
+   */
+  #fail(request, error) {
+    if (request.view.layer !== this.#view.layer) {
+      return;
+    }
+    this.#surface.clear();
+    this.#overlay.clear();
+    this.#failure = `Image ${request.view.layer + 1} cannot be shown: `
+      + explain(error);
+    this.#sayState();
+  }
+
+  #layersKnown() {
+    const shown = this.#surface.picture;
+    const stack = this.#open?.stack;
+    if (!shown || !stack) {
+      return;
+    }
+    const own = stack.layers?.[shown.request.view.layer];
+    if (own && (own.instance !== shown.facts.instance
+      || own.frame !== shown.facts.frame)) {
+      this.#surface.clear();
+      this.#overlay.clear();
+    }
+    this.#changed();
+  }
+
+  /** @returns {PictureRequest | null} */
+  #nextAhead() {
+    const open = this.#open;
+    if (!open || this.layers < 2 || document.hidden) {
+      return null;
+    }
+    const { box } = this.#surface;
+    const quality = this.#meter.moving(box.width * box.height);
+    if (this.#moving && quality !== FULL) {
+      return null;
+    }
+    for (const step of AHEAD) {
+      const layer = this.#view.layer + step * this.#direction;
+      if (layer >= 0 && layer < this.layers) {
+        const request = this.#request({ ...this.#view, layer }, quality);
+        if (!open.loader.has(request)) {
+          return request;
+        }
+      }
+    }
+    return null;
+  }
+
+  #cineStep() {
+    if (this.picture?.request.view.layer !== this.#view.layer) {
+      return false;
+    }
+    this.setLayer(this.#view.layer + 1, true);
+    return true;
+  }
+
+  #sayState() {
+    this.#slowTimer = undefined;
+    const { picture } = this.#surface;
+    const waits = this.#open?.loader.busy
+      && picture?.request.view.layer !== this.#view.layer;
+    this.#say(this.#failure
+      || (waits ? `Image ${this.#view.layer + 1} …` : ""));
+    this.element.toggleAttribute("data-failed", this.#failure !== "");
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    setText(this.#notice, text);
+    this.#notice.hidden = text === "";
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The patients of the top level, searched as one types.
+ */
+
+import { fill, h, icon } from "../core/dom.js";
+import { day, joinName, sexName } from "../core/format.js";
+import { debounce } from "../core/latest.js";
+import { listBar } from "../shell/nav.js";
+import { PagedList } from "./paged_list.js";
+import { moveRow } from "./study_table.js";
+
+/** @typedef {import("../types.js").Patient} Patient */
+
+export class PatientsPage {
+  /** @type {import("../app.js").AppContext} */
+  #context;
+
+  /** @type {PagedList<Patient>} */
+  #list;
+
+  #body = h("tbody");
+  #search = h("input", {
+    type: "search", class: "search", "aria-label": "Search patients",
+    placeholder: "Name or patient number", autocomplete: "off",
+    spellcheck: "false",
+  });
+
+  #born = h("input", { type: "date", id: "born" });
+
+  /** @type {HTMLElement} */
+  element;
+
+  /** @type {HTMLElement} */
+  bar;
+
+  /**
+   * @param {import("../app.js").AppContext} context
+   * @param {URLSearchParams} query
+   */
+  constructor(context, query) {
+    this.#context = context;
+    this.bar = listBar(context, "patients");
+    this.#search.value = query.get("q") ?? "";
+    this.#born.value = query.get("born") ?? "";
+    this.#list = new PagedList({
+      fetch: (cursor, signal) => context.toplevel.patients({
+        q: this.#search.value.trim(), birthDate: this.#born.value, cursor,
+      }, signal),
+      show: (items, first) => this.#show(items, first),
+      empty: "No patients match.",
+    });
+    const table = h("table", { class: "list patient-table" },
+      h("thead", {}, h("tr", {},
+        ...["Patient", "Born", "Sex", "Numbers"].map((title) =>
+          h("th", { scope: "col", class: `col-${title.toLowerCase()}` },
+            title)))),
+      this.#body);
+    table.addEventListener("keydown", moveRow);
+    this.element = h("div", { class: "list-page" }, this.#form(),
+      h("div", { class: "list-scroll" }, table, this.#list.foot));
+    void this.#list.restart();
+    queueMicrotask(() => this.#search.focus());
+  }
+
+  destroy() {
+    this.#list.close();
+  }
+
+  #form() {
+    const soon = debounce(160, () => this.#changed());
+    const form = h("form", { class: "filters", role: "search",
+      onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
+    h("div", { class: "search-box" }, icon("search"), this.#search),
+    h("label", { for: "born" }, "Born"), this.#born);
+    form.addEventListener("input", soon);
+    this.#search.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown") {
+        event.preventDefault();
+        this.#body.querySelector("a")?.focus();
+      }
+    });
+    return form;
+  }
+
+  #changed() {
+    const query = new URLSearchParams();
+    if (this.#search.value.trim()) {
+      query.set("q", this.#search.value.trim());
+    }
+    if (this.#born.value) {
+      query.set("born", this.#born.value);
+    }
+    history.replaceState(null, "",
+      `#/patients${query.size > 0 ? `?${query}` : ""}`);
+    this.#context.noteList();
+    void this.#list.restart();
+  }
+
+  /**
+   * @param {Patient[]} items
+   * @param {boolean} first
+   */
+  #show(items, first) {
+    if (first) {
+      fill(this.#body);
+    }
+    this.#body.append(...items.map((patient) => {
+      const link = h("a", { class: "row-link",
+        href: `#/patients/${patient.id}` }, joinName(patient.name));
+      return h("tr", { onclick: (/** @type {MouseEvent} */ event) => {
+        if (event.target !== link && !getSelection()?.toString()) {
+          link.click();
+        }
+      } },
+      h("td", { class: "col-patient" }, link),
+      h("td", { class: "col-born" }, day(patient.birth_date)),
+      h("td", { class: "col-sex" }, sexName(patient.sex)),
+      h("td", { class: "col-numbers" }, ...patient.identifiers.map((one) =>
+        h("span", { class: "identifier" }, one.value,
+          h("span", { class: "muted" }, ` ${one.issuer}`)))));
+    }));
+  }
+}

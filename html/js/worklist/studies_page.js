@@ -1,0 +1,191 @@
+/**
+ * The worklist of a facility: its studies, newest first.
+ */
+
+import { h, icon } from "../core/dom.js";
+import { debounce } from "../core/latest.js";
+import { listBar } from "../shell/nav.js";
+import { PagedList } from "./paged_list.js";
+import { StudyTable } from "./study_table.js";
+
+/** @typedef {import("../types.js").StudyItem} StudyItem */
+
+const MODALITIES = ["CT", "MR", "CR", "DX", "MG", "US", "XA", "NM", "PT"];
+const SPANS = [
+  { days: 0, title: "Today" }, { days: 6, title: "7 days" },
+  { days: 29, title: "30 days" },
+];
+
+export class StudiesPage {
+  /** @type {import("../app.js").AppContext} */
+  #context;
+
+  /** @type {URLSearchParams} */
+  #query;
+
+  /** @type {PagedList<StudyItem>} */
+  #list;
+
+  #table = new StudyTable({ patient: true, facility: false });
+  #aborter = new AbortController();
+
+  #search = h("input", {
+    type: "search", class: "search", "aria-label": "Search studies",
+    placeholder: "Patient, ID, accession or description",
+    autocomplete: "off", spellcheck: "false",
+  });
+
+  #from = h("input", { type: "date", "aria-label": "From" });
+  #to = h("input", { type: "date", "aria-label": "To" });
+  #modality = h("select", { "aria-label": "Modality" },
+    h("option", { value: "" }, "All modalities"),
+    ...MODALITIES.map((one) => h("option", { value: one }, one)));
+
+  #facility = h("select", { "aria-label": "Facility" });
+
+  /** @type {HTMLElement} */
+  element;
+
+  /** @type {HTMLElement} */
+  bar;
+
+  /**
+   * @param {import("../app.js").AppContext} context
+   * @param {URLSearchParams} query
+   */
+  constructor(context, query) {
+    this.#context = context;
+    this.#query = query;
+    this.bar = listBar(context, "studies");
+    this.#fillForm();
+    this.#list = new PagedList({
+      fetch: (cursor, signal) => this.#fetch(cursor, signal),
+      show: (items, first) => this.#show(items, first),
+      empty: "No studies match.",
+    });
+    this.element = h("div", { class: "list-page" }, this.#form(),
+      h("div", { class: "list-scroll" }, this.#table.element,
+        this.#list.foot));
+    context.uploads.addEventListener("stored",
+      debounce(800, () => void this.#list.restart()),
+      { signal: this.#aborter.signal });
+    void this.#list.restart();
+    queueMicrotask(() => this.#search.focus());
+  }
+
+  destroy() {
+    this.#aborter.abort();
+    this.#list.close();
+  }
+
+  #fillForm() {
+    const { registry, session } = this.#context;
+    this.#facility.append(...registry.facilities.map(({ id, name }) =>
+      h("option", { value: id }, name)));
+    this.#facility.hidden = registry.facilities.length < 2;
+    const own = registry.find(session.user?.facility?.id);
+    this.#facility.value = this.#query.get("facility")
+      ?? own?.id ?? registry.facilities[0]?.id ?? "";
+    this.#search.value = this.#query.get("q") ?? "";
+    this.#from.value = this.#query.get("from") ?? "";
+    this.#to.value = this.#query.get("to") ?? "";
+    this.#modality.value = this.#query.get("modality") ?? "";
+  }
+
+  #form() {
+    const soon = debounce(160, () => this.#changed());
+    const form = h("form", { class: "filters", role: "search",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        this.#changed();
+      } },
+    h("div", { class: "search-box" }, icon("search"), this.#search),
+    this.#modality,
+    h("div", { class: "dates" }, this.#from, h("span", {}, "–"), this.#to),
+    h("div", { class: "spans" }, ...SPANS.map(({ days, title }) =>
+      h("button", { type: "button", class: "button button-quiet",
+        onclick: () => this.#span(days) }, title)),
+    h("button", { type: "button", class: "button button-quiet",
+      onclick: () => this.#span(null) }, "All dates")),
+    this.#facility);
+    form.addEventListener("input", (event) => {
+      if (event.target === this.#search) {
+        soon();
+      } else {
+        this.#changed();
+      }
+    });
+    this.#search.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown") {
+        event.preventDefault();
+        this.#table.element.querySelector("a")?.focus();
+      }
+    });
+    return form;
+  }
+
+  /** @param {number | null} days */
+  #span(days) {
+    this.#from.value = days === null ? "" : isoDay(-days);
+    this.#to.value = days === null ? "" : isoDay(0);
+    this.#changed();
+  }
+
+  #changed() {
+    const query = new URLSearchParams();
+    const values = {
+      q: this.#search.value.trim(), from: this.#from.value,
+      to: this.#to.value, modality: this.#modality.value,
+      facility: this.#facility.hidden ? "" : this.#facility.value,
+    };
+    for (const [name, value] of Object.entries(values)) {
+      if (value) {
+        query.set(name, value);
+      }
+    }
+    if (String(query) !== String(this.#query)) {
+      this.#query = query;
+      // The search stays in the address without a step back for each letter.
+      history.replaceState(null, "",
+        `#/studies${query.size > 0 ? `?${query}` : ""}`);
+      this.#context.noteList();
+      void this.#list.restart();
+    }
+  }
+
+  /**
+   * @param {string | null} cursor
+   * @param {AbortSignal} signal
+   */
+  #fetch(cursor, signal) {
+    const facility = this.#context.facility(this.#facility.value);
+    if (!facility) {
+      throw new Error("No facility server is registered yet.");
+    }
+    return facility.studies({
+      q: this.#search.value.trim(), date_from: this.#from.value,
+      date_to: this.#to.value, modality: this.#modality.value, cursor,
+    }, { signal });
+  }
+
+  /**
+   * @param {StudyItem[]} items
+   * @param {boolean} first
+   */
+  #show(items, first) {
+    if (first) {
+      this.#table.clear();
+    }
+    this.#table.append(items.map((study) =>
+      ({ study, facility: this.#facility.value })));
+  }
+}
+
+/** @param {number} days  from today */
+function isoDay(days) {
+  const date = new Date();
+  date.setDate(date.getDate() + days);
+  const pad = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-`
+    + pad(date.getDate());
+}

@@ -1,0 +1,130 @@
+/**
+ * A table of studies; a row opens its study.  Arrow keys move, Enter opens.
+ */
+
+import { fill, h } from "../core/dom.js";
+import { age, clock, day, dicomName, plural } from "../core/format.js";
+
+/** @typedef {import("../types.js").StudyItem} StudyItem */
+
+/**
+ * @typedef {object} StudyRow
+ * @property {StudyItem} study
+ * @property {string} facility       id
+ * @property {string} [facilityName] shown when given
+ */
+
+export class StudyTable {
+  #body = h("tbody");
+
+  /** @type {HTMLTableElement} */
+  element;
+
+  #withPatient;
+  #withFacility;
+
+  /**
+   * @param {{patient: boolean, facility: boolean}} columns
+   */
+  constructor({ patient, facility }) {
+    this.#withPatient = patient;
+    this.#withFacility = facility;
+    const head = [
+      patient && "Patient", patient && "ID", patient && "Born",
+      "Date", "Modality", "Description", "Accession", "Images", "Report",
+      facility && "Facility",
+    ].filter(Boolean);
+    this.element = h("table", {
+      class: `list study-table${patient ? " with-patient" : ""}`,
+    }, h("thead", {}, h("tr", {},
+      ...head.map((title) => h("th", { scope: "col",
+        class: `col-${String(title).toLowerCase()}` }, String(title))))),
+    this.#body);
+    this.element.addEventListener("keydown", (event) => moveRow(event));
+  }
+
+  get empty() {
+    return this.#body.childElementCount === 0;
+  }
+
+  clear() {
+    fill(this.#body);
+  }
+
+  /** @param {StudyRow[]} rows */
+  append(rows) {
+    for (const row of rows) {
+      this.#body.append(this.#row(row));
+    }
+  }
+
+  /** @param {StudyRow} row */
+  #row({ study, facility, facilityName }) {
+    const href = `#/study/${facility}/${study.uid}`;
+    const { patient } = study;
+    const name = dicomName(patient.name);
+    const title = study.description || "Study without description";
+    const link = h("a", { href, class: "row-link" },
+      this.#withPatient ? name : title);
+    /** @type {(text: import("../core/dom.js").Child, kind: string) =>
+     *     HTMLTableCellElement} */
+    const cell = (text, kind) => h("td", { class: `col-${kind}` }, text);
+    const row = h("tr", { onclick: (/** @type {MouseEvent} */ event) => {
+      if (!(event.target instanceof HTMLAnchorElement)
+        && !getSelection()?.toString()) {
+        link.click();
+      }
+    } });
+    const years = age(patient.birth_date, study.date);
+    if (this.#withPatient) {
+      row.append(
+        cell(link, "patient"), cell(patient.id ?? "", "id"),
+        cell([patient.sex, day(patient.birth_date), years && `(${years})`]
+          .filter(Boolean).join(" "), "born"));
+    }
+    row.append(
+      h("td", { class: "col-date" }, day(study.date) || "no date",
+        study.time ? h("span", { class: "time" }, clock(study.time)) : null),
+      h("td", { class: "col-modality" }, ...study.modalities.map((one) =>
+        h("span", { class: "modality-chip" }, one))),
+      cell(this.#withPatient ? study.description ?? "" : link, "description"),
+      cell(study.accession ?? "", "accession"),
+      h("td", { class: "col-images",
+        title: plural(study.series_count, "series", "series") },
+      String(study.instance_count),
+      h("span", { class: "muted" }, ` in ${study.series_count}`)),
+      h("td", { class: "col-report" }, reportChip(study)));
+    if (this.#withFacility) {
+      row.append(cell(facilityName ?? "", "facility"));
+    }
+    return row;
+  }
+}
+
+/** @param {StudyItem} study */
+function reportChip({ reports }) {
+  if (reports?.final > 0) {
+    return h("span", { class: "chip chip-final" }, "Final");
+  }
+  if (reports?.draft > 0) {
+    return h("span", { class: "chip chip-draft" }, "Draft");
+  }
+  return h("span", { class: "chip chip-none" }, "Unreported");
+}
+
+/**
+ * Up and down go from row to row.
+ *
+ * @param {KeyboardEvent} event
+ */
+export function moveRow(event) {
+  const row = event.target instanceof Element
+    ? event.target.closest("tr") : null;
+  const next = event.key === "ArrowDown" ? row?.nextElementSibling
+    : event.key === "ArrowUp" ? row?.previousElementSibling : null;
+  const link = next?.querySelector("a");
+  if (link) {
+    event.preventDefault();
+    link.focus();
+  }
+}
