@@ -382,8 +382,12 @@ loader_destroy(struct loader *loader)
 }
 
 void
-loader_open(struct loader *loader, struct stack *stack)
+loader_open(struct loader *loader, struct stack *stack, uint32_t first)
 {
+    if (first >= stack->nlayers) {
+        first = stack->nlayers - 1;
+    }
+
     pthread_mutex_lock(&loader->mutex);
     for (uint32_t i = 0; stack->failed != 0 && i < stack->nlayers; i++) {
         struct layer *layer = &stack->layers[i];
@@ -400,6 +404,7 @@ loader_open(struct loader *loader, struct stack *stack)
         loader_link(loader, stack);
     }
     for (int way = 0; way < WAY_COUNT; way++) {
+        stack->cursor[way] = first;
         if (stack->pending[way] != 0) {
             pthread_cond_broadcast(&loader->work[way]);
         }

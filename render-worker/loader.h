@@ -56,10 +56,10 @@ void loader_stop(struct loader *loader);
 void loader_destroy(struct loader *loader);
 
 /*
- * Begins to load all layers of the stack, which it holds until
- * loader_close().  Called again it retries the layers that failed.
+ * Begins to load all layers of the stack, from layer first on (beyond the
+ * last: the last).  Called again it retries the layers that failed.
  */
-void loader_open(struct loader *loader, struct stack *stack);
+void loader_open(struct loader *loader, struct stack *stack, uint32_t first);
 
 /* Stops loading, and wakes those who wait.  Main thread. */
 void loader_close(struct loader *loader, struct stack *stack);

@@ -63,7 +63,7 @@ open_done(struct job *job)
     stack->wake.done = picture_wake;
     stack->worker = worker;
     struct lease *lease = session_open(worker->session, request->head.user,
-        open.stack, stack, request_now_us() / 1000, &refusal);
+        open.stack, stack, open.layer, request_now_us() / 1000, &refusal);
     if (lease == NULL) {
         request_problem(request, refusal.status, refusal.slug,
             refusal.detail);

@@ -361,7 +361,7 @@ lease_create(struct session *session, const uint8_t user[16],
 
 struct lease *
 session_open(struct session *session, const uint8_t user[16],
-    const uint8_t id[16], struct stack *stack, uint64_t now,
+    const uint8_t id[16], struct stack *stack, uint32_t first, uint64_t now,
     struct session_refusal *refusal)
 {
     static const struct session_refusal conflict = { 409, "stack-conflict",
@@ -422,7 +422,7 @@ session_open(struct session *session, const uint8_t user[16],
         stack->leases--;
         stack_release(session->config.painter, stack);
     }
-    loader_open(session->config.loader, stack);
+    loader_open(session->config.loader, stack, first);
     return lease;
 
 error:

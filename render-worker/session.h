@@ -50,10 +50,11 @@ void session_destroy(struct session *session);
 
 /*
  * Makes a lease named id on stack, or on an equal stack that is there; takes
- * stack over either way.  Others may have to go for it.  NULL: *refusal.
+ * stack over either way.  Others may have to go for it.  Layer first is loaded
+ * first.  NULL: *refusal.
  */
 struct lease *session_open(struct session *session, const uint8_t user[16],
-    const uint8_t id[16], struct stack *stack, uint64_t now,
+    const uint8_t id[16], struct stack *stack, uint32_t first, uint64_t now,
     struct session_refusal *refusal);
 
 /* The user's lease named id, used now.  NULL: *refusal is 404 or 410. */

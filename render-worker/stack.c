@@ -291,6 +291,24 @@ host_bytes(const struct stack *stack)
     return bytes;
 }
 
+/* The key: all of the request but the lease's name and where to begin. */
+static bool
+stack_digest(struct stack *stack, const struct wire_open *open,
+    const uint8_t *body, size_t length)
+{
+    struct wire_open same = *open;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    memset(same.stack, 0, sizeof(same.stack));
+    same.layer = 0;
+    bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
+        && EVP_DigestUpdate(ctx, &same, sizeof(same))
+        && EVP_DigestUpdate(ctx, body + sizeof(same), length - sizeof(same))
+        && EVP_DigestFinal_ex(ctx, stack->key, NULL);
+    EVP_MD_CTX_free(ctx);
+    return ok;
+}
+
 struct stack *
 stack_create(const uint8_t *body, size_t length, const uint8_t owner[16],
     uint32_t max_dimension, unsigned *status, const char **slug,
@@ -330,9 +348,7 @@ stack_create(const uint8_t *body, size_t length, const uint8_t owner[16],
     }
     stack->ninstances = open.count;
 
-    /* all that makes the stack what it is follows the stack's own id */
-    if (!EVP_Digest(body + sizeof(open.stack), length - sizeof(open.stack),
-            stack->key, NULL, EVP_sha256(), NULL)
+    if (!stack_digest(stack, &open, body, length)
         || !parse_instances(stack, body + sizeof(open), body + length, &why)
         || !order_layers(stack, &why))
     {
