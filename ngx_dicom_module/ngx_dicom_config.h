@@ -30,7 +30,8 @@ typedef enum {
  */
 typedef struct {
     ngx_dicom_keys_t          keys;
-    ngx_uint_t                debug;
+    ngx_uint_t                debug;           /* log what tokens decided */
+    ngx_uint_t                token_life;      /* tokenLife, seconds */
     ngx_uint_t                ncors;
     u_char                    cors[16][128];   /* allowed origins, or "*" */
 } ngx_dicom_runtime_t;
@@ -59,12 +60,15 @@ typedef struct {
     ngx_str_t                 toplevel_url;    /* web: told to the viewer */
     ngx_array_t              *connect;         /* web: ngx_str_t origins that
                                                   the viewer may talk to */
+    ngx_uint_t                demo;            /* web: "not for diagnosis" */
     ngx_str_t                 node_url;        /* facility: nodeUrl of its
                                                   studies */
     ngx_str_t                 store;           /* node: folder of the store */
     ngx_array_t              *render_workers;  /* node: ngx_str_t sockets,
                                                   renderWorker, one or list */
     off_t                     max_instance;    /* node: bytes; 8 GiB */
+
+    ngx_uint_t                weak;            /* a secret under 32 bytes */
 
     ngx_dicom_runtime_t       runtime;
 } ngx_dicom_config_t;

@@ -12,7 +12,9 @@
 #include <ngx_core.h>
 
 
-#define NGX_DICOM_JSON_MAX_DEPTH  16
+#define NGX_DICOM_JSON_MAX_DEPTH    16
+#define NGX_DICOM_JSON_MAX_VALUES   65536   /* of a whole text */
+#define NGX_DICOM_JSON_MAX_MEMBERS  256     /* of an object */
 
 
 typedef enum {
@@ -111,6 +113,13 @@ ngx_dicom_json_t *ngx_dicom_json_get(const ngx_dicom_json_t *object,
 ngx_int_t ngx_dicom_json_bind(ngx_pool_t *pool, const ngx_dicom_json_t *object,
     const ngx_dicom_field_t *table, void *out, const char *prefix,
     ngx_array_t *errors);
+
+
+/* NGX_OK when s is an http or https URL: host, maybe port and path. */
+ngx_int_t ngx_dicom_url_check(const ngx_str_t *s);
+
+/* NGX_OK when data is UTF-8 (RFC 3629: no surrogates, nothing overlong). */
+ngx_int_t ngx_dicom_utf8_check(const u_char *data, size_t len);
 
 
 /*

@@ -19,10 +19,13 @@ ngx_int_t ngx_http_dicom_authenticate(ngx_http_request_t *r,
     ngx_http_dicom_ctx_t *ctx);
 
 /*
- * Answers a preflight (NGX_DONE-like result to return), or adds the CORS
- * headers for an allowed Origin and returns NGX_DECLINED.  No database.
+ * Answers a preflight and returns what a handler returns, or NGX_DECLINED when
+ * r is none.  No database.
  */
 ngx_int_t ngx_http_dicom_cors(ngx_http_request_t *r);
+
+/* Adds the CORS headers for an allowed Origin; called for every response. */
+ngx_int_t ngx_http_dicom_cors_headers(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_DICOM_AUTH_H_INCLUDED_ */

@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include <ngx_thread_pool.h>
 
 #include "ngx_dicom_config.h"
 #include "ngx_dicom_db.h"
@@ -35,7 +36,15 @@ typedef struct {
     ngx_http_upstream_conf_t     upstream;     /* node: to the render worker */
     ngx_path_t                  *incoming;     /* node: body temp path */
     ngx_array_t                 *metrics;      /* ngx_cidr_t allowed */
+    ngx_str_t                    csp;          /* web */
 } ngx_http_dicom_srv_conf_t;
+
+
+typedef struct {
+    ngx_array_t                  servers;      /* ngx_http_dicom_srv_conf_t *,
+                                                  all of ours */
+    ngx_open_file_t             *marker;       /* reopened by SIGUSR1 */
+} ngx_http_dicom_main_conf_t;
 
 
 /* One request; made by the route room, lives in r->pool. */

@@ -12,8 +12,9 @@
 
 
 /*
- * All return what the handler returns.  They discard an unread request body
- * and are safe once per request.
+ * All return what the handler returns, never NGX_OK: a check that answers
+ * NGX_OK or the result of a reply leaves no doubt which it is.  They discard
+ * an unread request body and are safe once per request.
  */
 
 /* status, JSON text, optional ETag (version, written as "\"<n>\""; 0: none)
@@ -33,6 +34,11 @@ ngx_int_t ngx_http_dicom_reply_empty(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *slug, const char *detail, ngx_array_t *errors);
 
+/* Only the text of a problem, in r->pool. */
+ngx_int_t ngx_http_dicom_problem_json(ngx_http_request_t *r, ngx_uint_t status,
+    const char *slug, const char *detail, ngx_array_t *errors,
+    ngx_str_t *json);
+
 /* printf-like detail (nginx's formats). */
 ngx_int_t ngx_http_dicom_problemf(ngx_http_request_t *r, ngx_uint_t status,
     const char *slug, const char *fmt, ...);
@@ -44,9 +50,18 @@ ngx_int_t ngx_http_dicom_invalid(ngx_http_request_t *r, const char *field,
 /* 401 with WWW-Authenticate: Bearer error="invalid_token". */
 ngx_int_t ngx_http_dicom_unauthorized(ngx_http_request_t *r, const char *why);
 
-/* Adds a response header; value lives in the pool or is static. */
+/* Sets a response header, in place of one of the same name; value lives in the
+   pool or is static, name is static. */
 ngx_int_t ngx_http_dicom_header(ngx_http_request_t *r, const char *name,
     const ngx_str_t *value);
+
+/* The response header of this name, or NULL. */
+ngx_table_elt_t *ngx_http_dicom_header_sent(ngx_http_request_t *r,
+    const char *name);
+
+/* Sends text as the whole body; type is static. */
+ngx_int_t ngx_http_dicom_reply_text(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_str_t *text);
 
 /*
  * If-Match against version (as in the ETag): NGX_OK when it matches or is "*";

@@ -1,0 +1,265 @@
+
+/*
+ * Bearer token to claims, and CORS.
+ */
+
+
+#include "ngx_http_dicom_auth.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_route.h"
+
+
+static ngx_int_t ngx_http_dicom_bearer(ngx_http_request_t *r,
+    ngx_str_t *token);
+static ngx_table_elt_t *ngx_http_dicom_header_in(ngx_http_request_t *r,
+    const char *name);
+static ngx_str_t *ngx_http_dicom_origin(ngx_http_request_t *r,
+    ngx_uint_t *configured);
+
+
+static const ngx_str_t  ngx_http_dicom_any_origin = ngx_string("*");
+
+static const ngx_str_t  ngx_http_dicom_expose = ngx_string(
+    "ETag, Location, Retry-After, Server-Timing, WWW-Authenticate, "
+    "Dicom-Instance, Dicom-Frame, Dicom-View, Dicom-Lossy, Dicom-Pixel-Hash");
+
+static const ngx_str_t  ngx_http_dicom_cors_methods =
+    ngx_string("GET, HEAD, POST, PUT, PATCH, DELETE");
+
+static const ngx_str_t  ngx_http_dicom_cors_request_headers =
+    ngx_string("Authorization, Content-Type, If-Match, If-None-Match");
+
+static const ngx_str_t  ngx_http_dicom_cors_max_age = ngx_string("7200");
+
+static const ngx_str_t  ngx_http_dicom_vary = ngx_string("Origin");
+
+
+ngx_int_t
+ngx_http_dicom_authenticate(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   token;
+    const char                 *why;
+    ngx_dicom_runtime_t         rt;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    if (ctx->route->roles == NGX_HTTP_DICOM_ANYONE) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_dicom_bearer(r, &token) != NGX_OK) {
+        return ngx_http_dicom_unauthorized(r, NULL);
+    }
+
+    ngx_http_dicom_runtime(r, &rt);
+
+    why = NULL;
+
+    rc = ngx_dicom_jwt_verify(r->pool, &rt.keys, &token, ngx_time(),
+                              &ctx->claims, &why);
+
+    if (rt.debug) {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "dicom: token of user \"%V\" %s%s",
+                      &ctx->claims.sub, rc == NGX_OK ? "accepted" : "refused: ",
+                      rc == NGX_OK || why == NULL ? "" : why);
+    }
+
+    ngx_explicit_memzero(&rt.keys, sizeof(ngx_dicom_keys_t));
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_dicom_unauthorized(r, why);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->route->roles != NGX_HTTP_DICOM_ANY_ROLE
+        && (ctx->route->roles & ctx->claims.roles) == 0)
+    {
+        return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN, "forbidden",
+                                      "Your roles do not allow this.", NULL);
+    }
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    if ((ctx->route->flags & NGX_HTTP_DICOM_OWN_FACILITY)
+        && dscf->conf->facility.len
+        && (dscf->conf->facility.len != ctx->claims.facility.len
+            || ngx_strncasecmp(dscf->conf->facility.data,
+                               ctx->claims.facility.data,
+                               dscf->conf->facility.len)
+               != 0))
+    {
+        return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN, "other-facility",
+                                      "This server belongs to another "
+                                      "facility than yours.", NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_bearer(ngx_http_request_t *r, ngx_str_t *token)
+{
+    u_char           *p, *last;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL
+        || h->value.len <= sizeof("Bearer ") - 1
+        || ngx_strncasecmp(h->value.data, (u_char *) "Bearer ",
+                           sizeof("Bearer ") - 1)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = h->value.data + sizeof("Bearer ") - 1;
+    last = h->value.data + h->value.len;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    token->data = p;
+    token->len = last - p;
+
+    return token->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_dicom_header_in(ngx_http_request_t *r, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+
+    /* zeroed, thus empty, when a request line was refused */
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+            {
+                return &h[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/* The request's Origin when the YAML allows it, else NULL. */
+
+static ngx_str_t *
+ngx_http_dicom_origin(ngx_http_request_t *r, ngx_uint_t *configured)
+{
+    ngx_uint_t            i;
+    ngx_table_elt_t      *h;
+    ngx_dicom_runtime_t   rt;
+
+    ngx_http_dicom_runtime(r, &rt);
+    ngx_explicit_memzero(&rt.keys, sizeof(ngx_dicom_keys_t));
+
+    *configured = rt.ncors;
+
+    h = ngx_http_dicom_header_in(r, "Origin");
+
+    if (h == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < rt.ncors; i++) {
+
+        if (ngx_strcmp(rt.cors[i], "*") == 0) {
+            return (ngx_str_t *) &ngx_http_dicom_any_origin;
+        }
+
+        if (ngx_strlen(rt.cors[i]) == h->value.len
+            && ngx_memcmp(rt.cors[i], h->value.data, h->value.len) == 0)
+        {
+            return &h->value;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_dicom_cors(ngx_http_request_t *r)
+{
+    ngx_uint_t  configured;
+
+    if (r->method != NGX_HTTP_OPTIONS
+        || ngx_http_dicom_header_in(r, "Origin") == NULL
+        || ngx_http_dicom_header_in(r, "Access-Control-Request-Method") == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_dicom_origin(r, &configured) == NULL) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN,
+                                      "origin-not-allowed",
+                                      "This origin is not on the server's "
+                                      "list.", NULL);
+    }
+
+    if (ngx_http_dicom_header(r, "Access-Control-Allow-Methods",
+                              &ngx_http_dicom_cors_methods)
+        != NGX_OK
+        || ngx_http_dicom_header(r, "Access-Control-Allow-Headers",
+                                 &ngx_http_dicom_cors_request_headers)
+           != NGX_OK
+        || ngx_http_dicom_header(r, "Access-Control-Max-Age",
+                                 &ngx_http_dicom_cors_max_age)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_reply_empty(r);
+}
+
+
+ngx_int_t
+ngx_http_dicom_cors_headers(ngx_http_request_t *r)
+{
+    ngx_str_t   *origin;
+    ngx_uint_t   configured;
+
+    origin = ngx_http_dicom_origin(r, &configured);
+
+    if (configured
+        && ngx_http_dicom_header(r, "Vary", &ngx_http_dicom_vary) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (origin == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_dicom_header(r, "Access-Control-Allow-Origin", origin)
+        != NGX_OK
+        || ngx_http_dicom_header(r, "Access-Control-Expose-Headers",
+                                 &ngx_http_dicom_expose)
+           != NGX_OK
+        || ngx_http_dicom_header(r, "Timing-Allow-Origin", origin) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,639 @@
+
+/*
+ * ONE table of routes, and how a request comes to its handler.
+ */
+
+
+#include "ngx_http_dicom_route.h"
+#include "ngx_http_dicom_auth.h"
+#include "ngx_http_dicom_error.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_status.h"
+#if (NGX_DICOM_HAVE_SESSION)
+#include "ngx_http_dicom_session.h"
+#endif
+#if (NGX_DICOM_HAVE_TOPLEVEL)
+#include "ngx_http_dicom_toplevel.h"
+#endif
+#if (NGX_DICOM_HAVE_FACILITY)
+#include "ngx_http_dicom_facility.h"
+#endif
+#if (NGX_DICOM_HAVE_NODE)
+#include "ngx_http_dicom_node.h"
+#endif
+
+
+#define WEB       NGX_DICOM_WEB
+#define TOPLEVEL  NGX_DICOM_TOPLEVEL
+#define FACILITY  NGX_DICOM_FACILITY
+#define NODE      NGX_DICOM_NODE
+#define ALL       (WEB|TOPLEVEL|FACILITY|NODE)
+
+#define GET       NGX_HTTP_GET
+#define POST      NGX_HTTP_POST
+#define PUT       NGX_HTTP_PUT
+#define PATCH     NGX_HTTP_PATCH
+#define DELETE    NGX_HTTP_DELETE
+
+#define ANYONE    NGX_HTTP_DICOM_ANYONE
+#define ANY_ROLE  NGX_HTTP_DICOM_ANY_ROLE
+#define ADM       NGX_DICOM_ROLE_ADMIN
+#define FADM      NGX_DICOM_ROLE_FACILITY_ADMIN
+#define PHYS      NGX_DICOM_ROLE_PHYSICIAN
+#define RADI      NGX_DICOM_ROLE_RADIOGRAPHER
+#define AUDI      NGX_DICOM_ROLE_AUDITOR
+
+#define OWN       NGX_HTTP_DICOM_OWN_FACILITY
+
+#define NONE      NGX_HTTP_DICOM_BODY_NONE
+#define JSON      NGX_HTTP_DICOM_BODY_JSON
+#define RAW       NGX_HTTP_DICOM_BODY_RAW
+
+
+const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
+
+    /* every server */
+
+    { ALL, GET, "/api/v1/health", ANYONE, 0, NONE, ngx_http_dicom_health },
+    { ALL, GET, "/metrics", ANYONE, 0, NONE, ngx_http_dicom_metrics },
+
+    /* web */
+
+    { WEB, GET, "/config.json", ANYONE, 0, NONE, ngx_http_dicom_web_config },
+
+    /* top level: sessions */
+
+#if (NGX_DICOM_HAVE_SESSION)
+    { TOPLEVEL, POST, "/api/v1/login", ANYONE, 0, JSON, ngx_http_dicom_login },
+    { TOPLEVEL, POST, "/api/v1/token", ANY_ROLE, 0, NONE,
+      ngx_http_dicom_token },
+    { TOPLEVEL, GET, "/api/v1/me", ANY_ROLE, 0, NONE, ngx_http_dicom_me },
+    { TOPLEVEL, PUT, "/api/v1/me/password", ANY_ROLE, 0, JSON,
+      ngx_http_dicom_me_password },
+#endif
+
+    /* top level: facilities, servers, users, modalities, patients, audit */
+
+    /* facility: studies, series, reports */
+
+    /* node: instances, stacks, layers */
+
+    { 0, 0, NULL, 0, 0, 0, NULL }
+};
+
+
+typedef struct {
+    ngx_uint_t   method;
+    ngx_str_t    name;
+} ngx_http_dicom_method_t;
+
+
+static const ngx_http_dicom_method_t  ngx_http_dicom_methods[] = {
+    { NGX_HTTP_GET, ngx_string("GET, HEAD") },
+    { NGX_HTTP_POST, ngx_string("POST") },
+    { NGX_HTTP_PUT, ngx_string("PUT") },
+    { NGX_HTTP_PATCH, ngx_string("PATCH") },
+    { NGX_HTTP_DELETE, ngx_string("DELETE") },
+    { 0, ngx_null_string }
+};
+
+
+static ngx_int_t ngx_http_dicom_find_route(ngx_http_request_t *r,
+    ngx_http_dicom_ctx_t **ctx);
+static ngx_int_t ngx_http_dicom_match(ngx_http_request_t *r, const char *path,
+    ngx_str_t *params);
+static ngx_int_t ngx_http_dicom_params(ngx_http_request_t *r,
+    ngx_str_t *params);
+static ngx_int_t ngx_http_dicom_no_method(ngx_http_request_t *r,
+    ngx_uint_t methods);
+static ngx_int_t ngx_http_dicom_finish(ngx_http_request_t *r, ngx_int_t rc);
+static ngx_int_t ngx_http_dicom_check_json(ngx_http_request_t *r);
+static void ngx_http_dicom_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dicom_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dicom_gather(ngx_http_request_t *r,
+    ngx_str_t *text);
+static void ngx_http_dicom_query_handler(ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_query_done(ngx_http_request_t *r,
+    ngx_http_dicom_ctx_t *ctx, ngx_dicom_db_query_t *q);
+static void ngx_http_dicom_query_cleanup(void *data);
+
+
+/* Content phase handlers of nginx must not run before this: a reply from here
+   finalizes the request itself, so that "satisfy any" cannot undo a refusal. */
+
+ngx_int_t
+ngx_http_dicom_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_dicom_ctx_t       *ctx;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    if (dscf->conf == NULL || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_dicom_error(r);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_dicom_finish(r, rc);
+    }
+
+    rc = ngx_http_dicom_cors(r);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_dicom_finish(r, rc);
+    }
+
+    ctx = NULL;
+    rc = ngx_http_dicom_find_route(r, &ctx);
+
+    if (rc == NGX_DECLINED) {
+
+        if (dscf->conf->type == NGX_DICOM_WEB) {
+            /* a file: nginx's own handlers serve it */
+            return NGX_DECLINED;
+        }
+
+        rc = ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "not-found",
+                                    "There is nothing at this path.", NULL);
+    }
+
+    if (ctx == NULL) {
+        return ngx_http_dicom_finish(r, rc);
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_dicom_module);
+
+    rc = ngx_http_dicom_authenticate(r, ctx);
+
+    if (rc != NGX_OK) {
+        return ngx_http_dicom_finish(r, rc);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_finish(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}
+
+
+/*
+ * NGX_OK with ctx set; NGX_DECLINED when no route has this path; else the
+ * result of a reply.
+ */
+
+static ngx_int_t
+ngx_http_dicom_find_route(ngx_http_request_t *r, ngx_http_dicom_ctx_t **found)
+{
+    ngx_str_t                      params[NGX_HTTP_DICOM_MAX_PARAMS];
+    ngx_uint_t                     method, others;
+    ngx_http_dicom_ctx_t          *ctx;
+    ngx_http_dicom_srv_conf_t     *dscf;
+    const ngx_http_dicom_route_t  *route;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    others = 0;
+    method = (r->method == NGX_HTTP_HEAD) ? NGX_HTTP_GET : r->method;
+
+    for (route = ngx_http_dicom_routes; route->path; route++) {
+
+        if (!(route->types & dscf->conf->type)
+            || ngx_http_dicom_match(r, route->path, params) != NGX_OK)
+        {
+            continue;
+        }
+
+        if (route->method != method) {
+            others |= route->method;
+            continue;
+        }
+
+        if (ngx_http_dicom_params(r, params) != NGX_OK) {
+            return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST,
+                                          "bad-request",
+                                          "The path is not UTF-8.", NULL);
+        }
+
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_ctx_t));
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->route = route;
+        ngx_memcpy(ctx->params, params, sizeof(params));
+
+        *found = ctx;
+
+        return NGX_OK;
+    }
+
+    return others ? ngx_http_dicom_no_method(r, others) : NGX_DECLINED;
+}
+
+
+/* nginx has decoded and normalised r->uri, so that a parameter cannot hold a
+   slash. */
+
+static ngx_int_t
+ngx_http_dicom_match(ngx_http_request_t *r, const char *path,
+    ngx_str_t *params)
+{
+    u_char      *p, *last;
+    ngx_uint_t   n;
+
+    n = 0;
+    p = r->uri.data;
+    last = p + r->uri.len;
+
+    ngx_memzero(params, NGX_HTTP_DICOM_MAX_PARAMS * sizeof(ngx_str_t));
+
+    while (*path) {
+
+        if (*path != '{') {
+            if (p == last || *p++ != (u_char) *path++) {
+                return NGX_DECLINED;
+            }
+
+            continue;
+        }
+
+        while (*path++ != '}') { /* void */ }
+
+        params[n].data = p;
+
+        while (p < last && *p != '/') {
+            p++;
+        }
+
+        params[n].len = p - params[n].data;
+
+        if (params[n++].len == 0) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return (p == last) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* Makes C strings of the parameters. */
+
+static ngx_int_t
+ngx_http_dicom_params(ngx_http_request_t *r, ngx_str_t *params)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    for (i = 0; i < NGX_HTTP_DICOM_MAX_PARAMS && params[i].len; i++) {
+
+        if (ngx_dicom_utf8_check(params[i].data, params[i].len) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        p = ngx_pnalloc(r->pool, params[i].len + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(p, params[i].data, params[i].len);
+        p[params[i].len] = '\0';
+        params[i].data = p;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_no_method(ngx_http_request_t *r, ngx_uint_t methods)
+{
+    u_char                         *p, buf[64];
+    ngx_str_t                       allow;
+    const ngx_http_dicom_method_t  *m;
+
+    p = buf;
+
+    for (m = ngx_http_dicom_methods; m->method; m++) {
+        if (methods & m->method) {
+            p = ngx_sprintf(p, "%s%V", p == buf ? "" : ", ", &m->name);
+        }
+    }
+
+    allow.len = p - buf;
+    allow.data = ngx_pnalloc(r->pool, allow.len);
+    if (allow.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(allow.data, buf, allow.len);
+
+    if (ngx_http_dicom_header(r, "Allow", &allow) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        return ngx_http_dicom_reply_empty(r);
+    }
+
+    return ngx_http_dicom_problem(r, NGX_HTTP_NOT_ALLOWED,
+                                  "method-not-allowed", NULL, NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_content_handler(ngx_http_request_t *r)
+{
+    ngx_int_t              rc;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+
+    if (ctx == NULL || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    switch (ctx->route->body) {
+
+    case NGX_HTTP_DICOM_BODY_RAW:
+        return ctx->route->handler(r);
+
+    case NGX_HTTP_DICOM_BODY_NONE:
+
+        /* over HTTP/2 without a length nginx calls a body "chunked" too */
+
+        if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+            return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST,
+                                          "unexpected-body",
+                                          "This request takes no body.", NULL);
+        }
+
+        rc = ngx_http_discard_request_body(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        return ctx->route->handler(r);
+
+    default: /* NGX_HTTP_DICOM_BODY_JSON */
+
+        rc = ngx_http_dicom_check_json(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_read_client_request_body(r, ngx_http_dicom_body_handler);
+
+        return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_dicom_check_json(ngx_http_request_t *r)
+{
+    size_t            len;
+    ngx_str_t         type;
+    ngx_table_elt_t  *h;
+
+    if (r->headers_in.content_length_n > NGX_HTTP_DICOM_MAX_JSON) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    h = r->headers_in.content_type;
+
+    if (h) {
+        type = h->value;
+
+        for (len = 0; len < type.len; len++) {
+            if (type.data[len] == ';' || type.data[len] == ' ') {
+                break;
+            }
+        }
+
+        if (len == sizeof("application/json") - 1
+            && ngx_strncasecmp(type.data, (u_char *) "application/json", len)
+               == 0)
+        {
+            return NGX_OK;
+        }
+
+        if (r->method == NGX_HTTP_PATCH
+            && len == sizeof("application/merge-patch+json") - 1
+            && ngx_strncasecmp(type.data,
+                               (u_char *) "application/merge-patch+json", len)
+               == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_dicom_problem(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                  "unsupported-media-type",
+                                  "The body must be application/json.", NULL);
+}
+
+
+static void
+ngx_http_dicom_body_handler(ngx_http_request_t *r)
+{
+    ngx_http_finalize_request(r, ngx_http_dicom_body(r));
+}
+
+
+static ngx_int_t
+ngx_http_dicom_body(ngx_http_request_t *r)
+{
+    ngx_int_t              rc;
+    ngx_str_t              text, error;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    rc = ngx_http_dicom_gather(r, &text);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_dicom_ctx(r);
+
+    ctx->body = ngx_dicom_json_parse(r->pool, text.data, text.len, &error);
+
+    if (ctx->body == NULL) {
+        return ngx_http_dicom_problemf(r, NGX_HTTP_BAD_REQUEST,
+                                       "malformed-json", "%V", &error);
+    }
+
+    if (ctx->body->type != NGX_DICOM_JSON_OBJECT) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST,
+                                      "malformed-json",
+                                      "The body must be a JSON object.", NULL);
+    }
+
+    return ctx->route->handler(r);
+}
+
+
+/* The body in one piece, also when nginx put a part of it in a file. */
+
+static ngx_int_t
+ngx_http_dicom_gather(ngx_http_request_t *r, ngx_str_t *text)
+{
+    size_t        len;
+    u_char       *p;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+
+        if (len > NGX_HTTP_DICOM_MAX_JSON) {
+            return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+        }
+    }
+
+    p = ngx_pnalloc(r->pool, len + 1);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text->data = p;
+    text->len = len;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        len = (size_t) (b->file_last - b->file_pos);
+
+        n = ngx_read_file(b->file, p, len, b->file_pos);
+
+        if (n == NGX_ERROR || (size_t) n != len) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        p += len;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_query(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
+    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q))
+{
+    ngx_http_cleanup_t         *cln;
+    ngx_http_dicom_ctx_t       *ctx;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    ctx = ngx_http_dicom_ctx(r);
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    /* of the request, as these run as soon as it is terminated */
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    q->handler = ngx_http_dicom_query_handler;
+    q->data = r;
+
+    ctx->query = q;
+    ctx->done = done;
+
+    if (ngx_dicom_db_run(dscf->db, q) != NGX_OK) {
+        ctx->query = NULL;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_dicom_query_cleanup;
+    cln->data = q;
+
+    r->main->count++;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_dicom_query_cleanup(void *data)
+{
+    ngx_dicom_db_query_t  *q = data;
+
+    ngx_dicom_db_cancel(q);
+}
+
+
+static void
+ngx_http_dicom_query_handler(ngx_dicom_db_query_t *q)
+{
+    ngx_http_request_t *r = q->data;
+
+    ngx_connection_t      *c;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    c = r->connection;
+    ctx = ngx_http_dicom_ctx(r);
+    ctx->query = NULL;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_finalize_request(r, ngx_http_dicom_query_done(r, ctx, q));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_query_done(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx,
+    ngx_dicom_db_query_t *q)
+{
+    switch (q->status) {
+
+    case NGX_DICOM_DB_OK:
+    case NGX_DICOM_DB_ROLLED_BACK:
+    case NGX_DICOM_DB_CONFLICT:
+        return ctx->done(r, q);
+
+    case NGX_DICOM_DB_BUSY:
+        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, "busy",
+                                      "Too much is asked of the database.",
+                                      NULL);
+
+    case NGX_DICOM_DB_UNKNOWN:
+        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      "database-unavailable",
+                                      "The database was lost while it wrote: "
+                                      "look whether the change is there.",
+                                      NULL);
+
+    case NGX_DICOM_DB_UNAVAILABLE:
+    case NGX_DICOM_DB_TIMEOUT:
+        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      "database-unavailable", NULL, NULL);
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}

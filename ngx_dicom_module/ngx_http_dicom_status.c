@@ -1,0 +1,196 @@
+
+/*
+ * Health, metrics, and what the viewer must know before it logs in.
+ */
+
+
+#include "ngx_http_dicom_status.h"
+#include "ngx_dicom_runtime.h"
+#include "ngx_http_dicom_reply.h"
+
+
+#define NGX_HTTP_DICOM_METRICS_SIZE  65536
+
+
+static const char *ngx_http_dicom_type_name(ngx_dicom_server_type_e type);
+
+
+static const char *
+ngx_http_dicom_type_name(ngx_dicom_server_type_e type)
+{
+    switch (type) {
+
+    case NGX_DICOM_WEB:
+        return "web";
+
+    case NGX_DICOM_TOPLEVEL:
+        return "toplevel";
+
+    case NGX_DICOM_FACILITY:
+        return "facility";
+
+    case NGX_DICOM_NODE:
+        return "node";
+
+    default:
+        return "";
+    }
+}
+
+
+ngx_int_t
+ngx_http_dicom_health(ngx_http_request_t *r)
+{
+    ngx_uint_t                  degraded;
+    ngx_dicom_json_writer_t    *w;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    w = ngx_dicom_json_writer(r->pool);
+    if (w == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    degraded = dscf->db && ngx_dicom_db_health(dscf->db) != NGX_OK;
+
+    ngx_dicom_json_object(w);
+    ngx_dicom_json_key(w, "status");
+    ngx_dicom_json_cstring(w, degraded ? "degraded" : "ok");
+    ngx_dicom_json_key(w, "name");
+    ngx_dicom_json_string(w, &dscf->conf->name);
+    ngx_dicom_json_key(w, "type");
+    ngx_dicom_json_cstring(w, ngx_http_dicom_type_name(dscf->conf->type));
+
+    if (dscf->db) {
+        ngx_dicom_json_key(w, "database");
+        ngx_dicom_json_cstring(w, degraded ? "unavailable" : "ok");
+    }
+
+    ngx_dicom_json_end_object(w);
+
+    return ngx_http_dicom_reply_json(r, NGX_HTTP_OK, w, 0, NULL);
+}
+
+
+/*
+ * Numbers of responses are the server's; those of the database are this worker
+ * process's, as each has a pool of its own.
+ */
+
+ngx_int_t
+ngx_http_dicom_metrics(ngx_http_request_t *r)
+{
+    u_char                     *p, *last;
+    ngx_str_t                   text;
+    ngx_uint_t                  i, n;
+    const char                 *type;
+    ngx_dicom_db_stats_t        st;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    if (ngx_cidr_match(r->connection->sockaddr, dscf->metrics) != NGX_OK) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN, "forbidden",
+                                      "Metrics are not given to this address.",
+                                      NULL);
+    }
+
+    text.data = ngx_pnalloc(r->pool, NGX_HTTP_DICOM_METRICS_SIZE);
+    if (text.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = text.data;
+    last = p + NGX_HTTP_DICOM_METRICS_SIZE;
+    type = ngx_http_dicom_type_name(dscf->conf->type);
+
+    p = ngx_slprintf(p, last,
+                     "# HELP dicom_responses_total Responses by status.\n"
+                     "# TYPE dicom_responses_total counter\n");
+
+    for (i = NGX_DICOM_MIN_STATUS; i <= NGX_DICOM_MAX_STATUS; i++) {
+        n = ngx_dicom_runtime_counted(dscf->shm_zone, i);
+        if (n) {
+            p = ngx_slprintf(p, last, "dicom_responses_total{server=\"%s\","
+                             "status=\"%ui\"} %ui\n", type, i, n);
+        }
+    }
+
+    p = ngx_slprintf(p, last,
+                     "# HELP dicom_settings_generation Times the settings "
+                     "were read.\n"
+                     "# TYPE dicom_settings_generation counter\n"
+                     "dicom_settings_generation{server=\"%s\"} %ui\n",
+                     type, ngx_dicom_runtime_generation(dscf->shm_zone));
+
+    if (dscf->db) {
+        ngx_dicom_db_stats(dscf->db, &st);
+
+        p = ngx_slprintf(p, last,
+            "# HELP dicom_db_connections Connections of one worker.\n"
+            "# TYPE dicom_db_connections gauge\n"
+            "dicom_db_connections{server=\"%s\",worker=\"%ui\","
+            "state=\"all\"} %ui\n"
+            "dicom_db_connections{server=\"%s\",worker=\"%ui\","
+            "state=\"busy\"} %ui\n"
+            "# HELP dicom_db_waiting Queries waiting for a connection.\n"
+            "# TYPE dicom_db_waiting gauge\n"
+            "dicom_db_waiting{server=\"%s\",worker=\"%ui\"} %ui\n",
+            type, ngx_worker, st.connections, type, ngx_worker, st.busy,
+            type, ngx_worker, st.waiting);
+
+        p = ngx_slprintf(p, last,
+            "# HELP dicom_db_events_total Queries, retries, failures and "
+            "reconnects.\n"
+            "# TYPE dicom_db_events_total counter\n"
+            "dicom_db_events_total{server=\"%s\",worker=\"%ui\","
+            "event=\"query\"} %ui\n"
+            "dicom_db_events_total{server=\"%s\",worker=\"%ui\","
+            "event=\"retry\"} %ui\n"
+            "dicom_db_events_total{server=\"%s\",worker=\"%ui\","
+            "event=\"failure\"} %ui\n"
+            "dicom_db_events_total{server=\"%s\",worker=\"%ui\","
+            "event=\"reconnect\"} %ui\n",
+            type, ngx_worker, st.queries, type, ngx_worker, st.retries,
+            type, ngx_worker, st.failures, type, ngx_worker, st.reconnects);
+    }
+
+    text.len = p - text.data;
+
+    return ngx_http_dicom_reply_text(r, NGX_HTTP_OK,
+                                     "text/plain; version=0.0.4", &text);
+}
+
+
+ngx_int_t
+ngx_http_dicom_web_config(ngx_http_request_t *r)
+{
+    ngx_dicom_json_writer_t    *w;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    w = ngx_dicom_json_writer(r->pool);
+    if (w == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_dicom_json_object(w);
+    ngx_dicom_json_key(w, "name");
+    ngx_dicom_json_string(w, &dscf->conf->name);
+    ngx_dicom_json_key(w, "toplevel");
+
+    if (dscf->conf->toplevel_url.len) {
+        ngx_dicom_json_string(w, &dscf->conf->toplevel_url);
+
+    } else {
+        ngx_dicom_json_null(w);
+    }
+
+    ngx_dicom_json_key(w, "demo");
+    ngx_dicom_json_bool(w, dscf->conf->demo);
+    ngx_dicom_json_end_object(w);
+
+    return ngx_http_dicom_reply_json(r, NGX_HTTP_OK, w, 0, NULL);
+}
