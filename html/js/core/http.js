@@ -48,6 +48,7 @@ export class Unreachable extends Error {
  * @property {number} [retries]  after no answer or 503; default: no end for
  *     GET, none for the others
  * @property {boolean} [anonymous]  without a token
+ * @property {boolean} [quiet]  the caller says itself who does not answer
  * @property {number} [timeout]  ms for one try
  */
 
@@ -145,7 +146,7 @@ export class Http {
         credentials: "omit", referrerPolicy: "no-referrer",
       });
     } catch {
-      if (!options.signal?.aborted) {
+      if (!options.signal?.aborted && !options.quiet) {
         this.#connectivity.lost(origin);
       }
       throw new Unreachable(origin);

@@ -99,6 +99,7 @@ export class ReportPanel {
       }
     }
     this.#write.hidden = !physician || own !== undefined;
+    this.#write.classList.toggle("button-primary", reports.length === 0);
     this.#say(reports.length === 0
       ? "No report has been written for this study." : "");
   }

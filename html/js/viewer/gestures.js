@@ -12,7 +12,8 @@
  *
  * @typedef {object} GestureClient
  * @property {() => void} begin
- * @property {(tool: Tool, dx: number, dy: number, from: Point) => void} drag
+ * @property {(tool: Tool, dx: number, dy: number, from: Point,
+ *     total: Point) => void} drag  total: since the start
  * @property {(middle: Point, dx: number, dy: number, factor: number) => void}
  *     pinch
  * @property {() => void} end
@@ -107,8 +108,9 @@ export class Gestures {
       return;
     }
     if (this.#drag) {
-      this.#client.drag(this.#drag.tool,
-        at.x - before.x, at.y - before.y, this.#drag.from);
+      const { tool, from } = this.#drag;
+      this.#client.drag(tool, at.x - before.x, at.y - before.y, from,
+        { x: at.x - from.x, y: at.y - from.y });
     } else if (this.#pointers.size === 2) {
       this.#pinch(event.pointerId, before, at);
     }

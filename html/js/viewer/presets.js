@@ -71,7 +71,7 @@ export function dragWindow(window, dx, dy) {
  * @param {{center: number, width: number}} window
  */
 function roundWindow({ center, width }) {
-  const digits = width >= 50 ? 1 : 2 - Math.floor(Math.log10(width));
+  const digits = width >= 20 ? 0 : 2 - Math.floor(Math.log10(width));
   const power = 10 ** Math.min(Math.max(digits, 0), 12);
   return {
     center: Math.round(center * power) / power,

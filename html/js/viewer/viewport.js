@@ -54,6 +54,10 @@ export class Viewport extends EventTarget {
   #moving = false;
   #direction = 1;
   #dragged = 0;
+
+  /** The window at the start of a drag. */
+  #windowFrom = /** @type {View["window"]} */ (null);
+
   #queued = false;
   #failure = "";
 
@@ -97,7 +101,7 @@ export class Viewport extends EventTarget {
     this.#surface = new Surface(this.#canvas, () => this.#changed(), signal);
     this.#gestures = new Gestures(this.element, {
       begin: () => this.#begin(),
-      drag: (tool, dx, dy, from) => this.#drag(tool, dx, dy, from),
+      drag: (...drag) => this.#drag(...drag),
       pinch: (middle, dx, dy, factor) => this.#pinch(middle, dx, dy, factor),
       end: () => this.#rest(),
       scroll: (steps) => this.scroll(steps),
@@ -299,6 +303,7 @@ export class Viewport extends EventTarget {
     this.cine.stop();
     this.#remember();
     this.#dragged = this.#view.layer;
+    this.#windowFrom = this.#view.window ?? this.picture?.facts.window ?? null;
   }
 
   /**
@@ -306,12 +311,13 @@ export class Viewport extends EventTarget {
    * @param {number} dx  CSS pixels
    * @param {number} dy
    * @param {{x: number, y: number}} from
+   * @param {{x: number, y: number}} total  since the start
    */
-  #drag(tool, dx, dy, from) {
+  #drag(tool, dx, dy, from, total) {
     if (tool === "window") {
-      const window = this.#view.window ?? this.picture?.facts.window;
-      if (window) {
-        this.#set({ ...this.#view, window: dragWindow(window, dx, dy) });
+      if (this.#windowFrom) {
+        this.#set({ ...this.#view,
+          window: dragWindow(this.#windowFrom, total.x, total.y) });
       }
     } else if (tool === "scroll") {
       const height = this.element.clientHeight * DRAG_SCROLL;
@@ -561,6 +567,8 @@ export class Viewport extends EventTarget {
     this.#say(this.#failure
       || (waits ? `Image ${this.#view.layer + 1} …` : ""));
     this.element.toggleAttribute("data-failed", this.#failure !== "");
+    this.element.toggleAttribute("data-waiting",
+      waits === true && this.#failure === "");
   }
 
   /** @param {string} text */

@@ -92,7 +92,7 @@ export class PatientPage {
       const pages = await Promise.all(patient.identifiers.map((one) =>
         api.studies({
           patient_id: one.value, issuer: one.issuer, limit: "500",
-        }, { signal, retries: 1, timeout: TIMEOUT_MS })));
+        }, { signal, retries: 1, timeout: TIMEOUT_MS, quiet: true })));
       /** @type {Map<string, StudyItem>} */
       const studies = new Map();
       for (const { items } of pages) {
@@ -136,6 +136,7 @@ export class PatientPage {
         : `${facility.name}: ${explain(error)}`;
     const note = h("p", { class: "silent-note", role: "alert" },
       icon("warning"), h("span", {}, text),
+      error instanceof Unreachable ? certificateHint(error.origin) : null,
       refused ? null : h("button", { type: "button", class: "button",
         onclick: () => {
           note.remove();
@@ -143,4 +144,11 @@ export class PatientPage {
         } }, "Ask again"));
     this.#silent.append(note);
   }
+}
+
+/** @param {string} origin */
+function certificateHint(origin) {
+  return h("span", {}, "If this browser does not know its certificate, open ",
+    h("a", { href: `${origin}/api/v1/health`, target: "_blank",
+      rel: "noopener" }, origin), " once.");
 }
