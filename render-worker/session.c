@@ -244,11 +244,15 @@ counted(const struct session *session, const struct lease *lease)
     return false;
 }
 
-/* The stacks of a user, each once; *oldest is what could go first. */
+/*
+ * The stacks of a user, each once; *oldest is what could go first: of the
+ * leases whose stack nobody asks for just now, else of all.
+ */
 static uint64_t
 user_bytes(struct session *session, const uint8_t user[16],
     const struct stack *except, unsigned *leases, struct lease **oldest)
 {
+    struct lease *busiest = NULL;
     uint64_t bytes = 0;
 
     *oldest = NULL;
@@ -263,9 +267,15 @@ user_bytes(struct session *session, const uint8_t user[16],
         if (*oldest == NULL && lease->stack->pictures == 0) {
             *oldest = lease;
         }
+        if (busiest == NULL) {
+            busiest = lease;
+        }
         if (lease->stack != except && !counted(session, lease)) {
             bytes += lease->stack->cost;
         }
+    }
+    if (*oldest == NULL) {
+        *oldest = busiest;
     }
     return bytes;
 }

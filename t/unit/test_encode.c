@@ -1,0 +1,230 @@
+/*
+ * Pictures come back from PNG as they were, and from JPEG nearly so.
+ */
+
+/* links: render-worker/encode.c */
+/* pkg: libjpeg zlib */
+/* libs: -lisal */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jpeglib.h>
+#include <zlib.h>
+
+#include "encode.h"
+
+enum content { NOISE, SMOOTH, FLAT };
+
+static uint8_t *
+make_picture(uint32_t width, uint32_t height, unsigned samples,
+    enum content content)
+{
+    uint8_t *pixels = malloc((size_t) width * height * samples);
+    uint32_t state = 12345;
+
+    assert_non_null(pixels);
+    for (size_t i = 0; i < (size_t) width * height * samples; i++) {
+        size_t x = i / samples % width, y = i / samples / width;
+
+        state = state * 1664525 + 1013904223;
+        pixels[i] = content == NOISE ? (uint8_t) (state >> 24)
+            : content == FLAT ? 7 : (uint8_t) ((x + y) / 4 + i % samples * 9);
+    }
+    return pixels;
+}
+
+static uint32_t
+be32(const uint8_t *p)
+{
+    return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
+        | (uint32_t) p[2] << 8 | p[3];
+}
+
+/* Reads the one IDAT chunk of a PNG of filter Up, checking all CRCs. */
+static uint8_t *
+read_png(const uint8_t *data, size_t length, uint32_t width, uint32_t height,
+    unsigned samples)
+{
+    size_t stride = (size_t) width * samples;
+    uLongf size = (stride + 1) * height;
+    uint8_t *plain = malloc(size), *pixels = malloc(stride * height);
+    unsigned chunks = 0;
+
+    assert_memory_equal(data, "\x89PNG\r\n\x1a\n", 8);
+    for (size_t at = 8; at < length; chunks++) {
+        uint32_t n = be32(data + at);
+        const uint8_t *type = data + at + 4;
+
+        assert_true(at + 12 + n <= length);
+        assert_int_equal(crc32(0, type, n + 4), be32(type + 4 + n));
+        if (chunks == 0) {
+            assert_memory_equal(type, "IHDR", 4);
+            assert_int_equal(be32(type + 4), width);
+            assert_int_equal(be32(type + 8), height);
+            assert_int_equal(type[12], 8);
+            assert_int_equal(type[13], samples == 1 ? 0 : 2);
+        } else if (chunks == 1) {
+            assert_memory_equal(type, "IDAT", 4);
+            assert_int_equal(uncompress(plain, &size, type + 4, n), Z_OK);
+            assert_int_equal(size, (stride + 1) * height);
+        } else {
+            assert_memory_equal(type, "IEND", 4);
+        }
+        at += 12 + n;
+    }
+    assert_int_equal(chunks, 3);
+
+    for (uint32_t y = 0; y < height; y++) {
+        const uint8_t *row = plain + y * (stride + 1);
+
+        assert_int_equal(row[0], 2);
+        for (size_t x = 0; x < stride; x++) {
+            pixels[y * stride + x] = (uint8_t) (row[1 + x]
+                + (y > 0 ? pixels[(y - 1) * stride + x] : 0));
+        }
+    }
+    free(plain);
+    return pixels;
+}
+
+static void
+check_png(uint32_t width, uint32_t height, unsigned samples,
+    enum content content)
+{
+    uint8_t *pixels = make_picture(width, height, samples, content);
+    uint8_t *data = NULL, *back;
+    size_t length = 0;
+
+    assert_true(encode_picture(ENCODE_PNG, pixels, width, height, samples, 0,
+        &data, &length));
+    back = read_png(data, length, width, height, samples);
+    assert_memory_equal(back, pixels, (size_t) width * height * samples);
+    if (content != NOISE && width > 100) {
+        assert_true(length < (size_t) width * height * samples / 4);
+    }
+    free(back);
+    free(data);
+    free(pixels);
+}
+
+static void
+test_png(void **state)
+{
+    (void) state;
+    for (unsigned samples = 1; samples <= 3; samples += 2) {
+        check_png(1, 1, samples, NOISE);
+        check_png(3, 1, samples, NOISE);
+        check_png(1, 257, samples, NOISE);
+        check_png(512, 512, samples, SMOOTH);
+        check_png(512, 512, samples, NOISE);    /* stored blocks */
+        check_png(2457, 1996, samples, SMOOTH);
+        check_png(1023, 777, samples, NOISE);
+        check_png(640, 480, samples, FLAT);
+    }
+    encode_thread_finish();
+    check_png(64, 64, 1, SMOOTH);               /* scratch comes back */
+    encode_thread_finish();
+}
+
+static void
+check_jpeg(uint32_t width, uint32_t height, unsigned samples,
+    unsigned quality, int tolerance, int sampling)
+{
+    uint8_t *pixels = make_picture(width, height, samples, SMOOTH);
+    uint8_t *row = malloc((size_t) width * samples), *data = NULL;
+    size_t length = 0;
+    struct jpeg_decompress_struct cinfo;
+    struct jpeg_error_mgr errors;
+
+    assert_true(encode_picture(ENCODE_JPEG, pixels, width, height, samples,
+        quality, &data, &length));
+    cinfo.err = jpeg_std_error(&errors);
+    jpeg_create_decompress(&cinfo);
+    jpeg_mem_src(&cinfo, data, length);
+    assert_int_equal(jpeg_read_header(&cinfo, TRUE), JPEG_HEADER_OK);
+    assert_int_equal(cinfo.image_width, width);
+    assert_int_equal(cinfo.image_height, height);
+    assert_int_equal(cinfo.num_components, samples);
+    assert_int_equal(cinfo.comp_info[0].h_samp_factor, sampling);
+    jpeg_start_decompress(&cinfo);
+    while (cinfo.output_scanline < height) {
+        const uint8_t *want = pixels
+            + (size_t) cinfo.output_scanline * width * samples;
+
+        jpeg_read_scanlines(&cinfo, &row, 1);
+        for (size_t i = 0; i < (size_t) width * samples; i++) {
+            assert_true(abs(row[i] - want[i]) <= tolerance);
+        }
+    }
+    jpeg_finish_decompress(&cinfo);
+    jpeg_destroy_decompress(&cinfo);
+    assert_int_equal(errors.num_warnings, 0);
+    free(row);
+    free(data);
+    free(pixels);
+}
+
+static void
+test_jpeg(void **state)
+{
+    (void) state;
+    check_jpeg(1, 1, 1, 90, 8, 1);
+    check_jpeg(17, 33, 1, 100, 2, 1);
+    check_jpeg(512, 512, 1, 90, 12, 1);
+    check_jpeg(512, 300, 3, 90, 16, 1);
+    check_jpeg(512, 300, 3, 75, 40, 2);
+    check_jpeg(64, 64, 3, 1, 255, 2);
+}
+
+/* JPEG starts with a buffer of an eighth of the pixels: noise overflows it */
+static void
+test_jpeg_grows(void **state)
+{
+    uint8_t *pixels = make_picture(700, 500, 3, NOISE), *data = NULL;
+    size_t length = 0;
+
+    (void) state;
+    assert_true(encode_picture(ENCODE_JPEG, pixels, 700, 500, 3, 100, &data,
+        &length));
+    assert_true(length > 700 * 500);
+    assert_int_equal(data[length - 2], 0xff);
+    assert_int_equal(data[length - 1], 0xd9);
+    free(data);
+    free(pixels);
+}
+
+static void
+test_refused(void **state)
+{
+    uint8_t pixel[4] = { 0 }, *data = NULL;
+    size_t length = 0;
+
+    (void) state;
+    assert_false(encode_picture(ENCODE_PNG, pixel, 0, 1, 1, 0, &data,
+        &length));
+    assert_false(encode_picture(ENCODE_PNG, pixel, 1, 0, 1, 0, &data,
+        &length));
+    assert_false(encode_picture(ENCODE_PNG, pixel, 1, 1, 4, 0, &data,
+        &length));
+    assert_null(data);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_png),
+        cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_jpeg_grows),
+        cmocka_unit_test(test_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
