@@ -23,7 +23,8 @@ struct decoder;                 /* the zygote and its pool of children */
 struct decoder_config {
     unsigned  children;         /* warm children at most */
     unsigned  frame_timeout_ms; /* for one call, wall clock */
-    uint64_t  memory;           /* address space of one child, bytes */
+    uint64_t  memory;           /* address space of one child, bytes, beyond
+                                   what its libraries take */
 };
 
 enum decoder_status {
@@ -54,6 +55,12 @@ struct decoder_header {
  * Forks the zygote; call before threads and GL.  NULL on failure (logged).
  */
 struct decoder *decoder_create(const struct decoder_config *config);
+
+/*
+ * True once the zygote is gone, so that no new child can be had; the process
+ * then ends with status 75, as for a lost GL context.  Any thread.
+ */
+bool decoder_lost(const struct decoder *decoder);
 
 /* Ends all children and the zygote.  Accepts NULL. */
 void decoder_destroy(struct decoder *decoder);

@@ -632,8 +632,8 @@ check_layout(const struct dicom_index *x)
     {
         return "bits stored and high bit do not fit bits allocated";
     }
-    if (x->storage == STORAGE_NATIVE && bits == 1) {
-        return "one-bit pixels cannot be read as they are";
+    if (x->storage == STORAGE_NATIVE && (bits == 1 || x->planar)) {
+        return "one-bit or planar pixels cannot be read as they are";
     }
     if (index_frame_size(x) > INDEX_MAX_FRAME) {
         return "a frame is too large";

@@ -96,7 +96,8 @@ struct dicom_index {
     uint16_t  bits_stored;
     uint16_t  high_bit;
     uint8_t   is_signed;
-    uint8_t   planar;           /* of STORAGE_NATIVE pixels; else 0 */
+    uint8_t   planar;           /* in the file; STORAGE_NATIVE never is, and
+                                   the child interleaves */
     uint8_t   photometric;      /* enum dicom_photometric */
     uint8_t   storage;          /* enum dicom_storage */
     uint8_t   sample;           /* enum dicom_sample */

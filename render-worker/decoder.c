@@ -1,0 +1,577 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "decoder.h"
+#include "decoder_child.h"
+#include "log.h"
+#include "wire.h"
+#include "zygote.h"
+
+/*
+ * A child that has answered this many calls, or worked this long, makes room
+ * for a fresh one, so that no leak of a library adds up and no honest child
+ * meets its limit of processor time.
+ */
+#define CALLS_MAX    2000u
+#define BUSY_MAX_MS  300000u
+
+struct child {
+    struct zygote_child  process;       /* sockets are -1: no process */
+    uint8_t              user[16];
+    bool                 busy;
+    uint32_t             calls;
+    uint64_t             busy_ms;
+    uint64_t             last_use;
+    int                  memfd;         /* kept between calls of one size */
+    uint64_t             memfd_size;
+};
+
+struct decoder {
+    struct decoder_config  config;
+    struct zygote         *zygote;
+    pthread_mutex_t        mutex;
+    pthread_cond_t         released;
+    uint64_t               tickets, serving;    /* first come, first served */
+    uint64_t               uses;
+    struct child          *children;
+};
+
+
+static bool
+decoder_fail(struct decoder_error *error, enum decoder_status status,
+    const char *detail)
+{
+    error->status = status;
+    snprintf(error->detail, sizeof(error->detail), "%s", detail);
+    return false;
+}
+
+
+static uint64_t
+now_ms(void)
+{
+    struct timespec  now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+
+static void
+end_child(struct child *child)
+{
+    zygote_child_end(&child->process);
+    if (child->memfd != -1) {
+        close(child->memfd);
+        child->memfd = -1;
+    }
+    child->memfd_size = 0;
+    child->calls = 0;
+    child->busy_ms = 0;
+}
+
+
+struct decoder *
+decoder_create(const struct decoder_config *config)
+{
+    struct decoder      *decoder = calloc(1, sizeof(*decoder));
+    pthread_condattr_t   monotonic;
+
+    if (decoder == NULL) {
+        log_error("decoder", "out of memory");
+        return NULL;
+    }
+    decoder->config = *config;
+    if (decoder->config.children == 0) {
+        decoder->config.children = 1;
+    }
+    decoder->children = calloc(decoder->config.children,
+        sizeof(decoder->children[0]));
+    decoder->zygote = zygote_create(config->memory,
+        2 * BUSY_MAX_MS / 1000 + config->frame_timeout_ms / 1000);
+    if (decoder->children == NULL || decoder->zygote == NULL) {
+        zygote_destroy(decoder->zygote);
+        free(decoder->children);
+        free(decoder);
+        return NULL;
+    }
+
+    for (unsigned i = 0; i < decoder->config.children; i++) {
+        decoder->children[i].process.socket = -1;
+        decoder->children[i].process.pidfd = -1;
+        decoder->children[i].memfd = -1;
+    }
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&decoder->released, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&decoder->mutex, NULL);
+    return decoder;
+}
+
+
+bool
+decoder_lost(const struct decoder *decoder)
+{
+    return zygote_lost(decoder->zygote);
+}
+
+
+void
+decoder_destroy(struct decoder *decoder)
+{
+    if (decoder == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < decoder->config.children; i++) {
+        end_child(&decoder->children[i]);
+    }
+    zygote_destroy(decoder->zygote);
+    pthread_cond_destroy(&decoder->released);
+    pthread_mutex_destroy(&decoder->mutex);
+    free(decoder->children);
+    free(decoder);
+}
+
+
+/*
+ * The best idle place for user: a child of the same user, an empty place, or
+ * the child that was idle longest, which belongs to somebody else.
+ */
+static struct child *
+find_idle(struct decoder *decoder, const uint8_t user[16])
+{
+    struct child  *empty = NULL, *oldest = NULL;
+
+    for (unsigned i = 0; i < decoder->config.children; i++) {
+        struct child  *child = &decoder->children[i];
+
+        if (child->busy) {
+            continue;
+        }
+        if (child->process.socket == -1) {
+            empty = child;
+        } else if (memcmp(child->user, user, sizeof(child->user)) == 0) {
+            return child;
+        } else if (oldest == NULL || child->last_use < oldest->last_use) {
+            oldest = child;
+        }
+    }
+    return empty != NULL ? empty : oldest;
+}
+
+
+static struct child *
+acquire(struct decoder *decoder, const uint8_t user[16])
+{
+    struct child  *child;
+    uint64_t       ticket;
+
+    pthread_mutex_lock(&decoder->mutex);
+    ticket = decoder->tickets++;
+    for (;;) {
+        if (ticket == decoder->serving) {
+            child = find_idle(decoder, user);
+            if (child != NULL) {
+                break;
+            }
+        }
+        pthread_cond_wait(&decoder->released, &decoder->mutex);
+    }
+    child->busy = true;
+    decoder->serving++;
+    pthread_cond_broadcast(&decoder->released);
+    pthread_mutex_unlock(&decoder->mutex);
+
+    if (child->process.socket != -1
+        && memcmp(child->user, user, sizeof(child->user)) != 0)
+    {
+        end_child(child);
+    }
+    memcpy(child->user, user, sizeof(child->user));
+    return child;
+}
+
+
+static void
+release(struct decoder *decoder, struct child *child)
+{
+    if (child->calls >= CALLS_MAX || child->busy_ms >= BUSY_MAX_MS) {
+        end_child(child);
+    }
+    pthread_mutex_lock(&decoder->mutex);
+    child->busy = false;
+    child->last_use = ++decoder->uses;
+    pthread_cond_broadcast(&decoder->released);
+    pthread_mutex_unlock(&decoder->mutex);
+}
+
+
+/*
+ * Memory of exactly size bytes that neither side can shrink, so that reading
+ * it cannot fail.
+ */
+static bool
+prepare_result(struct child *child, uint64_t size)
+{
+    if (child->memfd != -1 && child->memfd_size == size) {
+        return true;
+    }
+    if (child->memfd != -1) {
+        close(child->memfd);
+    }
+
+    child->memfd = memfd_create("result", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (child->memfd == -1) {
+        return false;
+    }
+    if (ftruncate(child->memfd, (off_t) size) == -1
+        || fcntl(child->memfd, F_ADD_SEALS,
+            F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == -1)
+    {
+        close(child->memfd);
+        child->memfd = -1;
+        return false;
+    }
+    child->memfd_size = size;
+    return true;
+}
+
+
+static bool
+send_call(const struct child *child, int file, const struct child_call *call)
+{
+    union {
+        struct cmsghdr  align;
+        char            buffer[CMSG_SPACE(2 * sizeof(int))];
+    } control = { 0 };
+    struct iovec     iov = { (void *) (uintptr_t) call, sizeof(*call) };
+    struct msghdr    msg = { .msg_iov = &iov, .msg_iovlen = 1,
+        .msg_control = control.buffer, .msg_controllen = sizeof(control) };
+    struct cmsghdr  *cmsg = CMSG_FIRSTHDR(&msg);
+    const int        fds[2] = { file, child->memfd };
+
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(fds));
+    memcpy(CMSG_DATA(cmsg), fds, sizeof(fds));
+    return sendmsg(child->process.socket, &msg, MSG_NOSIGNAL)
+        == (ssize_t) sizeof(*call);
+}
+
+
+static bool
+receive_reply(const struct child *child, unsigned timeout_ms,
+    struct child_reply *reply, struct decoder_error *error)
+{
+    struct pollfd  poller = { .fd = child->process.socket, .events = POLLIN };
+    uint64_t       end = now_ms() + timeout_ms;
+    int            rc;
+
+    do {
+        uint64_t  now = now_ms();
+
+        rc = poll(&poller, 1, now < end ? (int) (end - now) : 0);
+    } while (rc == -1 && errno == EINTR);
+
+    if (rc == 0) {
+        return decoder_fail(error, DECODER_TIMEOUT,
+            "decoding took too long");
+    }
+    if (rc < 0 || recv(child->process.socket, reply, sizeof(*reply),
+            MSG_DONTWAIT) != (ssize_t) sizeof(*reply)
+        || reply->magic != CHILD_REPLY_MAGIC)
+    {
+        return decoder_fail(error, DECODER_CRASHED,
+            "the decoder failed on this file");
+    }
+    return true;
+}
+
+
+/* What the child says of an error goes into logs and answers: only text. */
+static void
+take_error(const struct child_reply *reply, struct decoder_error *error)
+{
+    size_t  i;
+
+    error->status = reply->status <= DECODER_UNAVAILABLE
+        && reply->status != DECODER_OK ? reply->status : DECODER_INVALID;
+    for (i = 0; i < sizeof(error->detail) - 1 && reply->detail[i] != '\0';
+        i++)
+    {
+        char  c = reply->detail[i];
+
+        error->detail[i] = c >= 0x20 && c < 0x7f ? c : '?';
+    }
+    error->detail[i] = '\0';
+}
+
+
+/*
+ * One call to a child of user's; the child comes back acquired, so that its
+ * result can be read, or NULL.
+ */
+static struct child *
+call_child(struct decoder *decoder, int file, const uint8_t user[16],
+    struct child_call *call, struct child_reply *reply,
+    struct decoder_error *error)
+{
+    struct child  *child = acquire(decoder, user);
+    uint64_t       begin = now_ms();
+    bool           fresh = child->process.socket == -1;
+
+    call->magic = CHILD_CALL_MAGIC;
+    call->memory = decoder->config.memory;
+
+    if (fresh && !zygote_spawn(decoder->zygote, &child->process)) {
+        decoder_fail(error, DECODER_UNAVAILABLE, "no decoder can be started");
+        goto error;
+    }
+    if (!prepare_result(child, call->result_size)) {
+        decoder_fail(error, DECODER_MEMORY, "out of memory");
+        goto error;
+    }
+
+    /* a warm child may have been killed while it was idle */
+    if (!send_call(child, file, call)) {
+        zygote_child_end(&child->process);
+        if (fresh || !zygote_spawn(decoder->zygote, &child->process)
+            || !send_call(child, file, call))
+        {
+            decoder_fail(error, DECODER_UNAVAILABLE,
+                "no decoder can be started");
+            goto error;
+        }
+    }
+
+    if (!receive_reply(child, decoder->config.frame_timeout_ms, reply,
+        error))
+    {
+        goto error;
+    }
+    child->calls++;
+    child->busy_ms += now_ms() - begin;
+
+    if (reply->status != DECODER_OK) {
+        /* what has met damaged data is not trusted with more */
+        take_error(reply, error);
+        goto error;
+    }
+    return child;
+
+error:
+    end_child(child);
+    release(decoder, child);
+    return NULL;
+}
+
+
+static bool
+read_result(const struct child *child, void *to, uint64_t offset, size_t size)
+{
+    uint8_t  *p = to;
+
+    while (size > 0) {
+        ssize_t  n = pread(child->memfd, p, size, (off_t) offset);
+
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        p += n;
+        offset += (uint64_t) n;
+        size -= (size_t) n;
+    }
+    return true;
+}
+
+
+static bool
+file_size(int fd, uint64_t *size, struct decoder_error *error)
+{
+    struct stat  st;
+
+    if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+        return decoder_fail(error, DECODER_INVALID,
+            "this is no regular file");
+    }
+    *size = (uint64_t) st.st_size;
+    return true;
+}
+
+
+/* The child is not trusted: fields must have the form that wire.h gives. */
+static bool
+are_fields(const uint8_t *data, size_t length)
+{
+    while (length > 0) {
+        struct wire_field  field;
+
+        if (length < sizeof(field)) {
+            return false;
+        }
+        memcpy(&field, data, sizeof(field));
+        data += sizeof(field);
+        length -= sizeof(field);
+        if (field.tag == 0 || field.tag > WIRE_F_FRAMES
+            || field.tag == WIRE_F_MD5 || field.tag == WIRE_F_LOCATION
+            || field.tag == WIRE_F_SIZE || field.tag == WIRE_F_CREATED
+            || field.tag == WIRE_F_INDEX || field.reserved != 0
+            || field.length == 0 || field.length > 1024
+            || field.length > length)
+        {
+            return false;
+        }
+        for (uint32_t i = 0; i < field.length; i++) {
+            if (data[i] < 0x20 || data[i] == 0x7f) {
+                return false;
+            }
+        }
+        data += field.length;
+        length -= field.length;
+    }
+    return true;
+}
+
+
+static bool
+take_header(const struct child *child, const struct child_reply *reply,
+    uint64_t size, struct decoder_header *header, struct decoder_error *error)
+{
+    uint8_t     *data = NULL;
+    const char  *detail = "";
+    uint64_t     total = (uint64_t) reply->fields_length
+        + reply->index_length;
+
+    if (total > CHILD_HEADER_SIZE || reply->index_length == 0) {
+        goto damaged;
+    }
+    data = malloc((size_t) total);
+    if (data == NULL) {
+        return decoder_fail(error, DECODER_MEMORY, "out of memory");
+    }
+    if (!read_result(child, data, 0, (size_t) total)
+        || !are_fields(data, reply->fields_length))
+    {
+        goto damaged;
+    }
+    if (!index_decode(&header->index, data + reply->fields_length,
+        reply->index_length, size, &detail))
+    {
+        free(data);
+        return decoder_fail(error, DECODER_INVALID, detail);
+    }
+    header->fields = data;
+    header->fields_length = reply->fields_length;
+    return true;
+
+damaged:
+    free(data);
+    return decoder_fail(error, DECODER_CRASHED,
+        "the decoder gave an impossible answer");
+}
+
+
+bool
+decoder_header(struct decoder *decoder, int fd, const uint8_t user[16],
+    struct decoder_header *header, struct decoder_error *error)
+{
+    struct child_call    call = { .task = CHILD_HEADER,
+        .result_size = CHILD_HEADER_SIZE };
+    struct child_reply   reply;
+    struct child        *child;
+    bool                 done;
+
+    memset(header, 0, sizeof(*header));
+    if (!file_size(fd, &call.file_size, error)) {
+        return false;
+    }
+    child = call_child(decoder, fd, user, &call, &reply, error);
+    if (child == NULL) {
+        return false;
+    }
+    done = take_header(child, &reply, call.file_size, header, error);
+    if (!done) {
+        end_child(child);
+    }
+    release(decoder, child);
+    return done;
+}
+
+
+void
+decoder_header_finish(struct decoder_header *header)
+{
+    index_finish(&header->index);
+    free(header->fields);
+    memset(header, 0, sizeof(*header));
+}
+
+
+bool
+decoder_frame(struct decoder *decoder, int fd, const uint8_t user[16],
+    const struct dicom_index *index, uint32_t frame, void *pixels,
+    size_t size, uint8_t *photometric, struct decoder_error *error)
+{
+    struct child_call    call = { .task = CHILD_FRAME, .result_size = size };
+    struct child_reply   reply;
+    struct child        *child;
+    bool                 done;
+
+    if (frame >= index->nframes || size == 0
+        || size != index_frame_size(index))
+    {
+        return decoder_fail(error, DECODER_INVALID, "there is no such frame");
+    }
+    if (size > decoder->config.memory) {
+        return decoder_fail(error, DECODER_MEMORY, "the frame is too large");
+    }
+    if (!file_size(fd, &call.file_size, error)) {
+        return false;
+    }
+
+    call.frame = frame;
+    call.pixels_offset = index->frames[0].offset;
+    call.offset = index->frames[frame].offset;
+    call.length = index->frames[frame].length;
+    call.rows = index->rows;
+    call.columns = index->columns;
+    call.samples = index->samples;
+    call.bits_allocated = index->bits_allocated;
+    call.bits_stored = index->bits_stored;
+    call.high_bit = index->high_bit;
+    call.is_signed = index->is_signed;
+    call.planar = index->planar;
+    call.photometric = index->photometric;
+    call.sample = index->sample;
+    snprintf(call.syntax, sizeof(call.syntax), "%s", index->transfer_syntax);
+
+    child = call_child(decoder, fd, user, &call, &reply, error);
+    if (child == NULL) {
+        return false;
+    }
+    done = reply.photometric <= PHOTOMETRIC_YBR_PARTIAL_422
+        && read_result(child, pixels, 0, size);
+    if (done) {
+        *photometric = (uint8_t) reply.photometric;
+    } else {
+        decoder_fail(error, DECODER_CRASHED,
+            "the decoder gave an impossible answer");
+        end_child(child);
+    }
+    release(decoder, child);
+    return done;
+}

@@ -1,0 +1,54 @@
+/*
+ * What the parent and a decoder child say to each other: one call, one reply,
+ * each one packet.  A call carries two descriptors: the file, and the memfd for
+ * the result.
+ */
+
+#ifndef DICOM_DECODER_CHILD_H
+#define DICOM_DECODER_CHILD_H
+
+#include "codec.h"
+#include "sandbox.h"
+
+#define CHILD_CALL_MAGIC   0x4c4c4143u
+#define CHILD_REPLY_MAGIC  0x594c5052u
+
+/* Of the result of a header call: fields, then the encoded index. */
+#define CHILD_HEADER_SIZE  (1024u * 1024)
+
+enum child_task { CHILD_HEADER = 1, CHILD_FRAME = 2 };
+
+struct child_call {
+    uint32_t  magic;
+    uint32_t  task;             /* enum child_task */
+    uint64_t  file_size;
+    uint64_t  memory;           /* what the child may take, bytes */
+    uint64_t  result_size;      /* of the memfd */
+
+    /* of a frame */
+    uint64_t  pixels_offset;    /* of the first frame */
+    uint64_t  offset, length;   /* the frame's span */
+    uint32_t  frame;
+    uint32_t  rows, columns;
+    uint16_t  samples, bits_allocated, bits_stored, high_bit;
+    uint8_t   is_signed, planar, photometric, sample;
+    char      syntax[68];
+};
+
+struct child_reply {
+    uint32_t  magic;
+    uint32_t  status;           /* enum decoder_status */
+    uint32_t  fields_length;
+    uint32_t  index_length;
+    uint32_t  photometric;
+    char      detail[200];
+};
+
+/*
+ * The life of a child, from fork to exit: enters the sandbox and answers calls
+ * on socket until it is closed.
+ */
+_Noreturn void decoder_child_run(const struct sandbox *sandbox, int socket,
+    uint64_t memory, unsigned seconds);
+
+#endif /* DICOM_DECODER_CHILD_H */

@@ -1,0 +1,44 @@
+/*
+ * From a parsed file to what the rest of the worker needs: the index and the
+ * fields for the database.  Child only.
+ */
+
+#ifndef DICOM_HEADER_H
+#define DICOM_HEADER_H
+
+#include "charset.h"
+#include "dicom.h"
+
+struct header {
+    struct dicom_file       *file;
+    const struct dicom_set  *root;
+    struct charset           charset;
+    struct dicom_index      *index;
+    struct decoder_error    *error;
+};
+
+/*
+ * Fills index and, in wire_field form, fields (malloc'ed) from file.  On false
+ * error says why, and the caller still finishes index and frees *fields.
+ */
+bool header_read(struct dicom_file *file, struct dicom_index *index,
+    uint8_t **fields, size_t *length, struct decoder_error *error);
+
+/* The parts of header_read(), one in each file. */
+bool header_picture(struct header *header);     /* header_picture.c */
+bool header_spans(struct header *header);
+bool header_frames(struct header *header);      /* header_frames.c */
+bool header_tables(struct header *header);      /* header_tables.c */
+
+/* Says why and returns false. */
+bool header_fail(struct header *header, enum decoder_status status,
+    const char *detail);
+
+/* Window Center and Width of a set with explanations; how many were read. */
+uint32_t header_windows(const struct header *header,
+    const struct dicom_set *set, struct dicom_window *windows, uint32_t most);
+
+/* VOI LUT Function of a set, or otherwise. */
+uint8_t header_voi_function(const struct dicom_set *set, uint8_t otherwise);
+
+#endif /* DICOM_HEADER_H */

@@ -1,0 +1,69 @@
+#include <string.h>
+
+#include "meta.h"
+
+
+static void
+read_syntax(struct meta *meta, const char *value, size_t length)
+{
+    while (length > 0 && (value[length - 1] == '\0'
+        || value[length - 1] == ' '))
+    {
+        length--;
+    }
+    if (length < sizeof(meta->syntax)) {
+        memcpy(meta->syntax, value, length);
+        meta->syntax[length] = '\0';
+    }
+}
+
+
+bool
+meta_scan(struct meta *meta, meta_read reader, void *data, uint64_t size)
+{
+    uint64_t  at = 132;
+    uint8_t   head[12];
+    char      value[66];
+
+    memset(meta, 0, sizeof(*meta));
+    if (size < 144 || !reader(data, 128, head, 4)) {
+        return false;
+    }
+    meta->preamble = memcmp(head, "DICM", 4) == 0;
+    if (!meta->preamble) {
+        at = 0;
+        if (!reader(data, 0, head, 4) || head[0] != 0x02 || head[1] != 0x00) {
+            return false;
+        }
+    }
+
+    while (size - at >= 12 && reader(data, at, head, 12)
+        && head[0] == 0x02 && head[1] == 0x00)
+    {
+        bool      wide = memcmp(head + 4, "OB", 2) == 0
+            || memcmp(head + 4, "UN", 2) == 0;
+        uint32_t  length = head[6] | (uint32_t) head[7] << 8;
+
+        at += wide ? 12 : 8;
+        if (wide) {
+            length = head[8] | (uint32_t) head[9] << 8
+                | (uint32_t) head[10] << 16 | (uint32_t) head[11] << 24;
+        }
+        if (length > size - at) {
+            return false;
+        }
+
+        if (head[2] == 0x10 && head[3] == 0x00 && length <= sizeof(value)) {
+            if (!reader(data, at, value, length)) {
+                return false;
+            }
+            meta->syntax_offset = at;
+            meta->syntax_length = length;
+            read_syntax(meta, value, length);
+        }
+        at += length;
+    }
+
+    meta->end = at;
+    return true;
+}

@@ -1,0 +1,31 @@
+/*
+ * The File Meta Information (PS3.10 7.1): where it ends and which transfer
+ * syntax it names.  Pure: bytes come through a callback.
+ */
+
+#ifndef DICOM_META_H
+#define DICOM_META_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct meta {
+    uint64_t  end;              /* where the data set begins */
+    bool      preamble;         /* 128 bytes and DICM stand before it */
+    uint64_t  syntax_offset;    /* of the Transfer Syntax UID's value */
+    uint32_t  syntax_length;    /* padding included */
+    char      syntax[65];       /* "" when missing */
+};
+
+/* Fills buffer with size bytes from offset on, or fails. */
+typedef bool (*meta_read)(void *data, uint64_t offset, void *buffer,
+    size_t size);
+
+/*
+ * Files that lost their preamble, but not the elements, are read too.  false:
+ * no File Meta Information, or its elements run beyond size.
+ */
+bool meta_scan(struct meta *meta, meta_read reader, void *data, uint64_t size);
+
+#endif /* DICOM_META_H */
