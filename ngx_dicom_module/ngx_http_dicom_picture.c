@@ -1,0 +1,247 @@
+
+/*
+ * What a rendered picture shows, as response headers.
+ *
+ * The viewer shows no picture whose headers are not those it asked for, so
+ * they come from what the worker says it drew, never from the request.
+ */
+
+
+#include <math.h>
+
+#include "ngx_http_dicom_picture.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_dicom_uid.h"
+
+
+#define NGX_HTTP_DICOM_VIEW_MAX  512
+#define NGX_HTTP_DICOM_MAX_SIDE  65535   /* of a layer at its own size */
+
+
+static u_char *ngx_http_dicom_picture_view(u_char *p,
+    const struct wire_picture *picture);
+static u_char *ngx_http_dicom_picture_voi(u_char *p,
+    const struct wire_picture *picture);
+static ngx_int_t ngx_http_dicom_picture_add(ngx_http_request_t *r,
+    const char *name, const u_char *data, size_t len);
+
+
+static const char  *ngx_http_dicom_flips[] = { "none", "h", "v", "hv" };
+static const char  *ngx_http_dicom_interpolations[] = {
+    "nearest", "linear", "cubic"
+};
+static const char  *ngx_http_dicom_vois[] = {
+    "none", "linear", "linear_exact", "sigmoid", "lut"
+};
+
+
+const char *
+ngx_http_dicom_picture_check(const struct wire_picture *picture,
+    const struct wire_render *render)
+{
+    u_char     *nul;
+    ngx_str_t   uid;
+
+    uid.data = (u_char *) picture->instance;
+    nul = ngx_strlchr(uid.data, uid.data + sizeof(picture->instance), '\0');
+
+    if (nul == NULL) {
+        return "an endless instance";
+    }
+
+    uid.len = nul - uid.data;
+
+    if (ngx_dicom_uid_check(&uid) != NGX_OK) {
+        return "a malformed instance";
+    }
+
+    if (picture->layer != render->layer) {
+        return "another layer";
+    }
+
+    if (picture->format != render->format
+        || picture->voi > WIRE_VOI_LUT
+        || picture->invert > 1
+        || picture->flip > (WIRE_FLIP_H|WIRE_FLIP_V)
+        || picture->interpolation > WIRE_CUBIC
+        || picture->overlays > 1
+        || picture->lossy > 1
+        || picture->quality > 100)
+    {
+        return "parameters out of range";
+    }
+
+    if (picture->width == 0 || picture->width > NGX_HTTP_DICOM_MAX_SIDE
+        || picture->height == 0 || picture->height > NGX_HTTP_DICOM_MAX_SIDE)
+    {
+        return "an impossible size";
+    }
+
+    if (!isfinite(picture->zoom) || !isfinite(picture->rotate)
+        || !isfinite(picture->pan_x) || !isfinite(picture->pan_y)
+        || isinf(picture->center) || isinf(picture->window))
+    {
+        return "numbers that are none";
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_dicom_picture_headers(ngx_http_request_t *r,
+    const struct wire_picture *picture)
+{
+    u_char  *p, buf[NGX_HTTP_DICOM_VIEW_MAX];
+
+    if (picture->format == WIRE_JPEG) {
+        ngx_str_set(&r->headers_out.content_type, "image/jpeg");
+
+    } else {
+        ngx_str_set(&r->headers_out.content_type, "image/png");
+    }
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_http_dicom_picture_add(r, "Cache-Control",
+                                   (u_char *) "private, max-age=0", 18)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_dicom_picture_add(r, "Dicom-Instance",
+                                   (u_char *) picture->instance,
+                                   ngx_strlen(picture->instance))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(buf, "%uD", picture->frame);
+
+    if (ngx_http_dicom_picture_add(r, "Dicom-Frame", buf, p - buf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(buf, "%uD", picture->layer);
+
+    if (ngx_http_dicom_picture_add(r, "Dicom-Layer", buf, p - buf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_http_dicom_picture_view(buf, picture);
+
+    if (ngx_http_dicom_picture_add(r, "Dicom-View", buf, p - buf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(buf, "%02ud", (ngx_uint_t) picture->lossy);
+
+    if (ngx_http_dicom_picture_add(r, "Dicom-Lossy", buf, p - buf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_hex_dump(buf, (u_char *) picture->sha256,
+                     sizeof(picture->sha256));
+
+    return ngx_http_dicom_picture_add(r, "Dicom-Pixel-Hash", buf, p - buf);
+}
+
+
+/* "center=40;window=400;voi=linear;invert=0;zoom=1;..."; colour and LUTs have
+   no window. */
+
+static u_char *
+ngx_http_dicom_picture_view(u_char *p, const struct wire_picture *picture)
+{
+    if (!isnan(picture->center) && !isnan(picture->window)) {
+        p = ngx_cpymem(p, "center=", 7);
+        p = ngx_http_dicom_picture_number(p, picture->center);
+        p = ngx_cpymem(p, ";window=", 8);
+        p = ngx_http_dicom_picture_number(p, picture->window);
+        *p++ = ';';
+    }
+
+    p = ngx_http_dicom_picture_voi(p, picture);
+
+    p = ngx_sprintf(p, ";invert=%ud;zoom=", (ngx_uint_t) picture->invert);
+    p = ngx_http_dicom_picture_number(p, picture->zoom);
+    p = ngx_cpymem(p, ";pan=", 5);
+    p = ngx_http_dicom_picture_number(p, picture->pan_x);
+    *p++ = ',';
+    p = ngx_http_dicom_picture_number(p, picture->pan_y);
+    p = ngx_cpymem(p, ";rotate=", 8);
+    p = ngx_http_dicom_picture_number(p, picture->rotate);
+
+    p = ngx_sprintf(p, ";flip=%s;interpolation=%s;size=%uDx%uD;format=%s",
+                    ngx_http_dicom_flips[picture->flip],
+                    ngx_http_dicom_interpolations[picture->interpolation],
+                    picture->width, picture->height,
+                    picture->format == WIRE_JPEG ? "jpeg" : "png");
+
+    if (picture->format == WIRE_JPEG) {
+        p = ngx_sprintf(p, ";quality=%ud", (ngx_uint_t) picture->quality);
+    }
+
+    return ngx_sprintf(p, ";overlays=%ud", (ngx_uint_t) picture->overlays);
+}
+
+
+static u_char *
+ngx_http_dicom_picture_voi(u_char *p, const struct wire_picture *picture)
+{
+    p = ngx_sprintf(p, "voi=%s", ngx_http_dicom_vois[picture->voi]);
+
+    if (picture->voi == WIRE_VOI_LUT) {
+        p = ngx_sprintf(p, ":%ud", (ngx_uint_t) picture->voi_index);
+    }
+
+    return p;
+}
+
+
+u_char *
+ngx_http_dicom_picture_number(u_char *p, double d)
+{
+    int   precision;
+    char  buf[32];
+
+    if (d == 0) {
+        *p++ = '0';
+        return p;
+    }
+
+    for (precision = 6; precision < 17; precision++) {
+        (void) snprintf(buf, sizeof(buf), "%.*g", precision, d);
+
+        if (strtod(buf, NULL) == d) {
+            goto found;
+        }
+    }
+
+    (void) snprintf(buf, sizeof(buf), "%.17g", d);
+
+found:
+
+    return ngx_cpymem(p, buf, ngx_strlen(buf));
+}
+
+
+static ngx_int_t
+ngx_http_dicom_picture_add(ngx_http_request_t *r, const char *name,
+    const u_char *data, size_t len)
+{
+    ngx_str_t  value;
+
+    value.len = len;
+    value.data = ngx_pnalloc(r->pool, len);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(value.data, data, len);
+
+    return ngx_http_dicom_header(r, name, &value);
+}

@@ -1,0 +1,765 @@
+
+/*
+ * The render worker as an upstream.
+ *
+ * The response header and its meta block are gathered byte by byte in
+ * process_header, for the worker may be cut off anywhere; the body is passed
+ * on unbuffered, a piece of upstream.buffer_size at a time, and never more of
+ * it than the header announced.  A client that goes away closes the connection
+ * to the worker, which then drops the picture before it is drawn.
+ */
+
+
+#include <openssl/evp.h>
+
+#include "ngx_http_dicom_render.h"
+#include "ngx_http_dicom_peer.h"
+#include "ngx_http_dicom_picture.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_dicom_call.h"
+
+
+#define NGX_HTTP_DICOM_RENDER_MAX_BODY    ((uint64_t) 4 * 1024 * 1024 * 1024)
+#define NGX_HTTP_DICOM_RENDER_SLUG        "renderer-unavailable"
+#define NGX_HTTP_DICOM_RENDER_DETAIL                                          \
+    "The render worker does not answer. Try again shortly."
+
+/* an upload is read and synced to disk before it is answered */
+#define NGX_HTTP_DICOM_RENDER_CALL        600000
+
+
+typedef struct {
+    ngx_http_request_t     *request;
+    ngx_uint_t              type;
+    ngx_str_t               body;
+    struct wire_request     head;
+
+    size_t                  received;      /* of response and meta */
+    struct wire_response    response;
+    ngx_str_t               meta;
+    ngx_str_t               problem;       /* sent instead of a body */
+
+    ngx_int_t             (*done)(ngx_http_request_t *r, ngx_str_t *meta);
+    ngx_dicom_call_t        call;
+} ngx_http_dicom_render_ctx_t;
+
+
+static ngx_int_t ngx_http_dicom_render_call(ngx_http_dicom_render_ctx_t *ctx,
+    const u_char *stack);
+static void ngx_http_dicom_render_call_handler(ngx_dicom_call_t *call);
+static ngx_int_t ngx_http_dicom_render_call_done(
+    ngx_http_dicom_render_ctx_t *ctx);
+static void ngx_http_dicom_render_call_cleanup(void *data);
+static void ngx_http_dicom_render_discarded(ngx_dicom_call_t *call);
+
+static ngx_int_t ngx_http_dicom_render_create_request(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dicom_render_reinit_request(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dicom_render_process_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dicom_render_gather(ngx_buf_t *b, size_t *received,
+    size_t before, void *data, size_t len);
+static ngx_int_t ngx_http_dicom_render_head(ngx_http_dicom_render_ctx_t *ctx);
+static const char *ngx_http_dicom_render_head_check(
+    ngx_http_dicom_render_ctx_t *ctx);
+static ngx_int_t ngx_http_dicom_render_meta(ngx_http_dicom_render_ctx_t *ctx);
+static ngx_int_t ngx_http_dicom_render_problem(
+    ngx_http_dicom_render_ctx_t *ctx);
+static ngx_int_t ngx_http_dicom_render_retry(ngx_http_request_t *r,
+    ngx_uint_t seconds);
+static ngx_int_t ngx_http_dicom_render_opened(
+    ngx_http_dicom_render_ctx_t *ctx);
+static ngx_int_t ngx_http_dicom_render_timing(
+    ngx_http_dicom_render_ctx_t *ctx);
+static ngx_int_t ngx_http_dicom_render_filter_init(void *data);
+static ngx_int_t ngx_http_dicom_render_filter(void *data, ssize_t bytes);
+static void ngx_http_dicom_render_abort_request(ngx_http_request_t *r);
+static void ngx_http_dicom_render_finalize_request(ngx_http_request_t *r,
+    ngx_int_t rc);
+
+
+ngx_int_t
+ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type, ngx_str_t *body,
+    const u_char *stack,
+    ngx_int_t (*done)(ngx_http_request_t *r, ngx_str_t *meta))
+{
+    ngx_http_upstream_t          *u;
+    ngx_http_dicom_srv_conf_t    *dscf;
+    ngx_http_dicom_render_ctx_t  *ctx;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    if (dscf->upstream.upstream == NULL) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_DICOM_RENDER_SLUG,
+                                      "No render worker is configured.", NULL);
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_render_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->request = r;
+    ctx->type = type;
+    ctx->done = done;
+
+    if (body) {
+        ctx->body = *body;
+    }
+
+    if (ngx_http_dicom_render_user(r, ctx->call.user) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (done) {
+        return ngx_http_dicom_render_call(ctx, stack);
+    }
+
+    ngx_dicom_call_header(&ctx->head, type, ctx->call.user, ctx->body.len);
+
+    if (ngx_http_upstream_create(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    u = r->upstream;
+
+    ngx_str_set(&u->schema, "dicom://");
+    u->output.tag = (ngx_buf_tag_t) &ngx_http_dicom_module;
+
+    u->conf = &dscf->upstream;
+    u->peer.data = (void *) stack;
+
+    u->create_request = ngx_http_dicom_render_create_request;
+    u->reinit_request = ngx_http_dicom_render_reinit_request;
+    u->process_header = ngx_http_dicom_render_process_header;
+    u->abort_request = ngx_http_dicom_render_abort_request;
+    u->finalize_request = ngx_http_dicom_render_finalize_request;
+
+    u->input_filter_init = ngx_http_dicom_render_filter_init;
+    u->input_filter = ngx_http_dicom_render_filter;
+    u->input_filter_ctx = ctx;
+
+    r->main->count++;
+
+    ngx_http_upstream_init(r);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_dicom_render_user(ngx_http_request_t *r, u_char user[16])
+{
+    u_char                hash[EVP_MAX_MD_SIZE];
+    ngx_http_dicom_ctx_t *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+
+    if (EVP_Digest(ctx->claims.sub.data, ctx->claims.sub.len, hash, NULL,
+                   EVP_sha256(), NULL)
+        != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(user, hash, 16);
+
+    return NGX_OK;
+}
+
+
+/* the answer in memory */
+
+static ngx_int_t
+ngx_http_dicom_render_call(ngx_http_dicom_render_ctx_t *ctx,
+    const u_char *stack)
+{
+    ngx_dicom_call_t           *call;
+    ngx_http_request_t         *r;
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    r = ctx->request;
+    call = &ctx->call;
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    call->pool = r->pool;
+    call->log = r->connection->log;
+    call->addr = ngx_http_dicom_peer_addr(&dscf->upstream, stack);
+    call->type = ctx->type;
+    call->body = ctx->body;
+    call->timeout = NGX_HTTP_DICOM_RENDER_CALL;
+    call->handler = ngx_http_dicom_render_call_handler;
+    call->data = ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_dicom_call(call) != NGX_OK) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_DICOM_RENDER_SLUG,
+                                      NGX_HTTP_DICOM_RENDER_DETAIL, NULL);
+    }
+
+    cln->handler = ngx_http_dicom_render_call_cleanup;
+    cln->data = call;
+
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_dicom_render_call_handler(ngx_dicom_call_t *call)
+{
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r;
+    ngx_http_dicom_render_ctx_t  *ctx;
+
+    ctx = call->data;
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_finalize_request(r, ngx_http_dicom_render_call_done(ctx));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_call_done(ngx_http_dicom_render_ctx_t *ctx)
+{
+    ngx_str_t            slug, detail;
+    ngx_dicom_call_t    *call;
+    ngx_http_request_t  *r;
+
+    call = &ctx->call;
+    r = ctx->request;
+
+    if (call->rc != NGX_OK) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_DICOM_RENDER_SLUG,
+                                      NGX_HTTP_DICOM_RENDER_DETAIL, NULL);
+    }
+
+    if (call->response.status < NGX_HTTP_BAD_REQUEST) {
+        return ctx->done(r, &call->meta);
+    }
+
+    if (ngx_dicom_call_error(r->pool, &call->meta, &slug, &detail) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "render worker sent a malformed error");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_problem(r, call->response.status,
+                                  (char *) slug.data,
+                                  detail.len ? (char *) detail.data : NULL,
+                                  NULL);
+}
+
+
+static void
+ngx_http_dicom_render_call_cleanup(void *data)
+{
+    ngx_dicom_call_cancel(data);
+}
+
+
+/* The call outlives r, and owns its pool. */
+
+void
+ngx_http_dicom_render_discard(ngx_http_request_t *r, const ngx_str_t *location)
+{
+    ngx_pool_t                 *pool;
+    ngx_dicom_call_t           *call;
+    struct wire_ingest         *ingest;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    call = ngx_pcalloc(pool, sizeof(ngx_dicom_call_t));
+    ingest = ngx_pcalloc(pool, sizeof(struct wire_ingest) + location->len);
+
+    if (call == NULL || ingest == NULL) {
+        goto failed;
+    }
+
+    ingest->path_length = (uint32_t) location->len;
+    ngx_memcpy(ingest + 1, location->data, location->len);
+
+    call->pool = pool;
+    call->log = ngx_cycle->log;
+    call->addr = ngx_http_dicom_peer_addr(&dscf->upstream, NULL);
+    call->type = WIRE_DISCARD;
+    call->body.data = (u_char *) ingest;
+    call->body.len = sizeof(struct wire_ingest) + location->len;
+    call->timeout = NGX_HTTP_DICOM_RENDER_CALL;
+    call->handler = ngx_http_dicom_render_discarded;
+
+    if (ngx_http_dicom_render_user(r, call->user) != NGX_OK
+        || ngx_dicom_call(call) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    return;
+
+failed:
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "object \"%V\" is left in the store without a row", location);
+
+    ngx_destroy_pool(pool);
+}
+
+
+static void
+ngx_http_dicom_render_discarded(ngx_dicom_call_t *call)
+{
+    if (call->rc != NGX_OK || call->response.status >= NGX_HTTP_BAD_REQUEST) {
+        ngx_log_error(NGX_LOG_ERR, call->log, 0,
+                      "an object is left in the store without a row");
+    }
+
+    ngx_destroy_pool(call->pool);
+}
+
+
+/* the answer passed on */
+
+static ngx_int_t
+ngx_http_dicom_render_create_request(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t          *u;
+    ngx_http_dicom_render_ctx_t  *ctx;
+
+    u = r->upstream;
+    ctx = u->input_filter_ctx;
+
+    u->request_bufs = ngx_dicom_call_chain(r->pool, &ctx->head, &ctx->body);
+
+    return u->request_bufs ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_reinit_request(ngx_http_request_t *r)
+{
+    ngx_http_dicom_render_ctx_t  *ctx;
+
+    ctx = r->upstream->input_filter_ctx;
+
+    ctx->received = 0;
+    ngx_str_null(&ctx->meta);
+    ngx_str_null(&ctx->problem);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t                     rc;
+    ngx_http_upstream_t          *u;
+    ngx_http_dicom_render_ctx_t  *ctx;
+
+    u = r->upstream;
+    ctx = u->input_filter_ctx;
+
+    if (ctx->meta.data == NULL) {
+        rc = ngx_http_dicom_render_gather(&u->buffer, &ctx->received, 0,
+                                          &ctx->response,
+                                          sizeof(struct wire_response));
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_dicom_render_head(ctx);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_http_dicom_render_gather(&u->buffer, &ctx->received,
+                                      sizeof(struct wire_response),
+                                      ctx->meta.data, ctx->meta.len);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    u->headers_in.status_n = ctx->response.status;
+    u->headers_in.content_length_n = (off_t) ctx->response.body_length;
+    u->state->status = ctx->response.status;
+
+    rc = ngx_http_dicom_render_meta(ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* nothing more to come: 204 does not get as far as the filter */
+
+    if (ctx->response.body_length == 0 && u->buffer.pos == u->buffer.last) {
+        u->keepalive = 1;
+    }
+
+    return ngx_http_dicom_render_timing(ctx);
+}
+
+
+/*
+ * Moves bytes of b to data, of which received - before are there; the buffer
+ * is rewound when it is used up, so that it never is too small.
+ */
+
+static ngx_int_t
+ngx_http_dicom_render_gather(ngx_buf_t *b, size_t *received, size_t before,
+    void *data, size_t len)
+{
+    size_t  at, n;
+
+    at = *received - before;
+    n = ngx_min(len - at, (size_t) (b->last - b->pos));
+
+    if (n) {
+        ngx_memcpy((u_char *) data + at, b->pos, n);
+
+        b->pos += n;
+        *received += n;
+    }
+
+    if (at + n == len) {
+        return NGX_OK;
+    }
+
+    b->pos = b->start;
+    b->last = b->start;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_head(ngx_http_dicom_render_ctx_t *ctx)
+{
+    const char          *error;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    error = ngx_http_dicom_render_head_check(ctx);
+
+    if (error) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "render worker sent a response with %s", error);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    ctx->meta.len = ctx->response.meta_length;
+    ctx->meta.data = ngx_palloc(r->pool, ctx->meta.len + 1);
+    if (ctx->meta.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static const char *
+ngx_http_dicom_render_head_check(ngx_http_dicom_render_ctx_t *ctx)
+{
+    const char            *error;
+    struct wire_response  *response;
+
+    response = &ctx->response;
+
+    error = ngx_dicom_call_check(response, ctx->type);
+
+    if (error || response->status >= NGX_HTTP_BAD_REQUEST) {
+        return error;
+    }
+
+    if (response->body_length > NGX_HTTP_DICOM_RENDER_MAX_BODY) {
+        return "a body that is too long";
+    }
+
+    if (response->body_length == 0
+        && response->status != NGX_HTTP_NO_CONTENT)
+    {
+        return "no body";
+    }
+
+    if (ctx->type == WIRE_RENDER) {
+        return response->meta_length == sizeof(struct wire_picture)
+               ? NULL : "the meta block of something else";
+    }
+
+    return response->meta_length == 0 ? NULL : "an unexpected meta block";
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_meta(ngx_http_dicom_render_ctx_t *ctx)
+{
+    const char           *error;
+    ngx_http_request_t   *r;
+    struct wire_picture   picture;
+
+    r = ctx->request;
+
+    if (ctx->response.status >= NGX_HTTP_BAD_REQUEST) {
+        return ngx_http_dicom_render_problem(ctx);
+    }
+
+    if (ctx->response.status == NGX_HTTP_NO_CONTENT) {
+        return NGX_OK;
+    }
+
+    if (ctx->type == WIRE_RENDER) {
+        ngx_memcpy(&picture, ctx->meta.data, sizeof(struct wire_picture));
+
+        error = ngx_http_dicom_picture_check(&picture,
+                                     (struct wire_render *) ctx->body.data);
+
+        if (error) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "render worker sent a picture with %s", error);
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        return ngx_http_dicom_picture_headers(r, &picture);
+    }
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    return ctx->type == WIRE_OPEN ? ngx_http_dicom_render_opened(ctx) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_problem(ngx_http_dicom_render_ctx_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_str_t            slug, detail;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    rc = ngx_dicom_call_error(r->pool, &ctx->meta, &slug, &detail);
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "render worker sent a malformed error");
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_dicom_problem_json(r, ctx->response.status,
+                                    (char *) slug.data,
+                                    detail.len ? (char *) detail.data : NULL,
+                                    NULL, &ctx->problem)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r->upstream->headers_in.content_length_n = ctx->problem.len;
+
+    ngx_str_set(&r->headers_out.content_type, "application/problem+json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ctx->response.status != NGX_HTTP_SERVICE_UNAVAILABLE) {
+        return NGX_OK;
+    }
+
+    return ngx_http_dicom_render_retry(r, ctx->response.retry_after);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_retry(ngx_http_request_t *r, ngx_uint_t seconds)
+{
+    ngx_str_t  value;
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%ui", ngx_max(seconds, 1))
+                - value.data;
+
+    return ngx_http_dicom_header(r, "Retry-After", &value);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_opened(ngx_http_dicom_render_ctx_t *ctx)
+{
+    u_char              *p;
+    ngx_str_t            value;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    value.len = sizeof("/api/v1/stacks/") - 1 + 32;
+    value.data = ngx_pnalloc(r->pool, value.len);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value.data, "/api/v1/stacks/",
+                   sizeof("/api/v1/stacks/") - 1);
+    ngx_hex_dump(p, ((struct wire_open *) ctx->body.data)->stack, 16);
+
+    return ngx_http_dicom_header(r, "Location", &value);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_timing(ngx_http_dicom_render_ctx_t *ctx)
+{
+    ngx_str_t              value;
+    struct wire_response  *response;
+
+    response = &ctx->response;
+
+    value.data = ngx_pnalloc(ctx->request->pool, 128);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data,
+                            "queue;dur=%uD.%03uD, draw;dur=%uD.%03uD, "
+                            "read;dur=%uD.%03uD, encode;dur=%uD.%03uD",
+                            response->queue_us / 1000,
+                            response->queue_us % 1000,
+                            response->draw_us / 1000,
+                            response->draw_us % 1000,
+                            response->read_us / 1000,
+                            response->read_us % 1000,
+                            response->encode_us / 1000,
+                            response->encode_us % 1000)
+                - value.data;
+
+    return ngx_http_dicom_header(ctx->request, "Server-Timing", &value);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_filter_init(void *data)
+{
+    ngx_http_dicom_render_ctx_t  *ctx = data;
+
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl;
+    ngx_http_upstream_t  *u;
+
+    u = ctx->request->upstream;
+
+    u->length = (off_t) ctx->response.body_length;
+
+    if (ctx->problem.len == 0) {
+        return NGX_OK;
+    }
+
+    cl = ngx_chain_get_free_buf(ctx->request->pool, &u->free_bufs);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    b = cl->buf;
+
+    b->pos = ctx->problem.data;
+    b->last = b->pos + ctx->problem.len;
+    b->memory = 1;
+    b->tag = u->output.tag;
+
+    u->out_bufs = cl;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_render_filter(void *data, ssize_t bytes)
+{
+    ngx_http_dicom_render_ctx_t  *ctx = data;
+
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl, **ll;
+    ngx_http_upstream_t  *u;
+
+    u = ctx->request->upstream;
+    b = &u->buffer;
+
+    if (bytes > u->length) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "render worker sent more than it announced");
+
+        bytes = u->length;
+        u->keepalive = 0;
+
+        if (bytes == 0) {
+            return NGX_OK;
+        }
+
+    } else if (bytes == u->length) {
+        u->keepalive = 1;
+    }
+
+    for (cl = u->out_bufs, ll = &u->out_bufs; cl; cl = cl->next) {
+        ll = &cl->next;
+    }
+
+    cl = ngx_chain_get_free_buf(ctx->request->pool, &u->free_bufs);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ll = cl;
+
+    cl->buf->flush = 1;
+    cl->buf->memory = 1;
+    cl->buf->tag = u->output.tag;
+
+    cl->buf->pos = b->last;
+    b->last += bytes;
+    cl->buf->last = b->last;
+
+    u->length -= bytes;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_dicom_render_abort_request(ngx_http_request_t *r)
+{
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "abort dicom render request");
+}
+
+
+static void
+ngx_http_dicom_render_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "finalize dicom render request: %i", rc);
+}
