@@ -165,10 +165,14 @@ X(STACK_INSTANCES, 4,
 
 /* reports; $2 of the reads: drafts are shown */
 
-X(REPORT_LIST, 2,
+/* $3: last report of the page before; $4: limit */
+X(REPORT_LIST, 4,
   "SELECT " REPORT_COLUMNS "FROM reports p "
   "WHERE p.study_uid = $1::TEXT AND ($2::BOOL OR p.status = 'final') "
-  "ORDER BY p.created_at, p.id LIMIT 500")
+  "AND ($3::UUID IS NULL OR (p.created_at, p.id) < "
+       "((SELECT c.created_at FROM reports c WHERE c.id = $3::UUID), "
+        "$3::UUID)) "
+  "ORDER BY p.created_at DESC, p.id DESC LIMIT $4::INT8")
 
 X(REPORT_LIST_ADDENDA, 1,
   "SELECT a.id, a.text, a.author, a.author_name, a.created_at, a.report "

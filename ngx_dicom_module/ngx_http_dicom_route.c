@@ -76,7 +76,51 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
 
     /* facility: studies, series, reports */
 
+#if (NGX_DICOM_HAVE_FACILITY)
+    { FACILITY, GET, "/api/v1/studies", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_study_list },
+    { FACILITY, GET, "/api/v1/studies/{uid}", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_study_get },
+    { FACILITY, DELETE, "/api/v1/studies/{uid}", FADM, OWN, NONE,
+      ngx_http_dicom_study_delete },
+    { FACILITY, GET, "/api/v1/series/{uid}", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_series_get },
+    { FACILITY, DELETE, "/api/v1/series/{uid}", FADM, OWN, NONE,
+      ngx_http_dicom_series_delete },
+    { FACILITY, GET, "/api/v1/studies/{uid}/reports", PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_report_list },
+    { FACILITY, POST, "/api/v1/studies/{uid}/reports", PHYS, OWN, JSON,
+      ngx_http_dicom_report_create },
+    { FACILITY, GET, "/api/v1/reports/{id}", PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_report_get },
+    { FACILITY, PUT, "/api/v1/reports/{id}", PHYS, OWN, JSON,
+      ngx_http_dicom_report_put },
+    { FACILITY, POST, "/api/v1/reports/{id}/finalize", PHYS, OWN, NONE,
+      ngx_http_dicom_report_finalize },
+    { FACILITY, POST, "/api/v1/reports/{id}/addenda", PHYS, OWN, JSON,
+      ngx_http_dicom_report_addendum },
+#endif
+
     /* node: instances, stacks, layers */
+
+#if (NGX_DICOM_HAVE_NODE)
+    { NODE, PUT, "/api/v1/instances", FADM|PHYS|RADI, OWN, RAW,
+      ngx_http_dicom_instance_put },
+    { NODE, POST, "/api/v1/stacks", FADM|PHYS|RADI, OWN, JSON,
+      ngx_http_dicom_stack_open },
+    { NODE, GET, "/api/v1/stacks/{id}", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_stack_get },
+    { NODE, DELETE, "/api/v1/stacks/{id}", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_stack_delete },
+    { NODE, GET, "/api/v1/stacks/{id}/layers", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_stack_layers },
+    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_layer_get },
+    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/pixels", FADM|PHYS|RADI, OWN,
+      NONE, ngx_http_dicom_pixel_get },
+    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/roi", FADM|PHYS|RADI, OWN,
+      NONE, ngx_http_dicom_roi_get },
+#endif
 
     { 0, 0, NULL, 0, 0, 0, NULL }
 };

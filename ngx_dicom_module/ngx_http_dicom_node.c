@@ -1,0 +1,400 @@
+
+/*
+ * Stacks: a series, or one instance of it, on its way into the textures of the
+ * render worker that its id chooses.
+ */
+
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "ngx_http_dicom_node.h"
+#include "ngx_http_dicom_record.h"
+#include "ngx_http_dicom_render.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_route.h"
+#include "ngx_dicom_uid.h"
+#include "../render-worker/wire.h"
+
+
+typedef struct {
+    ngx_str_t   study;
+    ngx_str_t   series;
+    ngx_str_t   instance;
+    int64_t     layer;
+} ngx_http_dicom_open_t;
+
+
+static ngx_int_t ngx_http_dicom_open_query(ngx_http_request_t *r,
+    ngx_http_dicom_open_t *open);
+static ngx_int_t ngx_http_dicom_open_check(ngx_dicom_db_query_t *q,
+    ngx_uint_t step, PGresult *res);
+static ngx_int_t ngx_http_dicom_open_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+static size_t ngx_http_dicom_open_size(PGresult *res, ngx_uint_t *count);
+static ngx_int_t ngx_http_dicom_open_fill(ngx_http_request_t *r,
+    struct wire_open *message, PGresult *res);
+static u_char *ngx_http_dicom_open_instance(u_char *p, PGresult *res, int row);
+static ngx_int_t ngx_http_dicom_open_id(ngx_http_dicom_open_t *open,
+    u_char id[16]);
+static ngx_int_t ngx_http_dicom_stack_send(ngx_http_request_t *r,
+    ngx_uint_t type);
+
+
+static const ngx_dicom_field_t  ngx_http_dicom_open_fields[] = {
+
+    { ngx_string("study"), NGX_DICOM_F_UID, NGX_DICOM_F_REQUIRED, 1, 64,
+      offsetof(ngx_http_dicom_open_t, study) },
+
+    { ngx_string("series"), NGX_DICOM_F_UID, NGX_DICOM_F_REQUIRED, 1, 64,
+      offsetof(ngx_http_dicom_open_t, series) },
+
+    { ngx_string("instance"), NGX_DICOM_F_UID, 0, 1, 64,
+      offsetof(ngx_http_dicom_open_t, instance) },
+
+    { ngx_string("layer"), NGX_DICOM_F_INTEGER, 0, 0, NGX_MAX_INT32_VALUE,
+      offsetof(ngx_http_dicom_open_t, layer) },
+
+    ngx_dicom_null_field
+};
+
+
+/* POST /api/v1/stacks */
+
+ngx_int_t
+ngx_http_dicom_stack_open(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_array_t            *errors;
+    ngx_http_dicom_ctx_t   *ctx;
+    ngx_http_dicom_open_t  *open;
+
+    ctx = ngx_http_dicom_ctx(r);
+
+    open = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_open_t));
+    errors = ngx_array_create(r->pool, 4, sizeof(ngx_dicom_json_error_t));
+
+    if (open == NULL || errors == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_dicom_json_bind(r->pool, ctx->body, ngx_http_dicom_open_fields,
+                             open, "", errors);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_dicom_problem(r, 422, "validation-failed", NULL,
+                                      errors);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = open;
+
+    return ngx_http_dicom_open_query(r, open);
+}
+
+
+/* Nobody looks at a series without a row that says so. */
+
+static ngx_int_t
+ngx_http_dicom_open_query(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
+{
+    char                  *study, *series, *instance, limit[16];
+    ngx_dicom_db_step_t   *step;
+    ngx_dicom_db_query_t  *q;
+
+    study = ngx_http_dicom_cstring(r->pool, &open->study);
+    series = ngx_http_dicom_cstring(r->pool, &open->series);
+    instance = ngx_http_dicom_cstring_or_null(r->pool, &open->instance);
+
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (study == NULL || series == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    (void) snprintf(limit, sizeof(limit), "%u", WIRE_MAX_INSTANCES + 1);
+
+    step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STACK_INSTANCES, 4, series,
+                             study, instance, limit);
+    if (step == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    step->check = ngx_http_dicom_open_check;
+
+    if (ngx_http_dicom_audit(r, q, "series-open", series, study, NULL)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_open_done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_open_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res)
+{
+    return PQntuples(res) ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    size_t                  size;
+    PGresult               *res;
+    ngx_str_t               body;
+    ngx_uint_t              count;
+    struct wire_open       *message;
+    ngx_dicom_db_step_t    *steps;
+    ngx_http_dicom_ctx_t   *ctx;
+    ngx_http_dicom_open_t  *open;
+
+    ctx = ngx_http_dicom_ctx(r);
+    open = ctx->data;
+
+    if (q->status != NGX_DICOM_DB_OK) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND,
+                                      "series-not-found",
+                                      "The study has no such series here.",
+                                      NULL);
+    }
+
+    steps = q->steps.elts;
+    res = steps[0].result;
+
+    size = ngx_http_dicom_open_size(res, &count);
+
+    if (count == 0) {
+        return ngx_http_dicom_problem(r, 422, "no-pixels",
+                                      "No instance of the series holds an "
+                                      "image.", NULL);
+    }
+
+    if (count > WIRE_MAX_INSTANCES || size > WIRE_MAX_REQUEST) {
+        return ngx_http_dicom_problem(r, 422, "series-too-large",
+                                      "The series has too many instances to "
+                                      "be shown as one stack.", NULL);
+    }
+
+    message = ngx_pcalloc(r->pool, size);
+    if (message == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    message->count = (uint32_t) count;
+    message->layer = (uint32_t) open->layer;
+    ngx_memcpy(message->study, open->study.data, open->study.len);
+    ngx_memcpy(message->series, open->series.data, open->series.len);
+
+    if (ngx_http_dicom_open_id(open, message->stack) != NGX_OK
+        || ngx_http_dicom_open_fill(r, message, res) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = (u_char *) message;
+    body.len = size;
+
+    return ngx_http_dicom_render(r, WIRE_OPEN, &body, message->stack, NULL);
+}
+
+
+/* Bytes of the message for the rows that hold a picture. */
+
+static size_t
+ngx_http_dicom_open_size(PGresult *res, ngx_uint_t *count)
+{
+    int     row;
+    size_t  size;
+
+    *count = 0;
+    size = sizeof(struct wire_open);
+
+    for (row = 0; row < PQntuples(res); row++) {
+
+        if (ngx_http_dicom_column(res, row, 3) == 0) {
+            continue;
+        }
+
+        /* "\x" and two digits a byte */
+
+        size += sizeof(struct wire_instance)
+                + PQgetlength(res, row, 1)
+                + (PQgetlength(res, row, 2) - 2) / 2;
+        (*count)++;
+    }
+
+    return size;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_open_fill(ngx_http_request_t *r, struct wire_open *message,
+    PGresult *res)
+{
+    int      row;
+    u_char  *p;
+
+    p = (u_char *) (message + 1);
+
+    for (row = 0; row < PQntuples(res); row++) {
+
+        if (ngx_http_dicom_column(res, row, 3) == 0) {
+            continue;
+        }
+
+        p = ngx_http_dicom_open_instance(p, res, row);
+
+        if (p == NULL) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "malformed row of instance \"%s\"",
+                          PQgetvalue(res, row, 0));
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_dicom_open_instance(u_char *p, PGresult *res, int row)
+{
+    ngx_str_t             uid, location, header;
+    struct wire_instance  instance;
+
+    uid.data = (u_char *) PQgetvalue(res, row, 0);
+    uid.len = PQgetlength(res, row, 0);
+
+    location.data = (u_char *) PQgetvalue(res, row, 1);
+    location.len = PQgetlength(res, row, 1);
+
+    header.data = (u_char *) PQgetvalue(res, row, 2);
+    header.len = PQgetlength(res, row, 2);
+
+    if (ngx_dicom_uid_check(&uid) != NGX_OK
+        || header.len < 2 || header.len % 2
+        || header.data[0] != '\\' || header.data[1] != 'x')
+    {
+        return NULL;
+    }
+
+    header.data += 2;
+    header.len -= 2;
+
+    ngx_memzero(&instance, sizeof(struct wire_instance));
+
+    ngx_memcpy(instance.uid, uid.data, uid.len);
+    instance.location_length = (uint32_t) location.len;
+    instance.index_length = (uint32_t) (header.len / 2);
+
+    p = ngx_cpymem(p, &instance, sizeof(struct wire_instance));
+    p = ngx_cpymem(p, location.data, location.len);
+
+    if (ngx_dicom_unhex(p, &header, header.len / 2) != NGX_OK) {
+        return NULL;
+    }
+
+    return p + header.len / 2;
+}
+
+
+/*
+ * The first half is the same for everybody who opens the same images, so that
+ * they meet in one worker and share its textures; the second cannot be guessed.
+ */
+
+static ngx_int_t
+ngx_http_dicom_open_id(ngx_http_dicom_open_t *open, u_char id[16])
+{
+    u_char  text[2 * WIRE_UID_SIZE], *p, hash[EVP_MAX_MD_SIZE];
+
+    p = ngx_cpymem(text, open->series.data, open->series.len);
+    *p++ = '/';
+    p = ngx_cpymem(p, open->instance.data, open->instance.len);
+
+    if (EVP_Digest(text, p - text, hash, NULL, EVP_sha256(), NULL) != 1
+        || RAND_bytes(id + 8, 8) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(id, hash, 8);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_stack_param(ngx_http_request_t *r, u_char stack[16])
+{
+    ngx_http_dicom_ctx_t  *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+
+    if (ctx->params[0].len == 32
+        && ngx_dicom_unhex(stack, &ctx->params[0], 16) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "stack-not-found",
+                                  "There is no such stack.", NULL);
+}
+
+
+/* GET /api/v1/stacks/{id} */
+
+ngx_int_t
+ngx_http_dicom_stack_get(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_stack_send(r, WIRE_STATUS);
+}
+
+
+/* DELETE /api/v1/stacks/{id} */
+
+ngx_int_t
+ngx_http_dicom_stack_delete(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_stack_send(r, WIRE_RELEASE);
+}
+
+
+/* GET /api/v1/stacks/{id}/layers */
+
+ngx_int_t
+ngx_http_dicom_stack_layers(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_stack_send(r, WIRE_LAYERS);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_stack_send(ngx_http_request_t *r, ngx_uint_t type)
+{
+    ngx_int_t           rc;
+    ngx_str_t           body;
+    struct wire_stack  *message;
+
+    message = ngx_pcalloc(r->pool, sizeof(struct wire_stack));
+    if (message == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_stack_param(r, message->stack);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    body.data = (u_char *) message;
+    body.len = sizeof(struct wire_stack);
+
+    return ngx_http_dicom_render(r, type, &body, message->stack, NULL);
+}

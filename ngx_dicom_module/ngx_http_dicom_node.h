@@ -1,0 +1,34 @@
+
+/*
+ * The node's handlers: stacks, their layers, the upload.
+ */
+
+
+#ifndef _NGX_HTTP_DICOM_NODE_H_INCLUDED_
+#define _NGX_HTTP_DICOM_NODE_H_INCLUDED_
+
+
+#include "ngx_http_dicom_module.h"
+
+
+/* ngx_http_dicom_node.c: /api/v1/stacks */
+ngx_int_t ngx_http_dicom_stack_open(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_stack_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_stack_delete(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_stack_layers(ngx_http_request_t *r);
+
+/* ngx_http_dicom_view.c: /api/v1/stacks/{id}/layers/{n} */
+ngx_int_t ngx_http_dicom_layer_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_pixel_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_roi_get(ngx_http_request_t *r);
+
+/* ngx_http_dicom_upload.c: PUT /api/v1/instances */
+ngx_int_t ngx_http_dicom_instance_put(ngx_http_request_t *r);
+
+
+/* The id of a stack, the path's first parameter: NGX_OK, or the result of the
+   404 reply, to be returned. */
+ngx_int_t ngx_http_dicom_stack_param(ngx_http_request_t *r, u_char stack[16]);
+
+
+#endif /* _NGX_HTTP_DICOM_NODE_H_INCLUDED_ */

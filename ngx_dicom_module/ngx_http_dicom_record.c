@@ -1,0 +1,187 @@
+
+/*
+ * What the rooms of the facility's records share.
+ */
+
+
+#include "ngx_http_dicom_record.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_dicom_uid.h"
+
+
+char *
+ngx_http_dicom_cstring(ngx_pool_t *pool, const ngx_str_t *s)
+{
+    char  *p;
+
+    p = ngx_pnalloc(pool, s->len + 1);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(p, s->data, s->len);
+    p[s->len] = '\0';
+
+    return p;
+}
+
+
+char *
+ngx_http_dicom_cstring_or_null(ngx_pool_t *pool, const ngx_str_t *s)
+{
+    return s->len ? ngx_http_dicom_cstring(pool, s) : NULL;
+}
+
+
+char *
+ngx_http_dicom_user(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_cstring(r->pool, &ngx_http_dicom_ctx(r)->claims.sub);
+}
+
+
+char *
+ngx_http_dicom_user_name(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_cstring(r->pool,
+                                  &ngx_http_dicom_ctx(r)->claims.name);
+}
+
+
+ngx_int_t
+ngx_http_dicom_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
+    const char *event, const char *object, const char *study,
+    const char *report)
+{
+    char       *user, *name, *address;
+    ngx_str_t   id;
+
+    user = ngx_http_dicom_user(r);
+    name = ngx_http_dicom_user_name(r);
+    address = ngx_http_dicom_cstring(r->pool, &r->connection->addr_text);
+
+    if (user == NULL || name == NULL || address == NULL
+        || ngx_dicom_uuid(r->pool, &id) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_AUDIT_STUDY, 10, (char *) id.data,
+                          event, "success", user, name, address, object, "",
+                          study, report)
+        == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_uid_param(ngx_http_request_t *r, const char *slug,
+    const char *detail, const char **uid)
+{
+    ngx_http_dicom_ctx_t  *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+    *uid = (const char *) ctx->params[0].data;
+
+    if (ngx_dicom_uid_check(&ctx->params[0]) != NGX_OK) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, slug, detail,
+                                      NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_if_match_read(ngx_http_request_t *r, int64_t *version)
+{
+    ngx_int_t         n;
+    ngx_str_t        *value;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.if_match;
+
+    if (h == NULL) {
+        return ngx_http_dicom_if_match(r, 0);
+    }
+
+    value = &h->value;
+
+    if (value->len == 1 && value->data[0] == '*') {
+        *version = -1;
+        return NGX_OK;
+    }
+
+    if (value->len > 2 && value->data[0] == '"'
+        && value->data[value->len - 1] == '"')
+    {
+        n = ngx_atoi(value->data + 1, value->len - 2);
+
+        if (n != NGX_ERROR) {
+            *version = n;
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_dicom_if_match(r, 0);
+}
+
+
+void
+ngx_http_dicom_write_text(ngx_dicom_json_writer_t *w, const char *key,
+    PGresult *res, int row, int column)
+{
+    ngx_dicom_json_key(w, key);
+
+    if (PQgetisnull(res, row, column)) {
+        ngx_dicom_json_null(w);
+        return;
+    }
+
+    ngx_dicom_json_cstring(w, PQgetvalue(res, row, column));
+}
+
+
+void
+ngx_http_dicom_write_number(ngx_dicom_json_writer_t *w, const char *key,
+    PGresult *res, int row, int column)
+{
+    ngx_dicom_json_key(w, key);
+
+    if (PQgetisnull(res, row, column)) {
+        ngx_dicom_json_null(w);
+        return;
+    }
+
+    ngx_dicom_json_integer(w, ngx_http_dicom_column(res, row, column));
+}
+
+
+void
+ngx_http_dicom_write_time(ngx_dicom_json_writer_t *w, ngx_pool_t *pool,
+    const char *key, PGresult *res, int row, int column)
+{
+    ngx_str_t  time;
+
+    ngx_dicom_json_key(w, key);
+
+    if (ngx_dicom_db_time(pool, res, row, column, &time) != NGX_OK
+        || time.data == NULL)
+    {
+        ngx_dicom_json_null(w);
+        return;
+    }
+
+    ngx_dicom_json_string(w, &time);
+}
+
+
+int64_t
+ngx_http_dicom_column(PGresult *res, int row, int column)
+{
+    return strtoll(PQgetvalue(res, row, column), NULL, 10);
+}

@@ -1,0 +1,61 @@
+
+/*
+ * What the rooms of the facility's records share: C strings for statements,
+ * audit of a study, UIDs of the path.
+ */
+
+
+#ifndef _NGX_HTTP_DICOM_RECORD_H_INCLUDED_
+#define _NGX_HTTP_DICOM_RECORD_H_INCLUDED_
+
+
+#include "ngx_http_dicom_module.h"
+
+
+/* the parameter of AUDIT_STUDY that names the study, from 0 */
+#define NGX_HTTP_DICOM_AUDIT_STUDY  8
+
+
+/* A copy of s with a NUL; NULL without memory. */
+char *ngx_http_dicom_cstring(ngx_pool_t *pool, const ngx_str_t *s);
+
+/* s without its NULs, or NULL (SQL NULL) when s is absent or empty. */
+char *ngx_http_dicom_cstring_or_null(ngx_pool_t *pool, const ngx_str_t *s);
+
+/* The user of r's token. */
+char *ngx_http_dicom_user(ngx_http_request_t *r);
+char *ngx_http_dicom_user_name(ngx_http_request_t *r);
+
+/*
+ * Adds the audit of event on object to q; the patient is that of the study, or
+ * of the report's study when study is NULL.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_dicom_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
+    const char *event, const char *object, const char *study,
+    const char *report);
+
+/* The path's first parameter as a UID: NGX_OK, or the result of the 404 reply
+   (a path with no such record), to be returned. */
+ngx_int_t ngx_http_dicom_uid_param(ngx_http_request_t *r, const char *slug,
+    const char *detail, const char **uid);
+
+/*
+ * If-Match, read before there is a version to compare: NGX_OK with *version
+ * -1 for "*", or the result of the 428 or 412 reply, to be returned.
+ */
+ngx_int_t ngx_http_dicom_if_match_read(ngx_http_request_t *r,
+    int64_t *version);
+
+/* Writes a column as a string or number; SQL NULL as null. */
+void ngx_http_dicom_write_text(ngx_dicom_json_writer_t *w, const char *key,
+    PGresult *res, int row, int column);
+void ngx_http_dicom_write_number(ngx_dicom_json_writer_t *w, const char *key,
+    PGresult *res, int row, int column);
+void ngx_http_dicom_write_time(ngx_dicom_json_writer_t *w, ngx_pool_t *pool,
+    const char *key, PGresult *res, int row, int column);
+
+/* A whole number of a column; 0 for SQL NULL. */
+int64_t ngx_http_dicom_column(PGresult *res, int row, int column);
+
+
+#endif /* _NGX_HTTP_DICOM_RECORD_H_INCLUDED_ */

@@ -1,0 +1,434 @@
+
+/*
+ * The list of studies, newest first, and the search in it.
+ */
+
+
+#include "ngx_http_dicom_facility.h"
+#include "ngx_http_dicom_record.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_route.h"
+#include "ngx_dicom_fold.h"
+#include "ngx_dicom_meta.h"
+
+
+#define NGX_HTTP_DICOM_MAX_WORDS  8
+
+
+/* Filters of the list, as parameters of its statements; NULL: any. */
+typedef struct {
+    char                   *patient_id;
+    char                   *issuer;
+    char                   *accession;
+    char                   *modality;
+    char                   *from;          /* of sort_key */
+    char                   *to;
+    ngx_array_t             words;         /* ngx_str_t, folded */
+    char                    limit[24];
+    ngx_http_dicom_page_t   page;
+} ngx_http_dicom_studies_t;
+
+
+static ngx_int_t ngx_http_dicom_study_filters(ngx_http_request_t *r,
+    ngx_http_dicom_studies_t *list);
+static ngx_int_t ngx_http_dicom_study_text(ngx_http_request_t *r,
+    const char *name, size_t max, char **value);
+static ngx_int_t ngx_http_dicom_study_date(ngx_http_request_t *r,
+    const char *name, const char *suffix, char **value);
+static ngx_int_t ngx_http_dicom_study_words(ngx_http_request_t *r,
+    ngx_http_dicom_studies_t *list);
+static ngx_int_t ngx_http_dicom_study_refuse(ngx_http_request_t *r,
+    const char *name, const char *detail);
+static ngx_int_t ngx_http_dicom_study_step(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q, ngx_http_dicom_studies_t *list);
+static ngx_int_t ngx_http_dicom_study_search(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q, ngx_http_dicom_studies_t *list, const char *key,
+    const char *uid);
+static ngx_int_t ngx_http_dicom_study_list_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+
+
+static const char *const  ngx_http_dicom_study_args[] = {
+    "patient_id", "issuer", "q", "date_from", "date_to", "modality",
+    "accession", "limit", "cursor", NULL
+};
+
+
+/* GET /api/v1/studies */
+
+ngx_int_t
+ngx_http_dicom_study_list(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_dicom_db_query_t      *q;
+    ngx_http_dicom_studies_t  *list;
+
+    list = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_studies_t));
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (list == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_study_filters(r, list);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_dicom_study_step(r, q, list) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_dicom_ctx(r)->data = list;
+    q->read_only = 1;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_study_list_done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_study_filters(ngx_http_request_t *r,
+    ngx_http_dicom_studies_t *list)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_args_known(r, ngx_http_dicom_study_args);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_page(r, &list->page, 2);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_study_text(r, "patient_id", 64, &list->patient_id);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_study_text(r, "issuer", 64, &list->issuer);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_study_text(r, "accession", 64, &list->accession);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_study_text(r, "modality", 16, &list->modality);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_study_date(r, "date_from", "", &list->from);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* "2026-11-22~" is above each time of that day */
+
+    rc = ngx_http_dicom_study_date(r, "date_to", "~", &list->to);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (list->from == NULL) {
+
+        /* a limit at one end leaves out what has no date */
+
+        list->from = list->to ? "0" : "";
+    }
+
+    if (list->to == NULL) {
+        list->to = "~";
+    }
+
+    if (list->issuer && list->patient_id == NULL) {
+        return ngx_http_dicom_study_refuse(r, "issuer",
+                                           "goes with patient_id");
+    }
+
+    return ngx_http_dicom_study_words(r, list);
+}
+
+
+/* NGX_OK, *value NULL when absent; or the result of the 400 reply. */
+
+static ngx_int_t
+ngx_http_dicom_study_text(ngx_http_request_t *r, const char *name, size_t max,
+    char **value)
+{
+    ngx_int_t  rc;
+    ngx_str_t  text;
+
+    *value = NULL;
+
+    rc = ngx_http_dicom_arg(r, name, &text);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK || text.len == 0 || text.len > max
+        || ngx_dicom_utf8_check(text.data, text.len) != NGX_OK)
+    {
+        return ngx_http_dicom_study_refuse(r, name, "must be a short text");
+    }
+
+    *value = (char *) text.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_study_date(ngx_http_request_t *r, const char *name,
+    const char *suffix, char **value)
+{
+    char       *text, *date;
+    ngx_int_t   rc;
+    ngx_str_t   s;
+
+    *value = NULL;
+
+    rc = ngx_http_dicom_study_text(r, name, 10, &text);
+
+    if (rc != NGX_OK || text == NULL) {
+        return rc;
+    }
+
+    s.data = (u_char *) text;
+    s.len = ngx_strlen(text);
+
+    if (ngx_dicom_meta_is_date(&s) != NGX_OK) {
+        return ngx_http_dicom_study_refuse(r, name,
+                                           "must be a date like 2026-11-22");
+    }
+
+    date = ngx_pnalloc(r->pool, sizeof("2026-11-22~"));
+    if (date == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    (void) snprintf(date, sizeof("2026-11-22~"), "%s%s", text, suffix);
+
+    *value = date;
+
+    return NGX_OK;
+}
+
+
+/* The longest word first: it leads to the fewest studies. */
+
+static ngx_int_t
+ngx_http_dicom_study_words(ngx_http_request_t *r,
+    ngx_http_dicom_studies_t *list)
+{
+    char        *text;
+    ngx_int_t    rc;
+    ngx_str_t    q, *words, first;
+    ngx_uint_t   i, longest;
+
+    if (ngx_array_init(&list->words, r->pool, 4, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_study_text(r, "q", 200, &text);
+
+    if (rc != NGX_OK || text == NULL) {
+        return rc;
+    }
+
+    q.data = (u_char *) text;
+    q.len = ngx_strlen(text);
+
+    rc = ngx_dicom_fold(r->pool, &q, &list->words);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc != NGX_OK || list->words.nelts == 0
+        || list->words.nelts > NGX_HTTP_DICOM_MAX_WORDS)
+    {
+        return ngx_http_dicom_study_refuse(r, "q", "must be 1 to 8 words");
+    }
+
+    words = list->words.elts;
+    longest = 0;
+
+    for (i = 1; i < list->words.nelts; i++) {
+        if (words[i].len > words[longest].len) {
+            longest = i;
+        }
+    }
+
+    first = words[longest];
+    words[longest] = words[0];
+    words[0] = first;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_study_refuse(ngx_http_request_t *r, const char *name,
+    const char *detail)
+{
+    ngx_array_t             *errors;
+    ngx_dicom_json_error_t  *error;
+
+    errors = ngx_array_create(r->pool, 1, sizeof(ngx_dicom_json_error_t));
+    if (errors == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    error = ngx_array_push(errors);
+
+    error->field.data = (u_char *) name;
+    error->field.len = ngx_strlen(name);
+    error->detail.data = (u_char *) detail;
+    error->detail.len = ngx_strlen(detail);
+
+    return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST, "invalid-parameter",
+                                  NULL, errors);
+}
+
+
+/* The statement whose index fits the filters best. */
+
+static ngx_int_t
+ngx_http_dicom_study_step(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
+    ngx_http_dicom_studies_t *list)
+{
+    const char           *key, *uid;
+    ngx_dicom_db_step_t  *step;
+
+    key = list->page.nkeys ? (char *) list->page.keys[0].data : "~";
+    uid = list->page.nkeys ? (char *) list->page.keys[1].data : "";
+
+    /* one more row tells whether there is a next page */
+
+    (void) snprintf(list->limit, sizeof(list->limit), "%lu",
+                    (unsigned long) list->page.limit + 1);
+
+    if (list->words.nelts) {
+        return ngx_http_dicom_study_search(r, q, list, key, uid);
+    }
+
+    if (list->patient_id) {
+        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_LIST_PATIENT, 9,
+                                 list->from, list->to, list->modality, key,
+                                 uid, list->limit, list->patient_id,
+                                 list->issuer, list->accession);
+
+    } else if (list->accession) {
+        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_LIST_ACCESSION, 7,
+                                 list->from, list->to, list->modality, key,
+                                 uid, list->limit, list->accession);
+
+    } else {
+        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_LIST, 6,
+                                 list->from, list->to, list->modality, key,
+                                 uid, list->limit);
+    }
+
+    return step ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_study_search(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
+    ngx_http_dicom_studies_t *list, const char *key, const char *uid)
+{
+    ngx_str_t            *words, ends[NGX_HTTP_DICOM_MAX_WORDS];
+    ngx_uint_t            i, n;
+    const char           *others, *other_ends;
+    ngx_dicom_db_step_t  *step;
+
+    words = list->words.elts;
+    n = list->words.nelts;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_dicom_fold_end(r->pool, &words[i], &ends[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    others = ngx_dicom_db_text_array(r->pool, words + 1, n - 1);
+    other_ends = ngx_dicom_db_text_array(r->pool, ends + 1, n - 1);
+
+    if (others == NULL || other_ends == NULL) {
+        return NGX_ERROR;
+    }
+
+    step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_SEARCH, 13, list->from,
+                             list->to, list->modality, key, uid, list->limit,
+                             (char *) words[0].data, (char *) ends[0].data,
+                             others, other_ends, list->patient_id,
+                             list->issuer, list->accession);
+
+    return step ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_study_list_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    int                        row, rows;
+    PGresult                  *res;
+    ngx_str_t                  keys[2], next;
+    ngx_dicom_db_step_t       *steps;
+    ngx_dicom_json_writer_t   *w;
+    ngx_http_dicom_studies_t  *list;
+
+    list = ngx_http_dicom_ctx(r)->data;
+    steps = q->steps.elts;
+    res = steps[0].result;
+
+    if (q->status != NGX_DICOM_DB_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    w = ngx_dicom_json_writer(r->pool);
+    if (w == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rows = ngx_min(PQntuples(res), (int) list->page.limit);
+
+    ngx_dicom_json_object(w);
+    ngx_dicom_json_key(w, "items");
+    ngx_dicom_json_array(w);
+
+    for (row = 0; row < rows; row++) {
+        ngx_dicom_json_object(w);
+        ngx_http_dicom_write_study(r, w, res, row);
+        ngx_dicom_json_end_object(w);
+    }
+
+    ngx_dicom_json_end_array(w);
+    ngx_dicom_json_key(w, "next");
+
+    if (rows == PQntuples(res)) {
+        ngx_dicom_json_null(w);
+
+    } else {
+        keys[0] = ngx_dicom_db_value(res, rows - 1, S_SORT_KEY);
+        keys[1] = ngx_dicom_db_value(res, rows - 1, S_UID);
+
+        if (ngx_http_dicom_cursor(r->pool, keys, 2, &next) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_dicom_json_string(w, &next);
+    }
+
+    ngx_dicom_json_end_object(w);
+
+    return ngx_http_dicom_reply_json(r, NGX_HTTP_OK, w, 0, NULL);
+}
