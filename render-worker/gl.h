@@ -55,13 +55,11 @@
     X(TEXPARAMETERI, TexParameteri)                                           \
     X(TEXSTORAGE3D, TexStorage3D)                                             \
     X(TEXSUBIMAGE3D, TexSubImage3D)                                           \
-    X(UNIFORM1D, Uniform1d)                                                   \
-    X(UNIFORM1F, Uniform1f)                                                   \
     X(UNIFORM1I, Uniform1i)                                                   \
-    X(UNIFORM2D, Uniform2d)                                                   \
-    X(UNIFORM2F, Uniform2f)                                                   \
-    X(UNIFORM2I, Uniform2i)                                                   \
-    X(UNIFORM3D, Uniform3d)                                                   \
+    X(UNIFORM4F, Uniform4f)                                                   \
+    X(UNIFORM4I, Uniform4i)                                                   \
+    X(UNIFORM4UI, Uniform4ui)                                                 \
+    X(UNIFORM4UIV, Uniform4uiv)                                               \
     X(USEPROGRAM, UseProgram)                                                 \
     X(VIEWPORT, Viewport)
 

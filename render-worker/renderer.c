@@ -117,12 +117,11 @@ near(double value, double integer)
 }
 
 
-void
-draw_matrix(const struct draw *draw, double matrix[6])
+static void
+snap(const double *m, double matrix[6])
 {
-    bool          straight, crossed;
-    double        a, b;
-    const double  *m = draw->matrix;
+    bool    straight, crossed;
+    double  a, b;
 
     memcpy(matrix, m, 6 * sizeof(double));
 
@@ -145,6 +144,59 @@ draw_matrix(const struct draw *draw, double matrix[6])
     matrix[3] = round(m[3]);
     matrix[4] = round(m[4]);
     matrix[5] = b;
+}
+
+
+/* Largest coordinate, of either sign, anywhere in the picture or the image. */
+static double
+extent(const struct draw *draw, const double m[6])
+{
+    double  x, y, most;
+
+    most = fmax(draw->array->width, draw->array->height);
+
+    for (int i = 0; i < 4; i++) {
+        x = i & 1 ? draw->width : 0;
+        y = i & 2 ? draw->height : 0;
+        most = fmax(most, fabs(m[0] * x + m[1] * y + m[2]));
+        most = fmax(most, fabs(m[3] * x + m[4] * y + m[5]));
+    }
+
+    return most;
+}
+
+
+bool
+draw_map(const struct draw *draw, struct draw_map *map)
+{
+    int     bits;
+    double  m[6], most, one;
+
+    /* adding it leaves an integer, rounded to nearest, in the low bits */
+    const double  magic = 0x1.8p52;
+
+    snap(draw->matrix, m);
+    most = extent(draw, m);
+
+    if (!(most < 0x1p24)) {
+        return false;
+    }
+
+    /* positions below 2^30 leave room for the half pixel of interpolation */
+
+    (void) frexp(most, &bits);
+    map->fraction = bits <= 14 ? 16 : 30 - bits;
+    one = 1u << map->fraction;
+
+    for (int i = 0; i < 3; i++) {
+        map->u[i] = m[i] * one;
+        map->v[i] = m[3 + i] * one;
+    }
+
+    map->u[2] += magic;
+    map->v[2] += magic;
+
+    return true;
 }
 
 

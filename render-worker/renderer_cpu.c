@@ -32,7 +32,7 @@ struct renderer_cpu {
 struct scene {
     const struct draw       *draw;
     const struct voi_table  *voi;
-    double                   matrix[6];
+    struct draw_map          map;
     uint32_t                 columns, rows;
     enum layer_format        format;
     const void              *texels;
@@ -114,7 +114,7 @@ fetch_stored(const struct scene *scene, int32_t x, int32_t y)
 static float
 blend(float a, float b, float f)
 {
-    return f == 0 ? a : a + f * (b - a);
+    return a + f * (b - a);
 }
 
 
@@ -138,10 +138,6 @@ weights(float f, float w[4])
 static float
 weigh(const float v[4], const float w[4])
 {
-    if (w[1] == 1) {
-        return v[1];
-    }
-
     return v[0] * w[0] + v[1] * w[1] + v[2] * w[2] + v[3] * w[3];
 }
 
@@ -158,28 +154,28 @@ weigh_real(const double v[4], const float w[4])
 }
 
 
-/* Texel before the point and the fraction towards the next one. */
+/* Texel before the position, and how far it is on the way to the next. */
 static int32_t
-corner(double p, float *f)
+corner(const struct scene *scene, int32_t p, float *f)
 {
-    double  q, c;
+    int32_t  one, q;
 
-    q = p - 0.5;
-    c = floor(q);
-    *f = (float) (q - c);
+    one = 1 << scene->map.fraction;
+    q = p - (one >> 1);
+    *f = (float) (q & (one - 1)) / (float) one;
 
-    return (int32_t) c;
+    return q >> scene->map.fraction;
 }
 
 
 static float
-sample_linear(const struct scene *scene, double u, double v)
+sample_linear(const struct scene *scene, int32_t u, int32_t v)
 {
     float    fx, fy, left, right;
     int32_t  x, y;
 
-    x = corner(u, &fx);
-    y = corner(v, &fy);
+    x = corner(scene, u, &fx);
+    y = corner(scene, v, &fy);
 
     left = blend(fetch_stored(scene, x, y), fetch_stored(scene, x, y + 1), fy);
     right = blend(fetch_stored(scene, x + 1, y),
@@ -190,13 +186,13 @@ sample_linear(const struct scene *scene, double u, double v)
 
 
 static float
-sample_cubic(const struct scene *scene, double u, double v)
+sample_cubic(const struct scene *scene, int32_t u, int32_t v)
 {
     float    fx, fy, w[4], line[4], t[4];
     int32_t  x, y;
 
-    x = corner(u, &fx);
-    y = corner(v, &fy);
+    x = corner(scene, u, &fx);
+    y = corner(scene, v, &fy);
     weights(fy, w);
 
     for (int i = 0; i < 4; i++) {
@@ -214,18 +210,19 @@ sample_cubic(const struct scene *scene, double u, double v)
 
 
 static double
-sample_real(const struct scene *scene, double u, double v)
+sample_real(const struct scene *scene, int32_t u, int32_t v)
 {
     float    fx, fy, w[4];
     double   line[4], t[4];
     int32_t  x, y;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        return fetch_real(scene, (int32_t) u, (int32_t) v);
+        return fetch_real(scene, u >> scene->map.fraction,
+                          v >> scene->map.fraction);
     }
 
-    x = corner(u, &fx);
-    y = corner(v, &fy);
+    x = corner(scene, u, &fx);
+    y = corner(scene, v, &fy);
 
     if (scene->draw->interpolation != DRAW_CUBIC) {
         line[0] = blend_real(fetch_real(scene, x, y),
@@ -321,7 +318,7 @@ shade_between(const struct voi_table *voi, float v)
 
 
 static uint8_t
-gray_at(const struct scene *scene, double u, double v)
+gray_at(const struct scene *scene, int32_t u, int32_t v)
 {
     float     s;
     uint32_t  i;
@@ -331,7 +328,8 @@ gray_at(const struct scene *scene, double u, double v)
     }
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        i = texel_bits(scene, texel_at(scene, (int32_t) u, (int32_t) v))
+        i = texel_bits(scene, texel_at(scene, u >> scene->map.fraction,
+                                       v >> scene->map.fraction))
             - (uint32_t) scene->voi->first;
         return i < scene->voi->count ? scene->voi->display[i] : 0;
     }
@@ -352,17 +350,18 @@ channel(const struct scene *scene, int32_t x, int32_t y, int c)
 
 
 static float
-colour_at(const struct scene *scene, double u, double v, int c)
+colour_at(const struct scene *scene, int32_t u, int32_t v, int c)
 {
     float    fx, fy, w[4], line[4], t[4];
     int32_t  x, y;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        return channel(scene, (int32_t) u, (int32_t) v, c);
+        return channel(scene, u >> scene->map.fraction,
+                       v >> scene->map.fraction, c);
     }
 
-    x = corner(u, &fx);
-    y = corner(v, &fy);
+    x = corner(scene, u, &fx);
+    y = corner(scene, v, &fy);
 
     if (scene->draw->interpolation != DRAW_CUBIC) {
         line[0] = blend(channel(scene, x, y, c),
@@ -389,7 +388,7 @@ colour_at(const struct scene *scene, double u, double v, int c)
 
 
 static void
-pixel_at(const struct scene *scene, double u, double v, uint8_t *pixel)
+pixel_at(const struct scene *scene, int32_t u, int32_t v, uint8_t *pixel)
 {
     float  y;
 
@@ -407,23 +406,39 @@ pixel_at(const struct scene *scene, double u, double v, uint8_t *pixel)
 }
 
 
+/* The low word of a double, see draw_map(). */
+static int32_t
+low_word(double d)
+{
+    uint64_t  bits;
+
+    memcpy(&bits, &d, sizeof(bits));
+
+    return (int32_t) (uint32_t) bits;
+}
+
+
 /* One row of the picture, any scene: the reference for the quick ones. */
 static void
 row_draw(const struct scene *scene, uint32_t y, uint8_t *pixels)
 {
-    double         u, v, u0, v0;
-    unsigned       samples;
-    const double  *m = scene->matrix;
+    double                  u0, v0;
+    int32_t                 u, v;
+    uint32_t                right, bottom;
+    unsigned                samples;
+    const struct draw_map  *map = &scene->map;
 
     samples = scene->voi != NULL ? 1 : 3;
-    u0 = m[1] * (y + 0.5) + m[2];
-    v0 = m[4] * (y + 0.5) + m[5];
+    right = scene->columns << map->fraction;
+    bottom = scene->rows << map->fraction;
+    u0 = map->u[1] * (y + 0.5) + map->u[2];
+    v0 = map->v[1] * (y + 0.5) + map->v[2];
 
     for (uint32_t x = 0; x < scene->draw->width; x++, pixels += samples) {
-        u = u0 + m[0] * (x + 0.5);
-        v = v0 + m[3] * (x + 0.5);
+        u = low_word(u0 + map->u[0] * (x + 0.5));
+        v = low_word(v0 + map->v[0] * (x + 0.5));
 
-        if (u >= 0 && v >= 0 && u < scene->columns && v < scene->rows) {
+        if ((uint32_t) u < right && (uint32_t) v < bottom) {
             pixel_at(scene, u, v, pixels);
 
         } else {
@@ -449,13 +464,16 @@ cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
     scene.rows = array->base.height;
     scene.format = array->base.format;
     scene.texels = array->texels + draw->layer * array->layer_size;
-    draw_matrix(draw, scene.matrix);
+    stride = (size_t) draw->width * (draw->voi != NULL ? 1 : 3);
+
+    if (!draw_map(draw, &scene.map)) {
+        memset(pixels, draw->background, stride * draw->height);
+        return true;
+    }
 
     if (draw->voi != NULL) {
         scene.bits = draw_bits(&draw->voi->bits);
     }
-
-    stride = (size_t) draw->width * (draw->voi != NULL ? 1 : 3);
 
     for (uint32_t y = 0; y < draw->height; y++) {
         row_draw(&scene, y, pixels + y * stride);

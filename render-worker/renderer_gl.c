@@ -24,8 +24,8 @@ enum shade {
 #define FILTERS  3
 
 #define UNIFORMS(X)                                                           \
-    X(layer) X(size) X(map_u) X(map_v) X(background) X(shift) X(mask)         \
-    X(sign_bit) X(first) X(count) X(affine) X(closed) X(is_sigmoid) X(invert)
+    X(u_map_x) X(u_map_y) X(u_map_0) X(u_image) X(u_texel_bits) X(u_table)    \
+    X(u_scale) X(u_closed)
 
 struct program {
     GLuint  name;                       /* 0: not built yet */
@@ -358,38 +358,49 @@ target_bind(struct renderer_gl *renderer, uint32_t width, uint32_t height,
 }
 
 
+/* Two doubles as the four words that packDouble2x32() puts together. */
+static void
+uniform_doubles(const struct gl *gl, GLint at, double a, double b)
+{
+    double  pair[2] = { a, b };
+    GLuint  words[4];
+
+    memcpy(words, pair, sizeof(words));
+    gl->Uniform4uiv(at, 1, words);
+}
+
+
 static void
 uniforms_set(const struct gl *gl, const struct program *program,
-    const struct draw *draw, uint32_t layer)
+    const struct draw *draw, const struct draw_map *map, uint32_t layer)
 {
-    double                   m[6];
+    float                    slope, intercept;
     struct draw_bits         bits;
     const struct voi_table  *voi = draw->voi;
 
-    draw_matrix(draw, m);
+    slope = voi != NULL ? voi->slope : 0;
+    intercept = voi != NULL ? voi->intercept : 0;
 
-    gl->Uniform1i(program->at.layer, layer);
-    gl->Uniform2i(program->at.size, draw->array->width, draw->array->height);
-    gl->Uniform3d(program->at.map_u, m[0], m[1], m[2]);
-    gl->Uniform3d(program->at.map_v, m[3], m[4], m[5]);
-    gl->Uniform1i(program->at.background, draw->background);
+    uniform_doubles(gl, program->at.u_map_x, map->u[0], map->v[0]);
+    uniform_doubles(gl, program->at.u_map_y, map->u[1], map->v[1]);
+    uniform_doubles(gl, program->at.u_map_0, map->u[2], map->v[2]);
+    gl->Uniform4f(program->at.u_scale, slope, intercept,
+                  1.0f / draw->array->width, 1.0f / draw->array->height);
+    gl->Uniform4i(program->at.u_image, draw->array->width,
+                  draw->array->height, layer, draw->background);
 
     if (voi == NULL) {
-        gl->Uniform1i(program->at.invert, draw->invert);
+        gl->Uniform4ui(program->at.u_texel_bits, 0, 0, 0, draw->invert);
+        gl->Uniform4i(program->at.u_table, 0, 0, 0, map->fraction);
         return;
     }
 
     bits = draw_bits(&voi->bits);
-
-    gl->Uniform1i(program->at.shift, bits.shift);
-    gl->Uniform1i(program->at.mask, bits.mask);
-    gl->Uniform1i(program->at.sign_bit, bits.sign);
-    gl->Uniform1i(program->at.first, voi->first);
-    gl->Uniform1i(program->at.count, voi->count);
-    gl->Uniform2f(program->at.affine, voi->slope, voi->intercept);
-    gl->Uniform2d(program->at.closed, voi->slope, voi->intercept);
-    gl->Uniform1i(program->at.is_sigmoid, voi->is_sigmoid);
-    gl->Uniform1i(program->at.invert, voi->invert);
+    gl->Uniform4ui(program->at.u_texel_bits, bits.shift, bits.mask, bits.sign,
+                   voi->invert);
+    gl->Uniform4i(program->at.u_table, voi->first, voi->count,
+                  voi->is_sigmoid, map->fraction);
+    uniform_doubles(gl, program->at.u_closed, voi->slope, voi->intercept);
 }
 
 
@@ -475,6 +486,7 @@ gl_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
     uint32_t             filter;
     enum shade           shade;
     enum texel           texel;
+    struct draw_map      map;
     struct program      *program;
     struct texarray     *array = (struct texarray *) draw->array;
     const struct gl     *gl;
@@ -484,6 +496,13 @@ gl_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
 
     if (renderer->lost) {
         return false;
+    }
+
+    if (!draw_map(draw, &map)) {
+        memset(pixels, draw->background,
+               (size_t) draw->width * draw->height
+               * (draw->voi != NULL ? 1 : 3));
+        return true;
     }
 
     filter = draw->interpolation < FILTERS ? draw->interpolation : DRAW_LINEAR;
@@ -517,7 +536,7 @@ gl_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
     gl->BindTexture(GL_TEXTURE_2D_ARRAY,
         texture_name(array->textures[draw->layer / array->per_texture]));
 
-    uniforms_set(gl, program, draw, draw->layer % array->per_texture);
+    uniforms_set(gl, program, draw, &map, draw->layer % array->per_texture);
 
     gl->Viewport(0, 0, draw->width, draw->height);
     gl->DrawArrays(GL_TRIANGLES, 0, 3);

@@ -37,11 +37,23 @@ struct layer_array {
 };
 
 /*
- * The matrix both renderers draw with: a pure shift, flip or quarter turn by
- * whole pixels that missed its integers by rounding errors only is put back on
- * them, so that pixel centres are hit exactly.
+ * The map of a draw as both renderers walk it: position of the picture pixel
+ * x, y in the image, in units of 2^-fraction pixels, is the low 32 bits of
+ * (u[1] (y + 0.5) + u[2]) + u[0] (x + 0.5), a double; v likewise.
  */
-void draw_matrix(const struct draw *draw, double matrix[6]);
+struct draw_map {
+    double    u[3], v[3];
+    unsigned  fraction;             /* bits */
+};
+
+/*
+ * false: the image is far too small to be seen, all is background.
+ *
+ * A pure shift, flip or quarter turn by whole pixels that missed its integers
+ * by rounding errors only is put back on them, so that pixel centres are hit
+ * exactly.
+ */
+bool draw_map(const struct draw *draw, struct draw_map *map);
 
 /*
  * Stored value of a texel: ((texel >> shift & mask) ^ sign) - sign, in 32-bit

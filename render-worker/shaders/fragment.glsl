@@ -1,7 +1,10 @@
 /*
  * One picture pixel from one layer.  renderer_cpu.c does the same operations
  * in the same order and precision; whatever changes here changes there.
- * Positions are double: single precision would move samples of large images.
+ *
+ * A position in the image is a fixed-point number.  It is made in double
+ * precision with a constant added that leaves the number, rounded, in the low
+ * word: single precision would move the samples of large images.
  *
  * Defined by renderer_gl.c:
  *   TEXEL   texel type: 0 unsigned, 1 signed, 2 float, 3 RGBA
@@ -32,25 +35,27 @@
 #endif
 
 uniform SAMPLER layers;
-uniform int layer;
-uniform ivec2 size;
-uniform dvec3 map_u;
-uniform dvec3 map_v;
-uniform int background;
+/* From the vertex shader, which says why */
+flat in uvec4 map_x;            /* double: u, v for each picture column */
+flat in uvec4 map_y;            /* row */
+flat in uvec4 map_0;            /* constant */
+flat in ivec4 image;            /* columns, rows, layer, background */
+flat in uvec4 texel_bits;       /* shift, mask, sign; invert */
+flat in ivec4 table;            /* first, count; is sigmoid; fraction bits */
+flat in vec4 scale;             /* affine: slope, intercept; 1 / image size */
+flat in uvec4 closed;           /* double: slope, intercept */
 
-/* bits of a texel: shift, mask, sign bit */
-uniform int shift;
-uniform int mask;
-uniform int sign_bit;
-
-uniform int first;
-uniform int count;
 uniform usamplerBuffer display;
 uniform samplerBuffer value;
-uniform vec2 affine;
-uniform dvec2 closed;
-uniform int is_sigmoid;
-uniform int invert;
+
+#define size image.xy
+#define layer image.z
+#define background image.w
+#define first table.x
+#define count table.y
+#define is_sigmoid table.z
+#define fraction table.w
+#define invert texel_bits.w
 
 out uvec4 pixel;
 
@@ -66,7 +71,7 @@ out uvec4 pixel;
 
 uint bits(uint raw)
 {
-    return (((raw >> shift) & uint(mask)) ^ uint(sign_bit)) - uint(sign_bit);
+    return (((raw >> texel_bits.x) & texel_bits.y) ^ texel_bits.z) - texel_bits.z;
 }
 
 #if SHADE == 3
@@ -75,7 +80,7 @@ double stored(uint raw)
 {
     uint v = bits(raw);
 
-    return sign_bit != 0 || TEXEL == 1 ? double(int(v)) : double(v);
+    return texel_bits.z != 0u || TEXEL == 1 ? double(int(v)) : double(v);
 }
 
 #define STORED(raw) stored(uint(raw))
@@ -93,41 +98,64 @@ double stored(uint raw)
 #define FETCH(x, y) STORED(texelFetch(layers, ivec3(x, y, layer), 0).r)
 #endif
 
-/* A weight of zero means that the other side is not looked at: NaN */
 REAL blend(REAL a, REAL b, float f)
 {
     precise REAL d = b - a;
     precise REAL t = REAL(f) * d;
     precise REAL r = a + t;
 
+#if SHADE == 3
+    /* a weight of zero means that the other side is not looked at: NaN */
     return f == 0.0 ? a : r;
+#else
+    return r;
+#endif
 }
 
-REAL nearest(dvec2 p)
+/* Texel before the position, and how far it is on the way to the next. */
+ivec2 corner(ivec2 p, out vec2 f)
 {
-    return FETCH(int(floor(p.x)), int(floor(p.y)));
+    ivec2 q = p - ((1 << fraction) >> 1);
+
+    f = vec2(q & ((1 << fraction) - 1)) / float(1 << fraction);
+
+    return q >> fraction;
 }
 
-REAL linear(dvec2 p)
+REAL nearest(ivec2 p)
 {
-    dvec2 q = p - 0.5;
-    dvec2 corner = floor(q);
-    vec2 f = vec2(q - corner);
-    ivec2 at = ivec2(corner);
+    ivec2 at = p >> fraction;
+
+    return FETCH(at.x, at.y);
+}
+
+#if SHADE != 4
+
+/* The four texels that meet at the upper left corner of a texel: as in
+   textureGather, from the lower left, counterclockwise */
+RAW4 meet(ivec2 at)
+{
+    return textureGather(layers, vec3(vec2(at) * scale.zw, float(layer)));
+}
+
+#endif
+
+REAL linear(ivec2 p)
+{
+    vec2 f;
+    ivec2 at = corner(p, f);
     REAL t00, t10, t01, t11;
 
 #if SHADE == 4
-    ivec2 end = size - 1;
     ivec2 lo = max(at, ivec2(0));
-    ivec2 hi = min(at + 1, end);
+    ivec2 hi = min(at + 1, size - 1);
 
     t00 = FETCH(lo.x, lo.y);
     t10 = FETCH(hi.x, lo.y);
     t01 = FETCH(lo.x, hi.y);
     t11 = FETCH(hi.x, hi.y);
 #else
-    RAW4 t = textureGather(layers, vec3(vec2(at + 1) / vec2(size),
-                                        float(layer)));
+    RAW4 t = meet(at + 1);
 
     t00 = STORED(t.w);
     t10 = STORED(t.z);
@@ -152,10 +180,6 @@ vec4 weights(float f)
 
 REAL weigh(REAL a, REAL b, REAL c, REAL d, vec4 w)
 {
-    if (w.y == 1.0) {
-        return b;
-    }
-
     precise REAL r = a * REAL(w.x);
     precise REAL s = b * REAL(w.y);
 
@@ -165,19 +189,23 @@ REAL weigh(REAL a, REAL b, REAL c, REAL d, vec4 w)
     s = d * REAL(w.w);
     r = r + s;
 
+#if SHADE == 3
+    return w.y == 1.0 ? b : r;
+#else
     return r;
+#endif
 }
 
-REAL cubic(dvec2 p)
+REAL cubic(ivec2 p)
 {
-    dvec2 q = p - 0.5;
-    dvec2 corner = floor(q);
-    vec2 f = vec2(q - corner);
-    ivec2 at = ivec2(corner);
-    ivec2 end = size - 1;
+    vec2 f;
+    ivec2 at = corner(p, f);
     vec4 w = weights(f.y);
-    ivec4 y = clamp(ivec4(at.y - 1, at.y, at.y + 1, at.y + 2), 0, end.y);
     REAL column[4];
+
+#if SHADE == 4
+    ivec2 end = size - 1;
+    ivec4 y = clamp(ivec4(at.y - 1, at.y, at.y + 1, at.y + 2), 0, end.y);
 
     for (int i = 0; i < 4; i++) {
         int x = clamp(at.x - 1 + i, 0, end.x);
@@ -185,6 +213,17 @@ REAL cubic(dvec2 p)
         column[i] = weigh(FETCH(x, y.x), FETCH(x, y.y), FETCH(x, y.z),
                           FETCH(x, y.w), w);
     }
+#else
+    for (int i = 0; i < 2; i++) {
+        RAW4 t = meet(at + ivec2(2 * i, 0));
+        RAW4 b = meet(at + ivec2(2 * i, 2));
+
+        column[2 * i] = weigh(STORED(t.w), STORED(t.x), STORED(b.w),
+                              STORED(b.x), w);
+        column[2 * i + 1] = weigh(STORED(t.z), STORED(t.y), STORED(b.z),
+                                  STORED(b.y), w);
+    }
+#endif
 
     return weigh(column[0], column[1], column[2], column[3], weights(f.x));
 }
@@ -231,13 +270,13 @@ uint shade(REAL v)
 
     return uint(blend(a, b, at - below) + 0.5);
 #elif SHADE == 2
-    precise float t = v * affine.x;
-    precise float y = t + affine.y;
+    precise float t = v * scale.x;
+    precise float y = t + scale.y;
 
     return uint(clamp(y, 0.0, 255.0) + 0.5);
 #elif SHADE == 3
-    precise double t = v * closed.x;
-    precise double y = t + closed.y;
+    precise double t = v * packDouble2x32(closed.xy);
+    precise double y = t + packDouble2x32(closed.zw);
 
     if (is_sigmoid != 0) {
         y = y > -80.0LF ? (y < 80.0LF ? y : 80.0LF) : -80.0LF;
@@ -247,7 +286,7 @@ uint shade(REAL v)
     }
 
     y = y > 0.0LF ? (y < 255.0LF ? y : 255.0LF) : 0.0LF;
-    y = invert != 0 ? 255.0LF - y : y;
+    y = invert != 0u ? 255.0LF - y : y;
 
     return uint(floor(y + 0.5LF));
 #else
@@ -258,29 +297,29 @@ uint shade(REAL v)
 void main()
 {
     dvec2 at = dvec2(gl_FragCoord.xy);
-    precise double u = map_u.y * at.y;
-    precise double v = map_v.y * at.y;
-    precise double s = map_u.x * at.x;
-    precise double t = map_v.x * at.x;
+    precise double u = packDouble2x32(map_y.xy) * at.y;
+    precise double v = packDouble2x32(map_y.zw) * at.y;
+    precise double s = packDouble2x32(map_x.xy) * at.x;
+    precise double t = packDouble2x32(map_x.zw) * at.x;
 
-    u = u + map_u.z;
-    v = v + map_v.z;
+    u = u + packDouble2x32(map_0.xy);
+    v = v + packDouble2x32(map_0.zw);
     u = u + s;
     v = v + t;
 
-    if (!(u >= 0.0LF && v >= 0.0LF && u < double(size.x)
-          && v < double(size.y)))
-    {
+    uvec2 p = uvec2(unpackDouble2x32(u).x, unpackDouble2x32(v).x);
+
+    if (any(greaterThanEqual(p, uvec2(size) << fraction))) {
         pixel = uvec4(background);
         return;
     }
 
 #if SHADE == 4
-    vec3 c = clamp(SAMPLE(dvec2(u, v)), 0.0, 255.0);
+    vec3 c = clamp(SAMPLE(ivec2(p)), 0.0, 255.0);
 
-    pixel.rgb = uvec3((invert != 0 ? 255.0 - c : c) + 0.5);
+    pixel.rgb = uvec3((invert != 0u ? 255.0 - c : c) + 0.5);
     pixel.a = 255u;
 #else
-    pixel = uvec4(shade(SAMPLE(dvec2(u, v))));
+    pixel = uvec4(shade(SAMPLE(ivec2(p))));
 #endif
 }
