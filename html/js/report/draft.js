@@ -165,6 +165,7 @@ export class Draft extends EventTarget {
         this.#set("final");
         return false;
       }
+      this.#set("dirty");
       return true;
     } catch (error) {
       this.#problem = explain(error);

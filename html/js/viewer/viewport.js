@@ -421,6 +421,8 @@ export class Viewport extends EventTarget {
 
   #draw() {
     this.#surface.draw(this.#view);
+    this.element.setAttribute("aria-busy",
+      String(this.#open !== null && !this.settled && this.#failure === ""));
     const { picture } = this.#surface;
     if (!picture || !this.#open?.stack.isOpen) {
       return;
@@ -508,6 +510,7 @@ export class Viewport extends EventTarget {
     }
     this.#surface.clear();
     this.#overlay.clear();
+    this.element.setAttribute("aria-busy", "false");
     this.#failure = `Image ${request.view.layer + 1} cannot be shown: `
       + explain(error);
     this.#sayState();

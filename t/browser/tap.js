@@ -1,0 +1,40 @@
+// Test Anything Protocol on standard output, for t/lib/Test/Dicom/Node.pm.
+
+let count = 0;
+let failed = 0;
+
+/**
+ * @param {boolean} good
+ * @param {string} name
+ * @param {string} [why]
+ */
+export function ok(good, name, why = "") {
+  count++;
+  if (!good) {
+    failed++;
+  }
+  console.log(`${good ? "" : "not "}ok ${count} - ${name.replace(/#/g, "")}`);
+  if (!good && why) {
+    console.log(why.split("\n").map((line) => `# ${line}`).join("\n"));
+  }
+  return good;
+}
+
+/**
+ * @param {string} name
+ * @param {() => unknown} body  throws when it fails
+ */
+export async function test(name, body) {
+  try {
+    await body();
+    return ok(true, name);
+  } catch (error) {
+    return ok(false, name, String(error instanceof Error
+      ? error.stack ?? error : error));
+  }
+}
+
+export function done() {
+  console.log(`1..${count}`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}

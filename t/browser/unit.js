@@ -1,0 +1,404 @@
+// The viewer's pure modules, without a browser.
+
+import assert from "node:assert/strict";
+import { done, test } from "./tap.js";
+
+const html = new URL("../../html/js/", import.meta.url);
+/** @param {string} name */
+const load = (name) => import(new URL(name, html).href);
+
+// What the modules want of a page.
+Object.assign(globalThis, {
+  addEventListener: () => {},
+  location: new URL("https://viewer.test/"),
+});
+
+const view = await load("viewer/view.js");
+const picture = await load("viewer/picture.js");
+const { LineMeter } = await load("viewer/line_meter.js");
+const { PictureCache } = await load("viewer/picture_cache.js");
+const { ViewHistory } = await load("viewer/view_history.js");
+const presets = await load("viewer/presets.js");
+const { scaleBar } = await load("viewer/scale_bar.js");
+const { Latest, sleep } = await load("core/latest.js");
+const format = await load("core/format.js");
+const { Http, HttpError, Unreachable } = await load("core/http.js");
+const { Connectivity } = await load("core/connectivity.js");
+const { Draft } = await load("report/draft.js");
+const { Stack } = await load("viewer/stack.js");
+
+const image = { columns: 512, rows: 400, aspect: 1.25 };
+const viewport = { width: 900, height: 700 };
+const ways = [0, 90, 180, 270].flatMap((rotate) =>
+  [false, true].flatMap((flipH) => [false, true].map((flipV) =>
+    ({ ...view.restView(3), rotate, flipH, flipV, zoom: 1.7,
+      panX: 13, panY: -41 }))));
+
+/** @param {number} a @param {number} b @param {string} [what] */
+const near = (a, b, what) => assert.ok(Math.abs(a - b) < 1e-6,
+  `${what ?? "value"}: ${a} is not ${b}`);
+
+// render-worker/geometry.c, written again: from the picture to the image
+/** @param {any} v @param {number} x @param {number} y */
+function serverMap(v, x, y) {
+  const c = [1, 0, -1, 0][v.rotate / 90];
+  const s = [0, 1, 0, -1][v.rotate / 90];
+  const high = image.rows * image.aspect;
+  const wide = image.columns * Math.abs(c) + high * Math.abs(s);
+  const tall = image.columns * Math.abs(s) + high * Math.abs(c);
+  const scale = Math.min(viewport.width / wide, viewport.height / tall)
+    * v.zoom;
+  const mx = v.flipH ? -1 : 1;
+  const my = v.flipV ? -1 : 1;
+  const dx = x - viewport.width / 2 - v.panX * scale;
+  const dy = y - viewport.height / 2 - v.panY * scale;
+  return {
+    x: image.columns / 2 + mx * (c * dx + s * dy) / scale,
+    y: image.rows / 2 + my * (-s * dx + c * dy) / scale / image.aspect,
+  };
+}
+
+await test("the view is the server's, for every flip and turn", () => {
+  for (const one of ways) {
+    const back = view.invert(view.viewMatrix(one, image, viewport));
+    for (const [x, y] of [[0, 0], [900, 700], [123, 456]]) {
+      const ours = view.apply(back, x, y);
+      const theirs = serverMap(one, x, y);
+      near(ours.x, theirs.x, "column");
+      near(ours.y, theirs.y, "row");
+    }
+  }
+});
+
+await test("letters follow the picture through every flip and turn", () => {
+  // At rest: where a step in the image leads in the patient.
+  const steps = { A: [0, -1], L: [1, 0], P: [0, 1], R: [-1, 0] };
+  for (const one of ways) {
+    const letters = view.turnLetters(["A", "L", "P", "R"], one);
+    const m = view.viewMatrix(one, image, viewport);
+    for (const [letter, [dx, dy]] of Object.entries(steps)) {
+      const x = m[0] * dx + m[2] * dy;
+      const y = m[1] * dx + m[3] * dy;
+      const edge = Math.abs(x) > Math.abs(y)
+        ? (x > 0 ? 1 : 3) : (y > 0 ? 2 : 0);
+      assert.equal(letters[edge], letter,
+        `${letter} at ${one.rotate} ${one.flipH} ${one.flipV}`);
+    }
+  }
+  assert.deepEqual(view.turnLetters([], ways[5]), ["", "", "", ""]);
+});
+
+await test("zooming keeps the spot under the cursor", () => {
+  for (const one of ways) {
+    const at = { x: 200, y: 610 };
+    const next = view.zoomAt(one, 3.3, image, viewport, at);
+    const spot = view.apply(
+      view.invert(view.viewMatrix(one, image, viewport)), at.x, at.y);
+    const there = view.apply(
+      view.viewMatrix(next, image, viewport), spot.x, spot.y);
+    near(there.x, at.x, "x");
+    near(there.y, at.y, "y");
+  }
+  assert.equal(view.clampZoom(1e9), view.MAX_ZOOM);
+  assert.equal(view.clampZoom(0), view.MIN_ZOOM);
+});
+
+await test("mirrors act on what is seen, and turns keep the middle", () => {
+  for (const one of ways) {
+    const m = view.viewMatrix(one, image, viewport);
+    const h = view.viewMatrix(view.mirror(one, "h"), image, viewport);
+    const v = view.viewMatrix(view.mirror(one, "v"), image, viewport);
+    const spot = view.apply(m, 77, 33);
+    near(view.apply(h, 77, 33).x, viewport.width - spot.x, "mirrored x");
+    near(view.apply(h, 77, 33).y, spot.y, "y");
+    near(view.apply(v, 77, 33).y, viewport.height - spot.y, "mirrored y");
+    const middle = view.apply(view.invert(m), 450, 350);
+    const turned = view.apply(view.viewMatrix(
+      view.turn(one, 1), image, viewport), middle.x, middle.y);
+    near(turned.x, 450, "middle x");
+    near(turned.y, 350, "middle y");
+    assert.deepEqual(view.turn(view.turn(one, 1), -1), one);
+  }
+});
+
+/** @param {object} [change] */
+function request(change = {}) {
+  return {
+    view: { ...view.restView(7), ...change }, viewport, image,
+    quality: picture.FULL,
+  };
+}
+
+/** @param {any} asked @param {Record<string, string>} [change] */
+function answer(asked, change = {}) {
+  const e = picture.effective(asked);
+  const shown = {
+    center: asked.view.window?.center ?? 40,
+    window: asked.view.window?.width ?? 400, voi: "linear",
+    invert: asked.view.invert ? 1 : 0, zoom: e.zoom, pan: `${e.panX},${e.panY}`,
+    rotate: asked.view.rotate, flip: e.flip || "none",
+    interpolation: "linear", size: `${e.width}x${e.height}`,
+    format: asked.quality.format, overlays: 0, ...change,
+  };
+  return new Headers({
+    "Dicom-Instance": "1.2.3", "Dicom-Frame": "4", "Dicom-Lossy": "00",
+    "Dicom-View": Object.entries(shown).map(([k, v]) => `${k}=${v}`).join(";"),
+  });
+}
+
+await test("a picture is shown only when it is the one asked for", () => {
+  const asked = request({ window: { center: 50, width: 350 }, zoom: 2.5,
+    panX: 3.3, panY: -9.1, rotate: 90, flipV: true, invert: true });
+  const place = { instance: "1.2.3", frame: 4 };
+  const facts = picture.checkPicture(asked, answer(asked), place, null);
+  assert.deepEqual(facts.window, { center: 50, width: 350 });
+  const wrong = [
+    { center: "51" }, { window: "351" }, { invert: "0" }, { zoom: "2.4" },
+    { pan: "0,0" }, { rotate: "270" }, { flip: "none" }, { flip: "h" },
+    { size: "900x701" }, { format: "jpeg" }, { zoom: "" },
+  ];
+  for (const change of wrong) {
+    assert.throws(() => picture.checkPicture(asked, answer(asked, change),
+      place, null), picture.WrongPicture, JSON.stringify(change));
+  }
+  for (const other of [{ instance: "1.2.4", frame: 4 },
+    { instance: "1.2.3", frame: 5 }]) {
+    assert.throws(() => picture.checkPicture(asked, answer(asked), other,
+      null), picture.WrongPicture);
+  }
+  assert.throws(() => picture.checkPicture(asked, answer(asked), null,
+    new Set(["1.2.9"])), picture.WrongPicture);
+  assert.throws(() => picture.checkPicture(asked, new Headers(), null, null),
+    picture.WrongPicture);
+});
+
+await test("queries name only what differs from the default", () => {
+  assert.equal(String(picture.pictureQuery(request())),
+    "width=900&height=700&format=png");
+  const small = { ...request({ flipH: true, flipV: true }),
+    quality: { format: "jpeg", quality: 60, shrink: 2 } };
+  assert.equal(String(picture.pictureQuery(small)),
+    "width=450&height=350&flip=hv&format=jpeg&quality=60");
+});
+
+await test("a fast line carries PNG, a thin one what fits", () => {
+  const pixels = 900 * 700;
+  const fast = new LineMeter();
+  assert.equal(fast.moving(pixels), picture.FULL);
+  for (let n = 0; n < 9; n++) {
+    fast.note(picture.FULL, pixels, 120000, 8);
+  }
+  assert.equal(fast.moving(pixels), picture.FULL);
+  const thin = new LineMeter();
+  for (let n = 0; n < 9; n++) {
+    thin.note(picture.FULL, pixels, 120000, 240);
+  }
+  assert.ok(Math.abs(thin.rate - 4e6) < 1e6, String(thin.rate));
+  assert.equal(thin.moving(pixels).format, "jpeg");
+  assert.ok(thin.moving(pixels).shrink > 1);
+  for (let n = 0; n < 30; n++) {
+    thin.note(picture.FULL, pixels, 120000, 4);
+  }
+  assert.equal(thin.moving(pixels), picture.FULL, "and back");
+});
+
+await test("the cache is bounded and forgets the oldest use", () => {
+  const cache = new PictureCache(100);
+  const blob = (/** @type {number} */ size) =>
+    ({ blob: new Blob([new Uint8Array(size)]), facts: {} });
+  cache.put("a", blob(40));
+  cache.put("b", blob(40));
+  cache.get("a");
+  cache.put("c", blob(40));
+  assert.ok(cache.has("a") && cache.has("c") && !cache.has("b"));
+  assert.equal(cache.bytes, 80);
+  cache.put("d", blob(1000));
+  assert.equal(cache.bytes, 0);
+});
+
+await test("undo and redo walk the views", () => {
+  const history = new ViewHistory();
+  const [a, b, c] = [1, 2, 3].map((zoom) => ({ ...view.restView(), zoom }));
+  history.push(a);
+  history.push(b);
+  assert.equal(history.back(c), b);
+  assert.equal(history.back(b), a);
+  assert.equal(history.back(a), null);
+  assert.equal(history.forward(a), b);
+  assert.equal(history.forward(b), c);
+  history.push(c);
+  assert.equal(history.forward(a), null);
+});
+
+await test("presets and dragged windows", () => {
+  assert.equal(presets.presetsFor("CT", []).length, 9);
+  assert.deepEqual(presets.presetsFor("MR",
+    [{ center: 5, width: 9, explanation: "A" }]),
+  [{ key: "1", name: "A", center: 5, width: 9 }]);
+  assert.equal(presets.presetName(presets.presetsFor("CT", []),
+    { center: 40, width: 80 }), "Brain");
+  const wide = presets.dragWindow({ center: 40, width: 400 }, 100, 10);
+  assert.ok(wide.width > 400 && wide.center > 40);
+  const narrow = presets.dragWindow({ center: 0.5, width: 0.01 }, -5000, 0);
+  assert.ok(narrow.width > 0);
+});
+
+await test("the scale bar is of a round length", () => {
+  assert.deepEqual(scaleBar(0.5, 240), { length: 200, label: "10 cm" });
+  assert.equal(scaleBar(0.01, 240)?.label, "2 mm");
+  assert.equal(scaleBar(NaN, 240), null);
+});
+
+await test("names, ages, numbers", () => {
+  assert.equal(format.dicomName("NOVAK^MARIJA^ANA^^"), "NOVAK, MARIJA ANA");
+  assert.equal(format.dicomName("Yamada^Tarou=山田^太郎"), "Yamada, Tarou");
+  assert.equal(format.dicomName(null), "Name unknown");
+  assert.equal(format.age("1968-03-14", "2026-03-13"), "57 y");
+  assert.equal(format.age("2026-01-30", "2026-03-01"), "1 mo");
+  assert.equal(format.age("2026-02-20", "2026-03-01"), "9 d");
+  assert.equal(format.age(null, "2026-03-01"), "");
+  assert.equal(format.number(-600), "-600");
+  assert.equal(format.number(0.123456), "0.1235");
+  assert.equal(format.size(1234567), "1.2 MB");
+});
+
+await test("only the newest wish waits", async () => {
+  /** @type {number[]} */
+  const seen = [];
+  const queue = new Latest(async (/** @type {number} */ n) => {
+    await sleep(5);
+    seen.push(n);
+  });
+  for (let n = 0; n < 50; n++) {
+    queue.push(n);
+  }
+  await sleep(40);
+  assert.deepEqual(seen, [0, 49]);
+  assert.equal(queue.busy, false);
+});
+
+/** @param {((url: string, token: string) => Response | Error)[]} answers */
+function fakeLine(...answers) {
+  /** @type {string[]} */
+  const asked = [];
+  globalThis.fetch = /** @type {typeof fetch} */ (async (url, init) => {
+    const token = new Headers(init?.headers).get("Authorization") ?? "";
+    asked.push(token);
+    const next = answers.length > 1 ? answers.shift() : answers[0];
+    const result = next?.(String(url), token) ?? new TypeError("no line");
+    if (result instanceof Error) {
+      throw result;
+    }
+    return result;
+  });
+  return asked;
+}
+
+/** @param {number} status @param {string} slug */
+const problem = (status, slug) => () => Response.json(
+  { type: `urn:dicom:problem:${slug}`, title: slug }, { status });
+
+await test("401 renews once and repeats; a second one is final", async () => {
+  const http = new Http(new Connectivity());
+  let token = "old";
+  let renewals = 0;
+  http.authority = {
+    get token() {
+      return token;
+    },
+    async refresh() {
+      renewals++;
+      token = `new${renewals}`;
+    },
+  };
+  const asked = fakeLine(problem(401, "unauthorized"),
+    () => Response.json({ good: 1 }));
+  assert.deepEqual(await http.json("https://a.test/x"), { good: 1 });
+  assert.deepEqual(asked, ["Bearer old", "Bearer new1"]);
+  fakeLine(problem(401, "unauthorized"));
+  await assert.rejects(http.json("https://a.test/x"), HttpError);
+  assert.equal(renewals, 3);
+});
+
+await test("503 and a lost line are tried again, 4xx is not", async () => {
+  const connectivity = new Connectivity();
+  const http = new Http(connectivity);
+  const asked = fakeLine(problem(503, "busy"), () => new TypeError("gone"),
+    () => Response.json(1));
+  const running = http.json("https://a.test/x");
+  await sleep(100);
+  assert.equal(connectivity.troubles[0]?.kind, "busy");
+  assert.equal(await running, 1);
+  assert.equal(asked.length, 3);
+  assert.equal(connectivity.troubles.length, 0);
+  fakeLine(problem(422, "no-pixels"));
+  await assert.rejects(http.json("https://a.test/x"),
+    (/** @type {any} */ error) => error.slug === "no-pixels");
+  fakeLine(() => new TypeError("gone"));
+  await assert.rejects(http.json("https://a.test/x", { method: "PUT" }),
+    Unreachable);
+});
+
+await test("a stack that is gone is opened again, once for all", async () => {
+  let opened = 0;
+  const info = () => ({ id: `s${++opened}`, state: "ready", loaded: 5,
+    layers: 5 });
+  const stack = new Stack({
+    openStack: async () => info(), stack: async () => info(),
+    layers: async () => ({ items: [] }), releaseStack: async () => {},
+  }, { study: "1", series: "2" });
+  await stack.open();
+  const work = async (/** @type {string} */ id) => {
+    if (id === "s1") {
+      throw new HttpError(410, { type: "urn:dicom:problem:stack-expired" });
+    }
+    return id;
+  };
+  assert.deepEqual(await Promise.all([stack.with(3, work),
+    stack.with(4, work), stack.with(3, work)]), ["s2", "s2", "s2"]);
+  await assert.rejects(stack.with(0, async () => {
+    throw new HttpError(404, { type: "urn:dicom:problem:layer-out-of-range" });
+  }), HttpError);
+  assert.equal(opened, 2);
+});
+
+await test("a draft saves itself and never over another's text", async () => {
+  const report = { id: "r", status: "draft", text: "mine", version: 1,
+    updated_at: "2026-01-01T00:00:00Z" };
+  let etag = '"1"';
+  /** @type {string[]} */
+  const saved = [];
+  const server = {
+    report: async () => ({ report: { ...report }, etag }),
+    saveReport: async (/** @type {string} */ _id, /** @type {string} */ text,
+      /** @type {string} */ match) => {
+      if (match !== etag) {
+        throw new HttpError(412, {});
+      }
+      saved.push(text);
+      report.text = text;
+      etag = `"${++report.version}"`;
+      return { report: { ...report }, etag };
+    },
+  };
+  const draft = new Draft(server, "1.2", { report, etag });
+  draft.edit("mine a");
+  assert.equal(draft.state, "dirty");
+  assert.ok(await draft.flush());
+  assert.deepEqual(saved, ["mine a"]);
+  report.text = "theirs";
+  etag = '"9"';
+  report.version = 9;
+  draft.edit("mine b");
+  assert.equal(await draft.flush(), false);
+  assert.equal(draft.state, "conflict");
+  assert.equal(draft.theirs?.text, "theirs");
+  await draft.keepMine();
+  await draft.flush();
+  assert.deepEqual(saved, ["mine a", "mine b"]);
+  assert.equal(draft.state, "clean");
+});
+
+done();
+// Timers of forgotten troubles need not keep the process.
+process.exit();

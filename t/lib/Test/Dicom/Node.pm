@@ -1,0 +1,64 @@
+package Test::Dicom::Node;
+
+# Runs a script of t/browser with node and makes its TAP lines ours.  A line
+# "do: NAME" asks this side for something (to restart a daemon, say); the
+# script waits for "done" on its standard input.
+
+use strict;
+use warnings;
+
+use Cwd ();
+use File::Basename qw(dirname);
+use IPC::Open2 qw(open2);
+use Test::More ();
+
+my $folder = Cwd::realpath(dirname(__FILE__) . '/../../../browser');
+
+
+# Why scripts with these npm packages cannot run here, or undef.
+sub missing {
+    my (@packages) = @_;
+
+    return 'node (package nodejs) is not installed'
+        unless grep { -x "$_/node" } split /:/, $ENV{PATH};
+    for my $name (@packages) {
+        return "$name is not installed: npm ci in t/browser"
+            unless -e "$folder/node_modules/$name/package.json";
+    }
+
+    return undef;
+}
+
+
+# run(['unit.js'], env => {}, do => { NAME => sub {} }) gives the exit status.
+sub run {
+    my ($command, %opt) = @_;
+
+    local %ENV = (%ENV, %{$opt{env} || {}});
+    my ($script, @args) = @$command;
+    my $pid = open2(my $from, my $to, 'setpriv', '--pdeathsig', 'TERM', '--',
+        'node', "$folder/$script", @args);
+    $to->autoflush(1);
+
+    while (my $line = <$from>) {
+        chomp $line;
+        if ($line =~ /^(not )?ok \d+ - (.*)/) {
+            Test::More::ok(!$1, $2);
+        }
+        elsif ($line =~ /^do: (\S+)/) {
+            eval { ($opt{do}{$1} || sub { die "unknown\n" })->(); 1 }
+                or Test::More::fail("$1: $@");
+            print $to "done\n";
+        }
+        elsif ($line !~ /^1\.\.\d+$/) {
+            $line =~ s/^# ?//;
+            Test::More::diag($line) if $line ne '';
+        }
+    }
+
+    waitpid($pid, 0);
+    return $? >> 8 || $? & 127;
+}
+
+
+1;
