@@ -89,7 +89,9 @@ ngx_dicom_audit_text(ngx_pool_t *pool, const ngx_str_t *text)
 
     while (left) {
         start = p;
-        ch = ngx_utf8_decode(&p, left);
+
+        /* ngx_utf8_decode() takes no ASCII */
+        ch = (*p < 0x80) ? *p++ : ngx_utf8_decode(&p, left);
 
         if (ch > 0x10ffff || ch == 0 || (ch >= 0xd800 && ch <= 0xdfff)) {
             *start = '?';
