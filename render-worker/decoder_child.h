@@ -13,8 +13,11 @@
 #define CHILD_CALL_MAGIC   0x4c4c4143u
 #define CHILD_REPLY_MAGIC  0x594c5052u
 
-/* Of the result of a header call: fields, then the encoded index. */
-#define CHILD_HEADER_SIZE  (1024u * 1024)
+/*
+ * Of the result of a header call: fields, then the encoded index.  Less than
+ * WIRE_MAX_META, so that what ingest adds fits as well.
+ */
+#define CHILD_HEADER_SIZE  (1020u * 1024)
 
 enum child_task { CHILD_HEADER = 1, CHILD_FRAME = 2 };
 
