@@ -10,7 +10,7 @@ import { explain } from "../core/http.js";
 import { Cine } from "./cine.js";
 import { Gestures } from "./gestures.js";
 import { Overlay } from "./overlay.js";
-import { FULL } from "./picture.js";
+import { FULL, pictureKey } from "./picture.js";
 import { PictureLoader } from "./picture_loader.js";
 import { dragWindow, presetsFor } from "./presets.js";
 import { Probe } from "./probe.js";
@@ -489,7 +489,13 @@ export class Viewport extends EventTarget {
     this.#failure = "";
     clearTimeout(this.#slowTimer);
     this.#slowTimer = undefined;
+    if (this.settled) {
+      // The reader came back meanwhile to what stands there already.
+      picture.bitmap.close();
+      return;
+    }
     this.#surface.take(picture);
+    this.element.dataset.shown = pictureKey(picture.request);
     this.#draw();
     this.#sayState();
     this.dispatchEvent(new Event("shown"));
