@@ -245,7 +245,26 @@ ngx_dicom_db_step_t *
 ngx_dicom_db_step(ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt,
     ngx_uint_t nparams, ...)
 {
-    va_list               args;
+    va_list      args;
+    ngx_uint_t   i;
+    const char  *params[NGX_DICOM_DB_MAX_PARAMS];
+
+    va_start(args, nparams);
+
+    for (i = 0; i < nparams && i < NGX_DICOM_DB_MAX_PARAMS; i++) {
+        params[i] = va_arg(args, const char *);
+    }
+
+    va_end(args);
+
+    return ngx_dicom_db_stepv(q, stmt, nparams, params);
+}
+
+
+ngx_dicom_db_step_t *
+ngx_dicom_db_stepv(ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt,
+    ngx_uint_t nparams, const char *const *params)
+{
     ngx_uint_t            i;
     ngx_dicom_db_step_t  *step;
 
@@ -269,18 +288,11 @@ ngx_dicom_db_step(ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt,
     step->stmt = stmt;
     step->nparams = nparams;
 
-    va_start(args, nparams);
-
     for (i = 0; i < nparams; i++) {
-        if (ngx_dicom_db_param(q, step, i, va_arg(args, const char *))
-            != NGX_OK)
-        {
-            va_end(args);
+        if (ngx_dicom_db_param(q, step, i, params[i]) != NGX_OK) {
             return NULL;
         }
     }
-
-    va_end(args);
 
     return step;
 }

@@ -100,6 +100,10 @@ ngx_dicom_db_query_t *ngx_dicom_db_query(ngx_pool_t *pool, ngx_log_t *log);
 ngx_dicom_db_step_t *ngx_dicom_db_step(ngx_dicom_db_query_t *q,
     ngx_dicom_stmt_e stmt, ngx_uint_t nparams, ...);
 
+/* The same with the parameters in an array. */
+ngx_dicom_db_step_t *ngx_dicom_db_stepv(ngx_dicom_db_query_t *q,
+    ngx_dicom_stmt_e stmt, ngx_uint_t nparams, const char *const *params);
+
 /* Sets parameter n of step, for a check that knows it only now; copied. */
 ngx_int_t ngx_dicom_db_param(ngx_dicom_db_query_t *q,
     ngx_dicom_db_step_t *step, ngx_uint_t n, const char *value);

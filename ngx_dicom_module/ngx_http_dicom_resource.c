@@ -1,0 +1,349 @@
+
+/*
+ * Reading a resource of the top level, and what its operations share.
+ */
+
+
+#include "ngx_http_dicom_op.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_dicom_audit.h"
+#include "ngx_dicom_uid.h"
+
+
+static ngx_int_t ngx_http_dicom_read_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+
+
+/* An operation and its query, ctx->data; NULL without memory. */
+ngx_http_dicom_op_t *
+ngx_http_dicom_op(ngx_http_request_t *r,
+    const ngx_http_dicom_resource_t *resource, ngx_dicom_db_query_t **q)
+{
+    ngx_http_dicom_op_t   *op;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    op = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_op_t));
+    if (op == NULL) {
+        return NULL;
+    }
+
+    op->resource = resource;
+    op->request = r;
+
+    op->input = ngx_pcalloc(r->pool, resource->size ? resource->size : 1);
+
+    if (op->input == NULL
+        || ngx_array_init(&op->errors, r->pool, 4,
+                          sizeof(ngx_dicom_json_error_t))
+           != NGX_OK
+        || ngx_dicom_uuid(r->pool, &op->event) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    *q = ngx_dicom_db_query(r->pool, r->connection->log);
+    if (*q == NULL) {
+        return NULL;
+    }
+
+    ctx = ngx_http_dicom_ctx(r);
+    ctx->data = op;
+
+    return op;
+}
+
+
+/* The id of the path; what is none names nothing. */
+ngx_int_t
+ngx_http_dicom_op_id(ngx_http_request_t *r, ngx_http_dicom_op_t *op)
+{
+    ngx_str_t  *id;
+
+    id = &ngx_http_dicom_ctx(r)->params[0];
+
+    if (ngx_dicom_uuid_check(id) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    op->id.len = id->len;
+    op->id.data = ngx_pnalloc(r->pool, id->len + 1);
+    if (op->id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(op->id.data, id->data, id->len);
+    op->id.data[id->len] = '\0';
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_op_audit(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q,
+    ngx_dicom_stmt_e stmt, const char *verb)
+{
+    size_t                 len;
+    u_char                *name;
+    ngx_dicom_audit_t      event;
+    ngx_http_request_t    *r = op->request;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+
+    len = ngx_strlen(op->resource->name) + ngx_strlen(verb) + 2;
+
+    name = ngx_pnalloc(r->pool, len);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(name, "%s-%s%Z", op->resource->name, verb);
+
+    ngx_memzero(&event, sizeof(ngx_dicom_audit_t));
+
+    event.event = (const char *) name;
+    event.outcome = "success";
+    event.user = ctx->claims.sub;
+    event.user_name = ctx->claims.name;
+    event.address = r->connection->addr_text;
+    event.object = op->id;
+
+    if (op->resource->patient) {
+        event.patient = op->id;
+    }
+
+    return ngx_dicom_audit_as(q, stmt, &event, (const char *) op->event.data);
+}
+
+
+ngx_int_t
+ngx_http_dicom_op_extras(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q)
+{
+    ngx_uint_t                         i, j, next;
+    const char                        *params[NGX_HTTP_DICOM_MAX_VALUES];
+    const ngx_http_dicom_resource_t   *resource = op->resource;
+
+    next = resource->nvalues;
+
+    for (i = 0; i < resource->nextras; i++) {
+
+        params[0] = (const char *) op->id.data;
+
+        for (j = 0; j < resource->extras[i].nvalues; j++) {
+            params[j + 1] = op->values[next++];
+        }
+
+        if (ngx_dicom_db_stepv(q, resource->extras[i].stmt, j + 1, params)
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK, NGX_DECLINED with op->errors or op->forbidden, NGX_ERROR. */
+ngx_int_t
+ngx_http_dicom_op_bind(ngx_http_dicom_op_t *op, const ngx_dicom_json_t *body)
+{
+    ngx_int_t  rc;
+
+    op->errors.nelts = 0;
+    op->forbidden = 0;
+
+    ngx_memzero(op->input, op->resource->size);
+
+    rc = ngx_dicom_json_bind(op->request->pool, body, op->resource->fields,
+                             op->input, "", &op->errors);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return op->resource->values(op);
+}
+
+
+PGresult *
+ngx_http_dicom_op_result(ngx_dicom_db_query_t *q, ngx_uint_t step)
+{
+    ngx_dicom_db_step_t  *steps;
+
+    steps = q->steps.elts;
+
+    return steps[step].result;
+}
+
+
+ngx_int_t
+ngx_http_dicom_op_invalid(ngx_http_dicom_op_t *op)
+{
+    if (op->forbidden) {
+        return ngx_http_dicom_problem(op->request, NGX_HTTP_FORBIDDEN,
+                                      "forbidden", "This user may not do that.",
+                                      NULL);
+    }
+
+    return ngx_http_dicom_problem(op->request, 422, "validation-failed", NULL,
+                                  &op->errors);
+}
+
+
+/* A constraint of the tables was violated: the table says what that means. */
+ngx_int_t
+ngx_http_dicom_op_conflict(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q)
+{
+    const ngx_http_dicom_conflict_t  *c;
+
+    op->errors.nelts = 0;
+
+    for (c = op->resource->conflicts; c->constraint; c++) {
+
+        if (ngx_strcmp(c->constraint, q->constraint) != 0) {
+            continue;
+        }
+
+        if (ngx_http_dicom_resource_error(op, c->field, c->detail) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_dicom_problem(op->request, c->status, c->status == 422
+                                      ? "validation-failed" : "conflict",
+                                      NULL, &op->errors);
+    }
+
+    ngx_log_error(NGX_LOG_ERR, op->request->connection->log, 0,
+                  "unexpected violation of \"%s\" (%s)", q->constraint,
+                  q->sqlstate);
+
+    return ngx_http_dicom_problem(op->request, NGX_HTTP_CONFLICT, "conflict",
+                                  NULL, NULL);
+}
+
+
+/* A check rolled the transaction back, and left in op why. */
+ngx_int_t
+ngx_http_dicom_op_refused(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q)
+{
+    if (q->status == NGX_DICOM_DB_CONFLICT) {
+        return ngx_http_dicom_op_conflict(op, q);
+    }
+
+    if (op->missing) {
+        return ngx_http_dicom_not_found(op->request);
+    }
+
+    if (op->stale) {
+        return ngx_http_dicom_if_match(op->request, op->version);
+    }
+
+    return ngx_http_dicom_op_invalid(op);
+}
+
+
+ngx_int_t
+ngx_http_dicom_op_needs_match(ngx_http_request_t *r)
+{
+    if (r->headers_in.if_match != NULL) {
+        return NGX_OK;
+    }
+
+    /* without the header no version matters */
+    return ngx_http_dicom_if_match(r, 0);
+}
+
+
+/* As ngx_http_dicom_if_match() judges, which replies at once. */
+ngx_uint_t
+ngx_http_dicom_op_stale(ngx_http_request_t *r, int64_t version)
+{
+    u_char      etag[NGX_INT64_LEN + 3];
+    ngx_str_t  *value, tag;
+
+    value = &r->headers_in.if_match->value;
+
+    if (value->len == 1 && value->data[0] == '*') {
+        return 0;
+    }
+
+    tag.data = etag;
+    tag.len = ngx_sprintf(etag, "\"%L\"", version) - etag;
+
+    return value->len != tag.len
+           || ngx_memcmp(value->data, tag.data, tag.len) != 0;
+}
+
+
+ngx_int_t
+ngx_http_dicom_not_found(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "not-found",
+                                  "There is nothing with this id.", NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_resource_read(ngx_http_request_t *r,
+    const ngx_http_dicom_resource_t *resource)
+{
+    ngx_int_t              rc;
+    ngx_http_dicom_op_t   *op;
+    ngx_dicom_db_query_t  *q;
+
+    op = ngx_http_dicom_op(r, resource, &q);
+    if (op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_op_id(r, op);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_http_dicom_not_found(r)
+                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_dicom_db_step(q, resource->get, 1, op->id.data) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!resource->patient) {
+        q->read_only = 1;
+
+    } else if (ngx_http_dicom_op_audit(op, q, NGX_DICOM_STMT_AUDIT_PATIENT,
+                                       "read")
+               != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_read_done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_read_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    PGresult                         *res;
+    ngx_http_dicom_op_t              *op;
+    const ngx_http_dicom_resource_t  *resource;
+
+    op = ngx_http_dicom_ctx(r)->data;
+    resource = op->resource;
+    res = ngx_http_dicom_op_result(q, 0);
+
+    if (q->status != NGX_DICOM_DB_OK || res == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (PQntuples(res) == 0) {
+        return ngx_http_dicom_not_found(r);
+    }
+
+    if (resource->may && resource->may(r, res, 0, 0) != NGX_OK) {
+        op->forbidden = 1;
+        return ngx_http_dicom_op_invalid(op);
+    }
+
+    return ngx_http_dicom_resource_reply(r, NGX_HTTP_OK, resource, res, 0);
+}

@@ -1,0 +1,482 @@
+
+/*
+ * Facilities, servers, modalities, and the audit trail.
+ */
+
+
+#include "ngx_http_dicom_toplevel.h"
+#include "ngx_http_dicom_resource.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_dicom_uid.h"
+
+
+typedef struct {
+    ngx_str_t    code;
+    ngx_str_t    name;
+    ngx_str_t    address;
+    ngx_str_t    city;
+    ngx_str_t    country;
+    ngx_str_t    patient_issuer;
+    ngx_int_t    active;
+} ngx_http_dicom_facility_t;
+
+typedef struct {
+    ngx_str_t    facility;
+    ngx_str_t    type;
+    ngx_str_t    name;
+    ngx_str_t    url;
+    ngx_int_t    active;
+} ngx_http_dicom_server_t;
+
+
+static ngx_int_t ngx_http_dicom_facility_values(ngx_http_dicom_op_t *op);
+static ngx_int_t ngx_http_dicom_server_values(ngx_http_dicom_op_t *op);
+static const char *ngx_http_dicom_value(ngx_http_dicom_op_t *op,
+    const ngx_str_t *s, const char *otherwise);
+
+
+static const char  ngx_http_dicom_no_id[] =
+    "00000000-0000-0000-0000-000000000000";
+static const char  ngx_http_dicom_last_id[] =
+    "ffffffff-ffff-ffff-ffff-ffffffffffff";
+static const char  ngx_http_dicom_last_time[] = "9999-12-31 23:59:59+00";
+
+
+static const ngx_http_dicom_column_t  ngx_http_dicom_facility_columns[] = {
+    { "id", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "code", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
+    { "name", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
+    { "address", NGX_HTTP_DICOM_C_MAYBE, 1, NULL },
+    { "city", NGX_HTTP_DICOM_C_MAYBE, 1, NULL },
+    { "country", NGX_HTTP_DICOM_C_MAYBE, 1, NULL },
+    { "patient_issuer", NGX_HTTP_DICOM_C_MAYBE, 1, NULL },
+    { "active", NGX_HTTP_DICOM_C_BOOL, 1, NULL },
+    { "version", NGX_HTTP_DICOM_C_INTEGER, 0, NULL },
+    { "created_at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
+    { "updated_at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
+    { "created_as", NGX_HTTP_DICOM_C_HIDDEN, 0, NULL },
+    { NULL, 0, 0, NULL }
+};
+
+static const ngx_dicom_field_t  ngx_http_dicom_facility_fields[] = {
+    { ngx_string("code"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1, 64,
+      offsetof(ngx_http_dicom_facility_t, code) },
+    { ngx_string("name"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1, 200,
+      offsetof(ngx_http_dicom_facility_t, name) },
+    { ngx_string("address"), NGX_DICOM_F_STRING, NGX_DICOM_F_NULLABLE, 0, 500,
+      offsetof(ngx_http_dicom_facility_t, address) },
+    { ngx_string("city"), NGX_DICOM_F_STRING, NGX_DICOM_F_NULLABLE, 0, 200,
+      offsetof(ngx_http_dicom_facility_t, city) },
+    { ngx_string("country"), NGX_DICOM_F_STRING, NGX_DICOM_F_NULLABLE, 0, 200,
+      offsetof(ngx_http_dicom_facility_t, country) },
+    { ngx_string("patient_issuer"), NGX_DICOM_F_STRING, NGX_DICOM_F_NULLABLE,
+      0, 64, offsetof(ngx_http_dicom_facility_t, patient_issuer) },
+    { ngx_string("active"), NGX_DICOM_F_BOOL, 0, 0, 0,
+      offsetof(ngx_http_dicom_facility_t, active) },
+    ngx_dicom_null_field
+};
+
+static const ngx_http_dicom_conflict_t  ngx_http_dicom_facility_conflicts[] = {
+    { "facilities_code_key", NGX_HTTP_CONFLICT, "code",
+      "is another facility's" },
+    { NULL, 0, NULL, NULL }
+};
+
+static const ngx_http_dicom_resource_t  ngx_http_dicom_facility = {
+    "facility",
+    "/api/v1/facilities/",
+    ngx_http_dicom_facility_columns,
+    ngx_http_dicom_facility_fields,
+    sizeof(ngx_http_dicom_facility_t),
+    8,
+    NULL,
+    0,
+    ngx_http_dicom_facility_conflicts,
+    NULL,
+    0,
+    NGX_DICOM_STMT_FACILITY_GET,
+    NGX_DICOM_STMT_FACILITY_LOCK,
+    NGX_DICOM_STMT_FACILITY_INSERT,
+    NGX_DICOM_STMT_FACILITY_UPDATE,
+    NGX_DICOM_STMT_FACILITY_END,
+    ngx_http_dicom_facility_values,
+    NULL,
+    NULL
+};
+
+
+static const ngx_http_dicom_column_t  ngx_http_dicom_server_columns[] = {
+    { "id", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "facility", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
+    { "type", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
+    { "name", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
+    { "url", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
+    { "active", NGX_HTTP_DICOM_C_BOOL, 1, NULL },
+    { "version", NGX_HTTP_DICOM_C_INTEGER, 0, NULL },
+    { "created_at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
+    { "updated_at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
+    { "created_as", NGX_HTTP_DICOM_C_HIDDEN, 0, NULL },
+    { NULL, 0, 0, NULL }
+};
+
+static const ngx_dicom_field_t  ngx_http_dicom_server_fields[] = {
+    { ngx_string("facility"), NGX_DICOM_F_UUID, NGX_DICOM_F_NULLABLE, 0, 0,
+      offsetof(ngx_http_dicom_server_t, facility) },
+    { ngx_string("type"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1, 16,
+      offsetof(ngx_http_dicom_server_t, type) },
+    { ngx_string("name"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1, 200,
+      offsetof(ngx_http_dicom_server_t, name) },
+    { ngx_string("url"), NGX_DICOM_F_URL, NGX_DICOM_F_REQUIRED, 1, 500,
+      offsetof(ngx_http_dicom_server_t, url) },
+    { ngx_string("active"), NGX_DICOM_F_BOOL, 0, 0, 0,
+      offsetof(ngx_http_dicom_server_t, active) },
+    ngx_dicom_null_field
+};
+
+static const ngx_http_dicom_conflict_t  ngx_http_dicom_server_conflicts[] = {
+    { "servers_facility_fkey", 422, "facility", "is no facility" },
+    { NULL, 0, NULL, NULL }
+};
+
+static const ngx_http_dicom_resource_t  ngx_http_dicom_server = {
+    "server",
+    "/api/v1/servers/",
+    ngx_http_dicom_server_columns,
+    ngx_http_dicom_server_fields,
+    sizeof(ngx_http_dicom_server_t),
+    5,
+    NULL,
+    0,
+    ngx_http_dicom_server_conflicts,
+    NULL,
+    0,
+    NGX_DICOM_STMT_SERVER_GET,
+    NGX_DICOM_STMT_SERVER_LOCK,
+    NGX_DICOM_STMT_SERVER_INSERT,
+    NGX_DICOM_STMT_SERVER_UPDATE,
+    NGX_DICOM_STMT_SERVER_END,
+    ngx_http_dicom_server_values,
+    NULL,
+    NULL
+};
+
+static const char *const  ngx_http_dicom_server_types[] = {
+    "web", "toplevel", "facility", "node", NULL
+};
+
+
+static const ngx_http_dicom_column_t  ngx_http_dicom_modality_columns[] = {
+    { "code", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "name", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "active", NGX_HTTP_DICOM_C_BOOL, 0, NULL },
+    { NULL, 0, 0, NULL }
+};
+
+static const ngx_http_dicom_column_t  ngx_http_dicom_audit_columns[] = {
+    { "id", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
+    { "event", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "outcome", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "id", NGX_HTTP_DICOM_C_TEXT, 0, "user" },
+    { "name", NGX_HTTP_DICOM_C_MAYBE, 0, "user" },
+    { "address", NGX_HTTP_DICOM_C_MAYBE, 0, NULL },
+    { "object", NGX_HTTP_DICOM_C_MAYBE, 0, NULL },
+    { "patient", NGX_HTTP_DICOM_C_MAYBE, 0, NULL },
+    { "detail", NGX_HTTP_DICOM_C_MAYBE, 0, NULL },
+    { NULL, 0, 0, NULL }
+};
+
+
+static const ngx_http_dicom_list_t  ngx_http_dicom_facilities = {
+    ngx_http_dicom_facility_columns, NGX_DICOM_STMT_FACILITY_LIST, 2, "tu",
+    { "", ngx_http_dicom_no_id, NULL, NULL }
+};
+
+static const ngx_http_dicom_list_t  ngx_http_dicom_servers = {
+    ngx_http_dicom_server_columns, NGX_DICOM_STMT_SERVER_LIST, 2, "tu",
+    { "", ngx_http_dicom_no_id, NULL, NULL }
+};
+
+static const ngx_http_dicom_list_t  ngx_http_dicom_modalities = {
+    ngx_http_dicom_modality_columns, NGX_DICOM_STMT_MODALITY_LIST, 1, "t",
+    { "", NULL, NULL, NULL }
+};
+
+static const ngx_http_dicom_list_t  ngx_http_dicom_events = {
+    ngx_http_dicom_audit_columns, NGX_DICOM_STMT_AUDIT_LIST, 2, "zu",
+    { ngx_http_dicom_last_time, ngx_http_dicom_last_id, NULL, NULL }
+};
+
+static const ngx_http_dicom_list_t  ngx_http_dicom_accesses = {
+    ngx_http_dicom_audit_columns, NGX_DICOM_STMT_AUDIT_OF_PATIENT, 2, "zu",
+    { ngx_http_dicom_last_time, ngx_http_dicom_last_id, NULL, NULL }
+};
+
+
+/* A value of a NOT NULL column: what was not given is empty. */
+static const char *
+ngx_http_dicom_value(ngx_http_dicom_op_t *op, const ngx_str_t *s,
+    const char *otherwise)
+{
+    if (s->len == 0) {
+        return otherwise;
+    }
+
+    return ngx_http_dicom_resource_text(op->request->pool, s);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_facility_values(ngx_http_dicom_op_t *op)
+{
+    ngx_str_t                   texts[3];
+    ngx_http_dicom_facility_t  *in = op->input;
+
+    op->values[0] = ngx_http_dicom_value(op, &in->code, "");
+    op->values[1] = ngx_http_dicom_value(op, &in->name, "");
+    op->values[2] = ngx_http_dicom_value(op, &in->address, "");
+    op->values[3] = ngx_http_dicom_value(op, &in->city, "");
+    op->values[4] = ngx_http_dicom_value(op, &in->country, "");
+    op->values[5] = ngx_http_dicom_value(op, &in->patient_issuer, "");
+    op->values[6] = in->active ? "t" : "f";
+
+    texts[0] = in->name;
+    texts[1] = in->code;
+    texts[2] = in->city;
+
+    return ngx_http_dicom_resource_search(op->request->pool, texts, 3,
+                                          &op->values[7]);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_server_values(ngx_http_dicom_op_t *op)
+{
+    ngx_uint_t                i;
+    ngx_http_dicom_server_t  *in = op->input;
+
+    op->values[0] = ngx_http_dicom_value(op, &in->facility, NULL);
+    op->values[1] = ngx_http_dicom_value(op, &in->type, "");
+    op->values[2] = ngx_http_dicom_value(op, &in->name, "");
+    op->values[3] = ngx_http_dicom_value(op, &in->url, "");
+    op->values[4] = in->active ? "t" : "f";
+
+    for (i = 0; ngx_http_dicom_server_types[i]; i++) {
+        if (ngx_strcmp(op->values[1], ngx_http_dicom_server_types[i]) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    if (ngx_http_dicom_resource_error(op, "type", "must be web, toplevel, "
+                                      "facility or node")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_dicom_facility_list(ngx_http_request_t *r)
+{
+    ngx_int_t           rc;
+    ngx_array_t         words;
+    const char         *params[2];
+    static const char  *known[] = { "q", "active", "limit", "cursor", NULL };
+
+    rc = ngx_http_dicom_args_known(r, known);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_arg_active(r, &params[0]);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_arg_words(r, &words);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    params[1] = ngx_dicom_db_text_array(r->pool, words.elts, words.nelts);
+    if (params[1] == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_facilities, 2,
+                                        params);
+}
+
+
+ngx_int_t
+ngx_http_dicom_facility_create(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_create(r, &ngx_http_dicom_facility, NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_facility_read(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_read(r, &ngx_http_dicom_facility);
+}
+
+
+ngx_int_t
+ngx_http_dicom_facility_change(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_change(r, &ngx_http_dicom_facility, NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_facility_end(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_end(r, &ngx_http_dicom_facility);
+}
+
+
+ngx_int_t
+ngx_http_dicom_server_list(ngx_http_request_t *r)
+{
+    ngx_int_t           rc;
+    ngx_str_t           type;
+    ngx_uint_t          i;
+    const char         *params[3];
+    static const char  *known[] = { "facility", "type", "active", "limit",
+                                    "cursor", NULL };
+
+    rc = ngx_http_dicom_args_known(r, known);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_arg_active(r, &params[0]);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_arg_uuid(r, "facility", &params[1]);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_arg(r, "type", &type);
+    params[2] = NULL;
+
+    if (rc != NGX_DECLINED) {
+
+        for (i = 0; rc == NGX_OK && ngx_http_dicom_server_types[i]; i++) {
+            if (ngx_strcmp(type.data, ngx_http_dicom_server_types[i]) == 0) {
+                params[2] = ngx_http_dicom_server_types[i];
+            }
+        }
+
+        if (params[2] == NULL) {
+            return ngx_http_dicom_arg_invalid(r, "type", "must be web, "
+                                              "toplevel, facility or node");
+        }
+    }
+
+    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_servers, 3,
+                                        params);
+}
+
+
+ngx_int_t
+ngx_http_dicom_server_create(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_create(r, &ngx_http_dicom_server, NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_server_read(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_read(r, &ngx_http_dicom_server);
+}
+
+
+ngx_int_t
+ngx_http_dicom_server_change(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_change(r, &ngx_http_dicom_server, NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_server_end(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_end(r, &ngx_http_dicom_server);
+}
+
+
+ngx_int_t
+ngx_http_dicom_modality_list(ngx_http_request_t *r)
+{
+    ngx_int_t           rc;
+    static const char  *known[] = { "limit", "cursor", NULL };
+
+    rc = ngx_http_dicom_args_known(r, known);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_modalities, 0,
+                                        NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_audit_list(ngx_http_request_t *r)
+{
+    ngx_int_t           rc;
+    static const char  *known[] = { "limit", "cursor", NULL };
+
+    rc = ngx_http_dicom_args_known(r, known);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_events, 0, NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_patient_accesses(ngx_http_request_t *r)
+{
+    ngx_int_t           rc;
+    ngx_str_t          *id;
+    const char         *params[1];
+    static const char  *known[] = { "limit", "cursor", NULL };
+
+    rc = ngx_http_dicom_args_known(r, known);
+
+    if (ngx_http_dicom_failed(r, rc)) {
+        return rc;
+    }
+
+    id = &ngx_http_dicom_ctx(r)->params[0];
+
+    if (ngx_dicom_uuid_check(id) != NGX_OK) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "not-found",
+                                      "There is nothing with this id.", NULL);
+    }
+
+    ngx_strlow(id->data, id->data, id->len);
+    params[0] = (const char *) id->data;
+
+    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_accesses, 1,
+                                        params);
+}
