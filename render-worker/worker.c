@@ -435,4 +435,8 @@ worker_tick(struct worker *worker)
         log_error("worker", "the GL context was lost");
         worker->lost = true;
     }
+    if (decoder_lost(worker->config.decoder) && !worker->lost) {
+        log_error("worker", "the decoder's zygote died");
+        worker->lost = true;
+    }
 }

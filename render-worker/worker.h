@@ -48,7 +48,7 @@ struct worker {
     struct pool          *ingesters;    /* uploads */
     unsigned              threads;      /* processors */
     unsigned              connections;  /* of the server, for metrics */
-    bool                  lost;         /* the renderer: end with 75 */
+    bool                  lost;         /* renderer or zygote: end with 75 */
     bool                  draining;
     struct worker_counts  counts;
 };
