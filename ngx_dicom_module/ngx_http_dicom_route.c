@@ -7,20 +7,12 @@
 #include "ngx_http_dicom_route.h"
 #include "ngx_http_dicom_auth.h"
 #include "ngx_http_dicom_error.h"
-#include "ngx_http_dicom_reply.h"
-#include "ngx_http_dicom_status.h"
-#if (NGX_DICOM_HAVE_SESSION)
-#include "ngx_http_dicom_session.h"
-#endif
-#if (NGX_DICOM_HAVE_TOPLEVEL)
-#include "ngx_http_dicom_toplevel.h"
-#endif
-#if (NGX_DICOM_HAVE_FACILITY)
 #include "ngx_http_dicom_facility.h"
-#endif
-#if (NGX_DICOM_HAVE_NODE)
 #include "ngx_http_dicom_node.h"
-#endif
+#include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_session.h"
+#include "ngx_http_dicom_status.h"
+#include "ngx_http_dicom_toplevel.h"
 
 
 #define WEB       NGX_DICOM_WEB
@@ -63,18 +55,15 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
 
     /* top level: sessions */
 
-#if (NGX_DICOM_HAVE_SESSION)
     { TOPLEVEL, POST, "/api/v1/login", ANYONE, 0, JSON, ngx_http_dicom_login },
     { TOPLEVEL, POST, "/api/v1/token", ANY_ROLE, 0, NONE,
       ngx_http_dicom_token },
     { TOPLEVEL, GET, "/api/v1/me", ANY_ROLE, 0, NONE, ngx_http_dicom_me },
     { TOPLEVEL, PUT, "/api/v1/me/password", ANY_ROLE, 0, JSON,
       ngx_http_dicom_me_password },
-#endif
 
     /* top level: facilities, servers, users, modalities, patients, audit */
 
-#if (NGX_DICOM_HAVE_TOPLEVEL)
     { TOPLEVEL, GET, "/api/v1/facilities", ANY_ROLE, 0, NONE,
       ngx_http_dicom_facility_list },
     { TOPLEVEL, POST, "/api/v1/facilities", ADM, 0, JSON,
@@ -121,11 +110,9 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_modality_list },
     { TOPLEVEL, GET, "/api/v1/audit", AUDI, 0, NONE,
       ngx_http_dicom_audit_list },
-#endif
 
     /* facility: studies, series, reports */
 
-#if (NGX_DICOM_HAVE_FACILITY)
     { FACILITY, GET, "/api/v1/studies", FADM|PHYS|RADI, OWN, NONE,
       ngx_http_dicom_study_list },
     { FACILITY, GET, "/api/v1/studies/{uid}", FADM|PHYS|RADI, OWN, NONE,
@@ -148,11 +135,9 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_report_finalize },
     { FACILITY, POST, "/api/v1/reports/{id}/addenda", PHYS, OWN, JSON,
       ngx_http_dicom_report_addendum },
-#endif
 
     /* node: instances, stacks, layers */
 
-#if (NGX_DICOM_HAVE_NODE)
     { NODE, PUT, "/api/v1/instances", FADM|PHYS|RADI, OWN, RAW,
       ngx_http_dicom_instance_put },
     { NODE, POST, "/api/v1/stacks", FADM|PHYS|RADI, OWN, JSON,
@@ -169,7 +154,6 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       NONE, ngx_http_dicom_pixel_get },
     { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/roi", FADM|PHYS|RADI, OWN,
       NONE, ngx_http_dicom_roi_get },
-#endif
 
     { 0, 0, NULL, 0, 0, 0, NULL }
 };

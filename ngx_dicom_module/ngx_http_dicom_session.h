@@ -1,0 +1,20 @@
+
+/*
+ * Login, renewal, the user of a session, password change.
+ */
+
+
+#ifndef _NGX_HTTP_DICOM_SESSION_H_INCLUDED_
+#define _NGX_HTTP_DICOM_SESSION_H_INCLUDED_
+
+
+#include "ngx_http_dicom_module.h"
+
+
+ngx_int_t ngx_http_dicom_login(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_token(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_me(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_me_password(ngx_http_request_t *r);
+
+
+#endif /* _NGX_HTTP_DICOM_SESSION_H_INCLUDED_ */
