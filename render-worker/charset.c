@@ -9,7 +9,8 @@
 enum form {
     FORM_WHOLE,         /* the bytes as they are */
     FORM_HIGH,          /* two bytes, with their high bits set (EUC) */
-    FORM_HIGH_3         /* the same behind 0x8f (EUC-JP's third set) */
+    FORM_HIGH_3,        /* the same behind 0x8f (EUC-JP's third set) */
+    FORM_KANA           /* one byte behind 0x8e (EUC-JP's second set) */
 };
 
 struct charset_term {
@@ -36,8 +37,8 @@ static const struct charset_term  terms[] = {
     { "ISO_IR 148", "ISO-8859-9", "-M",   1, 1, FORM_WHOLE },
     { "ISO_IR 203", "ISO-8859-15", "-b",  1, 1, FORM_WHOLE },
     { "ISO_IR 166", "TIS-620",    "-T",   1, 1, FORM_WHOLE },
-    { "ISO_IR 13",  "JIS_X0201",  ")I",   1, 1, FORM_WHOLE },
-    { "ISO_IR 14",  "JIS_X0201",  "(J",   0, 1, FORM_WHOLE },
+    { "ISO_IR 13",  "EUC-JP",     ")I",   1, 1, FORM_KANA },
+    { "ISO_IR 14",  "ASCII",      "(J",   0, 1, FORM_WHOLE },
     { "ISO_IR 87",  "EUC-JP",     "$B",   0, 2, FORM_HIGH },
     { "ISO_IR 159", "EUC-JP",     "$(D",  0, 2, FORM_HIGH_3 },
     { "ISO_IR 149", "EUC-KR",     "$)C",  1, 2, FORM_WHOLE },
@@ -211,11 +212,20 @@ convert_run(const struct charset_term *term, const char *text, size_t length,
 }
 
 
-/* Characters of two bytes whose iconv form has both high bits set. */
+/* Characters that stand in another form in the EUC that iconv knows. */
 static void
-convert_high(const struct charset_term *term, const char *text, size_t length,
+convert_euc(const struct charset_term *term, const char *text, size_t length,
     struct output *out)
 {
+    if (term->form == FORM_KANA) {
+        for (size_t i = 0; i < length; i++) {
+            const char  kana[2] = { (char) 0x8e, text[i] };
+
+            convert_run(term, kana, 2, out);
+        }
+        return;
+    }
+
     for (size_t i = 0; i + 1 < length; i += 2) {
         char    euc[3] = { (char) 0x8f, (char) (text[i] | 0x80),
             (char) (text[i + 1] | 0x80) };
@@ -297,7 +307,7 @@ convert_extended(const struct charset *charset, const char *text,
         if (term->form == FORM_WHOLE) {
             convert_run(term, text + begin, i - begin, out);
         } else {
-            convert_high(term, text + begin, i - begin, out);
+            convert_euc(term, text + begin, i - begin, out);
         }
     }
 }

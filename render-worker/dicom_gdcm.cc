@@ -431,6 +431,11 @@ open_file(struct dicom_file *file, uint64_t memory,
     struct meta meta;
 
     if (meta_scan(&meta, read_source, &file->source, file->source.size())) {
+        if (meta.malformed) {
+            set_error(error, DECODER_INVALID,
+                "the File Meta Information is malformed");
+            return false;
+        }
         file->syntax = meta.syntax;
         if (file->syntax == DEFLATED_LE
             && !inflate_source(&file->source, meta, memory))

@@ -18,6 +18,29 @@ read_syntax(struct meta *meta, const char *value, size_t length)
 }
 
 
+/* Whether vr is a value representation, and whether its length has 32 bits. */
+static bool
+is_vr(const uint8_t *vr, bool *wide)
+{
+    static const char  narrow[] = "AEASATCSDADSDTFDFLISLOLTPNSHSLSSSTTMUIULUS";
+    static const char  broad[] = "OBODOFOLOVOWSQSVUCUNURUTUV";
+
+    *wide = false;
+    for (size_t i = 0; i + 1 < sizeof(narrow); i += 2) {
+        if (memcmp(vr, narrow + i, 2) == 0) {
+            return true;
+        }
+    }
+    *wide = true;
+    for (size_t i = 0; i + 1 < sizeof(broad); i += 2) {
+        if (memcmp(vr, broad + i, 2) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
 bool
 meta_scan(struct meta *meta, meta_read reader, void *data, uint64_t size)
 {
@@ -40,17 +63,21 @@ meta_scan(struct meta *meta, meta_read reader, void *data, uint64_t size)
     while (size - at >= 12 && reader(data, at, head, 12)
         && head[0] == 0x02 && head[1] == 0x00)
     {
-        bool      wide = memcmp(head + 4, "OB", 2) == 0
-            || memcmp(head + 4, "UN", 2) == 0;
         uint32_t  length = head[6] | (uint32_t) head[7] << 8;
+        bool      wide;
 
+        if (!is_vr(head + 4, &wide)) {
+            meta->malformed = true;
+            return true;
+        }
         at += wide ? 12 : 8;
         if (wide) {
             length = head[8] | (uint32_t) head[9] << 8
                 | (uint32_t) head[10] << 16 | (uint32_t) head[11] << 24;
         }
         if (length > size - at) {
-            return false;
+            meta->malformed = true;
+            return true;
         }
 
         if (head[2] == 0x10 && head[3] == 0x00 && length <= sizeof(value)) {

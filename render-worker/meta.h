@@ -13,6 +13,8 @@
 struct meta {
     uint64_t  end;              /* where the data set begins */
     bool      preamble;         /* 128 bytes and DICM stand before it */
+    bool      malformed;        /* an element has no VR or runs beyond the
+                                   end; what follows it is not read */
     uint64_t  syntax_offset;    /* of the Transfer Syntax UID's value */
     uint32_t  syntax_length;    /* padding included */
     char      syntax[65];       /* "" when missing */
@@ -24,7 +26,7 @@ typedef bool (*meta_read)(void *data, uint64_t offset, void *buffer,
 
 /*
  * Files that lost their preamble, but not the elements, are read too.  false:
- * no File Meta Information, or its elements run beyond size.
+ * there is no File Meta Information, or it cannot be read.
  */
 bool meta_scan(struct meta *meta, meta_read reader, void *data, uint64_t size);
 
