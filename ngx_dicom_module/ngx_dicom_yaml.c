@@ -269,31 +269,29 @@ ngx_dicom_yaml_is_word(const ngx_str_t *s)
 static ngx_uint_t
 ngx_dicom_yaml_is_number(const ngx_str_t *s)
 {
-    size_t  i;
+    size_t      i;
+    ngx_uint_t  digits, dots;
+
+    digits = 0;
+    dots = 0;
 
     i = (s->len > 1 && (s->data[0] == '-' || s->data[0] == '+')) ? 1 : 0;
 
     for ( /* void */ ; i < s->len; i++) {
-        if ((s->data[i] < '0' || s->data[i] > '9') && s->data[i] != '.'
-            && s->data[i] != '_')
-        {
-            break;
+        if (s->data[i] >= '0' && s->data[i] <= '9') {
+            digits++;
+
+        } else if (s->data[i] == '.') {
+            dots++;
+
+        } else if (s->data[i] != '_') {
+            return 0;
         }
     }
 
-    /* an address is made of such characters too */
+    /* an address has more dots */
 
-    if (i < s->len || s->len == 0) {
-        return 0;
-    }
-
-    for (i = 0; i < s->len; i++) {
-        if (s->data[i] == '.') {
-            return ngx_strlchr(s->data + i + 1, s->data + s->len, '.') == NULL;
-        }
-    }
-
-    return 1;
+    return digits && dots < 2;
 }
 
 
