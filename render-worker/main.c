@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "log.h"
 #include "server.h"
 #include "worker.h"
@@ -23,6 +24,7 @@ struct options {
     uint64_t                idle, budget, user_budget;
     uint64_t                children, frame_timeout;
     enum log_level          level;
+    struct check_config     check;
 };
 
 static const char usage[] =
@@ -32,11 +34,16 @@ static const char usage[] =
     "[--idle SECONDS]\n"
     "  [--user-budget BYTES] [--budget BYTES] [--children N] "
     "[--frame-timeout MS]\n"
-    "  [--log-level error|warn|info|debug]\n";
+    "  [--log-level error|warn|info|debug]\n"
+    "   or: render-worker --render FILE [--frame N] [--center C --window W]\n"
+    "  [--window-index N] [--voi file|linear|linear_exact|sigmoid|lut] "
+    "[--overlays]\n"
+    "  [--renderer gl|cpu] > PNG\n";
 
 enum { OPT_SOCKET = 1, OPT_STORE, OPT_EGL, OPT_DEVICE, OPT_RENDERER, OPT_IDLE,
     OPT_USER_BUDGET, OPT_BUDGET, OPT_CHILDREN, OPT_FRAME_TIMEOUT,
-    OPT_LOG_LEVEL, OPT_HELP };
+    OPT_LOG_LEVEL, OPT_RENDER, OPT_FRAME, OPT_CENTER, OPT_WINDOW,
+    OPT_WINDOW_INDEX, OPT_VOI, OPT_OVERLAYS, OPT_HELP };
 
 static const struct option long_options[] = {
     { "socket", required_argument, NULL, OPT_SOCKET },
@@ -50,6 +57,13 @@ static const struct option long_options[] = {
     { "children", required_argument, NULL, OPT_CHILDREN },
     { "frame-timeout", required_argument, NULL, OPT_FRAME_TIMEOUT },
     { "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+    { "render", required_argument, NULL, OPT_RENDER },
+    { "frame", required_argument, NULL, OPT_FRAME },
+    { "center", required_argument, NULL, OPT_CENTER },
+    { "window", required_argument, NULL, OPT_WINDOW },
+    { "window-index", required_argument, NULL, OPT_WINDOW_INDEX },
+    { "voi", required_argument, NULL, OPT_VOI },
+    { "overlays", no_argument, NULL, OPT_OVERLAYS },
     { "help", no_argument, NULL, OPT_HELP },
     { NULL, 0, NULL, 0 }
 };
@@ -95,6 +109,68 @@ parse_renderer(const char *text, enum painter_kind *kind)
 }
 
 static bool
+parse_real(const char *text, double *value)
+{
+    char *end;
+
+    *value = strtod(text, &end);
+    return end != text && *end == '\0';
+}
+
+static bool
+parse_voi(const char *text, uint8_t *voi)
+{
+    static const char *const names[] = { "file", "linear", "linear_exact",
+        "sigmoid", "lut" };
+
+    for (uint8_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *voi = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Options of --render. */
+static bool
+parse_check_option(int option, const char *text, struct check_config *check)
+{
+    uint64_t number;
+
+    switch (option) {
+    case OPT_RENDER:
+        check->path = text;
+        return true;
+    case OPT_FRAME:
+        if (!parse_number(text, 0, UINT32_MAX - 1, &number)) {
+            return false;
+        }
+        check->frame = (uint32_t) number;
+        return true;
+    case OPT_CENTER:
+        return parse_real(text, &check->ask.center);
+    case OPT_WINDOW:
+        check->ask.set |= WIRE_SET_WINDOW;
+        return parse_real(text, &check->ask.window);
+    case OPT_WINDOW_INDEX:
+        if (!parse_number(text, 0, 255, &number)) {
+            return false;
+        }
+        check->ask.set |= WIRE_SET_WINDOW_INDEX;
+        check->ask.voi_index = (uint8_t) number;
+        return true;
+    case OPT_VOI:
+        return parse_voi(text, &check->ask.voi);
+    case OPT_OVERLAYS:
+        check->ask.overlays = 1;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool
 parse_option(int option, const char *text, struct options *options)
 {
     switch (option) {
@@ -125,7 +201,7 @@ parse_option(int option, const char *text, struct options *options)
     case OPT_LOG_LEVEL:
         return log_level_parse(text, &options->level);
     default:
-        return false;
+        return parse_check_option(option, text, &options->check);
     }
 }
 
@@ -151,7 +227,9 @@ parse_options(int argc, char **argv, struct options *options)
             return 2 + 1;
         }
     }
-    if (optind < argc || options->socket == NULL || options->store == NULL) {
+    if (optind < argc || (options->check.path == NULL
+            && (options->socket == NULL || options->store == NULL)))
+    {
         fputs(usage, stderr);
         return 2 + 1;
     }
@@ -256,6 +334,8 @@ main(int argc, char **argv)
         .children = processors > 0 ? (uint64_t) processors : 1,
         .frame_timeout = 20000,
         .level = LOG_LEVEL_INFO,
+        .check = { .ask = { .zoom = 1, .quality = 90,
+            .interpolation = WIRE_LINEAR } },
     };
 
     int status = parse_options(argc, argv, &options);
@@ -278,17 +358,24 @@ main(int argc, char **argv)
         .frame_timeout_ms = (unsigned) options.frame_timeout,
         .memory = (uint64_t) 2 << 30,
     };
-    struct store *store = store_open(options.store);
-    struct decoder *decoder = store != NULL ? decoder_create(&decoding)
-        : NULL;
+    bool checks = options.check.path != NULL;
+    struct store *store = checks ? NULL : store_open(options.store);
+    struct decoder *decoder = checks || store != NULL
+        ? decoder_create(&decoding) : NULL;
 
     status = EXIT_FAILURE;
-    if (decoder != NULL) {
+    if (decoder != NULL && checks) {
+        options.check.renderer = options.renderer;
+        options.check.egl = options.egl;
+        status = check_render(&options.check, decoder);
+    } else if (decoder != NULL) {
         status = serve(&options, store, decoder, signal_fd);
     }
     decoder_destroy(decoder);
     store_close(store);
     close(signal_fd);
-    log_info("main", "ended with status %d", status);
+    if (!checks) {
+        log_info("main", "ended with status %d", status);
+    }
     return status;
 }

@@ -75,8 +75,7 @@ objects_find(struct objects *objects, const char *location)
     return fd;
 }
 
-/* Puts fd into a slot with one user; false: every slot is in use. */
-static bool
+bool
 objects_keep(struct objects *objects, const char *location, int fd)
 {
     char *copy = strdup(location);
@@ -120,6 +119,9 @@ objects_keep(struct objects *objects, const char *location, int fd)
 int
 objects_open(struct objects *objects, const char *location, bool keep)
 {
+    if (objects->store == NULL) {
+        return objects_find(objects, location);
+    }
     if (!keep) {
         return store_object(objects->store, location);
     }

@@ -13,7 +13,7 @@
 
 struct objects;
 
-/* At most limit files stay open besides those in use. */
+/* At most limit files stay open besides those in use.  store may be NULL. */
 struct objects *objects_create(struct store *store, unsigned limit);
 void objects_destroy(struct objects *objects);
 
@@ -24,5 +24,11 @@ void objects_destroy(struct objects *objects);
  */
 int objects_open(struct objects *objects, const char *location, bool keep);
 void objects_close(struct objects *objects, int fd);
+
+/*
+ * Keeps fd, opened elsewhere, under location, with one user: for a file that
+ * is in no store.  false: there is no room, and fd stays the caller's.
+ */
+bool objects_keep(struct objects *objects, const char *location, int fd);
 
 #endif /* DICOM_OBJECTS_H */
