@@ -114,7 +114,8 @@ X(FACILITY_LIST, 5,
   "FROM facilities "
   "WHERE ($1::BOOL IS NULL OR active = $1::BOOL) "
     "AND NOT EXISTS (SELECT 1 FROM unnest($2::TEXT[]) AS w (word) "
-                    "WHERE strpos(search, ' ' || w.word) = 0) "
+                    "WHERE strpos(search || ' ' || lower(name), "
+                                 "' ' || w.word) = 0) "
     "AND (name, id) > ($3::TEXT, $4::UUID) "
   "ORDER BY name, id LIMIT $5::INT8")
 
@@ -196,8 +197,8 @@ X(USER_LIST, 5,
   "FROM users "
   "WHERE ($1::BOOL IS NULL OR active = $1::BOOL) "
     "AND NOT EXISTS (SELECT 1 FROM unnest($2::TEXT[]) AS w (word) "
-                    "WHERE strpos(search || ' ' || username, "
-                                 "' ' || w.word) = 0) "
+                    "WHERE strpos(search || ' ' || lower(name) || ' ' "
+                                 "|| username, ' ' || w.word) = 0) "
     "AND ($3::UUID IS NULL OR facility = $3::UUID) "
     "AND username > $4::TEXT "
   "ORDER BY username LIMIT $5::INT8")
