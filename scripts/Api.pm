@@ -77,11 +77,12 @@ sub request {
         $sent = File::Temp->new();
         print $sent $json->encode($opt{json});
         close $sent;
-        push @config, 'header = "Content-Type: application/json"',
-            'data-binary = ' . quoted('@' . $sent->filename);
+        push @config, 'data-binary = ' . quoted('@' . $sent->filename);
     }
-    for my $name (sort keys %{$opt{headers} || {}}) {
-        push @config, 'header = ' . quoted("$name: $opt{headers}{$name}");
+    my %headers = ('Content-Type' => 'application/json',
+        %{$opt{headers} || {}});
+    for my $name (sort keys %headers) {
+        push @config, 'header = ' . quoted("$name: $headers{$name}");
     }
 
     my $pid = IPC::Open2::open2(my $out, my $in, 'curl', '--config', '-');
@@ -215,12 +216,14 @@ sub upload_batch {
             'upload-file = ' . quoted($files->[$i]), 'request = "PUT"',
             'header = "Content-Type: application/dicom"', 'header = "Expect:"',
             'output = ' . quoted("$answers/$i"), 'stderr = "-"',
-            'write-out = ' . quoted("\@$i %{http_code} %{errormsg}\n");
+            'write-out = ' . quoted("=$i %{http_code} %{errormsg}\n");
     }
     close $in;
 
+    my $last = 'curl ended early';
     while (my $line = <$out>) {
-        my ($i, $status, $error) = $line =~ /^\@(\d+) (\d+) ?(.*)$/ or next;
+        my ($i, $status, $error) = $line =~ /^=(\d+) (\d+) ?(.*)$/
+            or ($last) = $line =~ /^(?:curl: (?:\(\d+\) )?)?(.+)$/, next;
         next unless exists $pending{$i};
         my $file = delete $pending{$i};
         my %res = (status => $status + 0, error => $error,
@@ -231,7 +234,7 @@ sub upload_batch {
     }
     waitpid($pid, 0);
 
-    $done->($pending{$_}, 0, 'curl ended early')
+    $done->($pending{$_}, 0, $last)
         for sort { $a <=> $b } keys %pending;
 }
 

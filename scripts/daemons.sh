@@ -199,7 +199,9 @@ prepare_database()
 
 start_worker()
 {
-    start render-worker "$web_user" TERM "$state/bin/render-worker" \
+    # Mesa keeps compiled shaders below $HOME.
+    start render-worker "$web_user" TERM env HOME="$state/temp" \
+        "$state/bin/render-worker" \
         --socket "$run/worker/render-worker.sock" --store "$state/store"
 }
 
