@@ -271,7 +271,8 @@ watch()
     local name gone
     while [ -z "$stopping" ]; do
         gone=
-        wait -n -p gone "${daemon_pid[@]}" || true
+        # Not in the shell's words, but in ours.
+        wait -n -p gone "${daemon_pid[@]}" 2>/dev/null || true
         [ -z "$stopping" ] && [ -n "$gone" ] || continue
         for name in "${!daemon_pid[@]}"; do
             [ "${daemon_pid[$name]}" != "$gone" ] || restart "$name"
