@@ -46,12 +46,11 @@ stack_aspect(const struct stack *stack, uint32_t layer)
 static void
 json_id(struct json *json, const uint8_t id[16])
 {
-    char text[37];
+    char text[33];
 
-    snprintf(text, sizeof(text), "%02x%02x%02x%02x-%02x%02x-%02x%02x-"
-        "%02x%02x-%02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3],
-        id[4], id[5], id[6], id[7], id[8], id[9], id[10], id[11], id[12],
-        id[13], id[14], id[15]);
+    for (unsigned i = 0; i < 16; i++) {
+        snprintf(text + 2 * i, 3, "%02x", id[i]);
+    }
     json_string(json, "id", text);
 }
 
