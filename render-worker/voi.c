@@ -347,6 +347,7 @@ round_line(const double *y, uint32_t count, double sign, double offset,
 
     for (uint32_t i = 0; i < count; i++) {
         gray = sign * y[i] + offset;
+        gray = gray > 0 ? gray : 0;     /* not a number: 0 */
         display[i] = (uint8_t) (int32_t) (gray + 0.5);
         value[i] = (float) gray;
         sum += (int32_t) (value[i] + 0.5f) != display[i];
