@@ -597,6 +597,11 @@ ngx_http_dicom_gather(ngx_http_request_t *r, ngx_str_t *text)
             continue;
         }
 
+        if (!b->in_file) {
+            /* only marks the end */
+            continue;
+        }
+
         len = (size_t) (b->file_last - b->file_pos);
 
         n = ngx_read_file(b->file, p, len, b->file_pos);
