@@ -22,7 +22,8 @@ export class Reader {
       headless: true, args: ARGUMENTS, viewport: size,
       ignoreHTTPSErrors: true,
     });
-    return new Reader(context, context.pages()[0] ?? await context.newPage());
+    context.setDefaultTimeout(12000);
+    return new Reader(context, await context.newPage());
   }
 
   /**
@@ -37,6 +38,8 @@ export class Reader {
     /** Newest last. */
     this.pictures = /** @type {{url: string, headers: Record<string, string>,
       token: string}[]} */ ([]);
+    /** Requests without an answer. */
+    this.failures = /** @type {string[]} */ ([]);
     this.renewals = 0;
     page.on("pageerror", (error) => this.errors.push(String(error)));
     page.on("console", (message) => {
@@ -44,6 +47,9 @@ export class Reader {
         && !message.text().startsWith("Failed to load resource")) {
         this.errors.push(message.text());
       }
+    });
+    page.on("requestfailed", (request) => {
+      this.failures.push(`${request.failure()?.errorText} ${request.url()}`);
     });
     page.on("response", (response) => this.#note(response));
   }

@@ -24,6 +24,8 @@ const reader = await Reader.start(system.profile,
   { width: 1280, height: 800 });
 const { page } = reader;
 let shots = 0;
+let failures = 0;
+const MOST_FAILURES = 3;
 
 /** @param {string} name */
 async function shot(name) {
@@ -39,8 +41,13 @@ async function sameAsApi(name) {
 
 /** @param {string} name @param {() => Promise<void>} body */
 async function step(name, body) {
-  if (!await test(name, body)) {
-    await shot(`failed-${name.replace(/\W+/g, "-")}`).catch(() => {});
+  if (await test(name, body)) {
+    return;
+  }
+  await shot(`failed-${name.replace(/\W+/g, "-")}`).catch(() => {});
+  if (++failures === MOST_FAILURES) {
+    console.log(`# given up; without an answer: ${reader.failures}`);
+    process.exit(1);
   }
 }
 

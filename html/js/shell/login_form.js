@@ -2,7 +2,8 @@
  * The login form: a page at first, later a dialog over the work that waits.
  */
 
-import { h, icon, setText } from "../core/dom.js";
+import { fill, h, icon, setText } from "../core/dom.js";
+import { certificateHint } from "./certificate_hint.js";
 import { explain, HttpError, Unreachable } from "../core/http.js";
 
 export class LoginForm {
@@ -89,7 +90,7 @@ export class LoginForm {
         this.#password.value);
       this.close();
     } catch (error) {
-      setText(this.#message, messageOf(error));
+      fill(this.#message, ...messageOf(error));
       if (error instanceof HttpError && error.status === 401) {
         this.#password.select();
       }
@@ -100,16 +101,19 @@ export class LoginForm {
   }
 }
 
-/** @param {unknown} error */
+/**
+ * @param {unknown} error
+ * @returns {import("../core/dom.js").Child[]}
+ */
 function messageOf(error) {
   if (error instanceof HttpError && error.status === 401) {
-    return "User name or password is wrong.";
+    return ["User name or password is wrong."];
   }
   if (error instanceof HttpError && error.status === 429) {
-    return "Too many attempts. Wait a little, then try again.";
+    return ["Too many attempts. Wait a little, then try again."];
   }
   if (error instanceof Unreachable) {
-    return `${error.origin} does not answer.`;
+    return [`${error.origin} does not answer. `, certificateHint(error.origin)];
   }
-  return explain(error);
+  return [explain(error)];
 }

@@ -2,6 +2,7 @@
  * Says quietly which server does not answer, and what can be done.
  */
 
+import { certificateHint } from "./certificate_hint.js";
 import { fill, h, icon } from "../core/dom.js";
 
 /** Troubles shorter than this stay unsaid. */
@@ -68,11 +69,8 @@ function words({ origin, kind }) {
   if (kind === "lost") {
     return [`Connection to ${origin} lost; trying again …`];
   }
-  const address = `${origin}/api/v1/health`;
   return [
-    `${origin} does not answer. If this browser does not know its `
-    + "certificate, open ",
-    h("a", { href: address, target: "_blank", rel: "noopener" }, address),
-    " once and accept it; this page then goes on by itself.",
+    `${origin} does not answer. `, certificateHint(origin),
+    " This page then goes on by itself.",
   ];
 }

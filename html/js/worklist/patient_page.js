@@ -6,6 +6,7 @@
 import { fill, h, icon } from "../core/dom.js";
 import { day, joinName, sexName } from "../core/format.js";
 import { explain, HttpError, Unreachable } from "../core/http.js";
+import { certificateHint } from "../shell/certificate_hint.js";
 import { listBar } from "../shell/nav.js";
 import { StudyTable } from "./study_table.js";
 
@@ -144,11 +145,4 @@ export class PatientPage {
         } }, "Ask again"));
     this.#silent.append(note);
   }
-}
-
-/** @param {string} origin */
-function certificateHint(origin) {
-  return h("span", {}, "If this browser does not know its certificate, open ",
-    h("a", { href: `${origin}/api/v1/health`, target: "_blank",
-      rel: "noopener" }, origin), " once.");
 }
