@@ -688,6 +688,7 @@ ngx_http_dicom_render_filter_init(void *data)
 
     b->pos = ctx->problem.data;
     b->last = b->pos + ctx->problem.len;
+    b->flush = 1;
     b->memory = 1;
     b->tag = u->output.tag;
 

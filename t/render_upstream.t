@@ -1,0 +1,356 @@
+#!/usr/bin/perl
+
+# The render worker as an upstream: a worker that splits, lies, stalls and dies.
+
+use strict;
+use warnings;
+
+use IO::Socket::UNIX;
+use IO::Select;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+use Test::Dicom;
+
+use constant { RENDER => 7, STATUS => 5, RELEASE => 6, PIXEL => 8, ROI => 9,
+    LAYERS => 11 };
+
+my $t = Test::Dicom->new(plan => 84);
+my $socket = $t->socket_path('fake');
+my $log = $t->write_file('fake.log', '');
+my $fake = start_fake();
+
+$t->start_postgres();
+$t->seed_demo();
+$t->yaml('node', renderWorker => "unix:$socket");
+$t->start_nginx();
+
+my $token = $t->login('physician');
+my $id = '00112233445566778899aabbccddeeff';
+
+# the answer as it should be
+
+my $res = layer(1);
+is($res->{status}, 200, 'a picture');
+is($res->{body}, 'PICTURE', 'its bytes');
+is($res->{headers}{'content-type'}, 'image/png', 'its type');
+is($res->{headers}{'content-length'}, 7, 'its length');
+is($res->{headers}{'dicom-instance'}, '1.2.3.4', 'its instance');
+is($res->{headers}{'dicom-frame'}, 5, 'its frame');
+is($res->{headers}{'dicom-lossy'}, '01', 'lossy');
+is($res->{headers}{'dicom-pixel-hash'}, '41' x 32, 'hash');
+is($res->{headers}{'dicom-view'}, 'center=40;window=400.5;voi=linear;invert=0;'
+    . 'zoom=1;pan=0,-2.25;rotate=90;flip=hv;interpolation=linear;size=512x256;'
+    . 'format=png;overlays=1', 'view');
+is($res->{headers}{'server-timing'},
+    'queue;dur=0.001, draw;dur=2.345, read;dur=0.010, encode;dur=1234.567',
+    'timing');
+like($res->{headers}{'cache-control'}, qr/private/, 'not for shared caches');
+
+$res = layer(20);
+unlike($res->{headers}{'dicom-view'}, qr/center|window/, 'colour, no window');
+like($res->{headers}{'dicom-view'}, qr/voi=none/, 'colour, no VOI');
+
+# the request as it arrives
+
+$res = $t->http('node', GET => "/api/v1/stacks/$id/layers/3?width=1&height=77"
+    . '&center=-1.5e2&window=.5&voi=lut:2&invert=1&zoom=2&pan=1,-2&rotate=45'
+    . '&flip=h&interpolation=cubic&format=png&quality=7&overlays=1',
+    token => $token);
+is($res->{status}, 200, 'all parameters');
+my ($line) = grep { /^render/ } reverse split /\n/, $t->read_file('fake.log');
+is($line, "render $id layer 3 set 3 size 1x77 voi 4:2 invert 1 flip 1 "
+    . 'interpolation 2 format 0 quality 7 overlays 1 center -150 window 0.5 '
+    . 'zoom 2 pan 1,-2 rotate 45', 'arrive');
+
+for my $bad ('width=0&height=1', 'width=1&height=100000', 'width=1',
+    'width=abc&height=1', 'width=1.5&height=2', 'width=-1&height=1',
+    'center=nan&window=1', 'center=inf&window=1', 'center=1&window=0',
+    'center=1', 'window=5', 'voi=lut:', 'voi=lut:256', 'voi=lut:-1',
+    'voi=magic', 'zoom=0', 'zoom=0x10', 'zoom=1e9', 'pan=1', 'pan=1,2,3',
+    'pan=,', 'rotate=1e400', 'flip=x', 'interpolation=best', 'format=gif',
+    'quality=0', 'quality=101', 'invert=2', 'overlays=yes', 'center=&window=',
+    'zoom=1&zoom=2', 'unknown=1', 'zoom=%00', 'zoom=1%zz')
+{
+    $res = $t->http('node', GET => "/api/v1/stacks/$id/layers/0?$bad",
+        token => $token);
+    is("$res->{status} $res->{json}{type}",
+        '400 urn:dicom:problem:invalid-parameter', "refused: $bad");
+}
+
+$res = $t->http('node', GET => "/api/v1/stacks/$id/layers/0?zoom=0&flip=x",
+    token => $token);
+is(join(' ', map { $_->{field} } @{$res->{json}{errors}}), 'zoom flip',
+    'all errors at once');
+
+is(get("layers/4294967296")->{status}, 404, 'layer too large');
+is(get("layers/-1")->{status}, 404, 'negative layer');
+is(get("layers/one")->{status}, 404, 'layer that is none');
+is($t->http('node', GET => '/api/v1/stacks/xyz', token => $token)
+    ->{json}{type}, 'urn:dicom:problem:stack-not-found', 'id that is none');
+
+is(get('layers/0/pixels?x=1&y=2')->{json}{type_sent}, PIXEL, 'pixel');
+is(get('layers/0/pixels?x=1')->{status}, 400, 'pixel without y');
+is(get('layers/0/roi?shape=ellipse:1,2,3.5,4')->{json}{type_sent}, ROI, 'roi');
+is(get('layers/0/roi?shape=polygon:1,2,3,4')->{status}, 400, 'half a polygon');
+is(get('layers/0/roi?shape=circle:1,2,3')->{status}, 400, 'unknown shape');
+is(get('layers')->{json}{type_sent}, LAYERS, 'layers');
+is(get('')->{json}{type_sent}, STATUS, 'status');
+is($t->http('node', DELETE => "/api/v1/stacks/$id", token => $token)->{status},
+    204, 'release');
+
+# pieces
+
+$res = layer(2);
+is("$res->{status} $res->{body}", '200 PICTURE', 'byte by byte');
+$res = layer(14);
+is(length $res->{body}, 3_000_000, 'a large picture');
+
+# lies
+
+is(outcome(3), '503 renderer-unavailable', 'wrong magic');
+is(outcome(17), '503 renderer-unavailable', 'unknown version');
+is(outcome(15), '503 renderer-unavailable', 'answer to something else');
+is(outcome(4), '503 renderer-unavailable', 'meta too long');
+is(outcome(13), '503 renderer-unavailable', 'body too long');
+is(outcome(11), '503 renderer-unavailable', 'another layer');
+is(outcome(5), '503 renderer-unavailable', 'closed within the header');
+$res = layer(6);
+isnt($res->{status}, 200, 'closed within the body');
+$res = layer(7);
+is("$res->{status} $res->{body}", '200 PICTURE', 'more than was announced');
+is(layer(3)->{headers}{'retry-after'} // '', '1', 'to be tried again');
+
+# problems of the worker
+
+$res = layer(9);
+is("$res->{status} $res->{json}{type} $res->{json}{detail}",
+    '410 urn:dicom:problem:stack-expired The stack was idle.', 'a problem');
+is($res->{headers}{'content-type'}, 'application/problem+json', 'its type');
+is(outcome(16), '410 stack-expired', 'a problem byte by byte');
+is(outcome(10), '503 renderer-unavailable', 'a malformed problem');
+$res = layer(12);
+is("$res->{status} $res->{headers}{'retry-after'}", '503 7', 'busy');
+
+# connections
+
+my $before = accepts();
+layer(1) for 1 .. 6;
+cmp_ok(accepts() - $before, '<=', 2, 'connections are kept');
+layer(18) for 1 .. 3;
+is(layer(1)->{status}, 200, 'a connection closed while idle');
+
+my $client = $t->connection('node');
+print $client "GET /api/v1/stacks/$id/layers/0?width=8&height=1 HTTP/1.1\r\n"
+    . "Host: x\r\nAuthorization: Bearer $token\r\n\r\n";
+wait_for(qr/stalling/);
+close $client;
+ok(wait_for(qr/client gone/), 'a client that goes away cancels');
+
+stop_fake();
+$t->allow_alerts(qr/connect\(\) to unix:.* failed/);
+is(outcome(1), '503 renderer-unavailable', 'no worker');
+$fake = start_fake();
+is(outcome(1), '200 ', 'worker is back');
+
+stop_fake();
+exit 0;
+
+
+sub get {
+    my ($path) = @_;
+    return $t->http('node', GET => "/api/v1/stacks/$id/$path" =~ s{/$}{}r,
+        token => $token);
+}
+
+
+# The width tells the fake worker what to do.
+sub layer {
+    my ($mode) = @_;
+    return get("layers/0?width=$mode&height=1");
+}
+
+
+sub outcome {
+    my ($mode) = @_;
+    my $res = layer($mode);
+    return "$res->{status} "
+        . (($res->{json}{type} // '') =~ s/^urn:dicom:problem://r);
+}
+
+
+sub accepts {
+    my $n = () = $t->read_file('fake.log') =~ /^accept/mg;
+    return $n;
+}
+
+
+sub wait_for {
+    my ($re) = @_;
+    for (1 .. 200) {
+        return 1 if $t->read_file('fake.log') =~ $re;
+        sleep(0.05);
+    }
+    return 0;
+}
+
+
+# --- the worker
+
+sub note_down {
+    open my $fh, '>>', $log or return;
+    syswrite $fh, "$_[0]\n";
+}
+
+
+sub start_fake {
+    unlink $socket;
+    my $server = IO::Socket::UNIX->new(Local => $socket, Listen => 64)
+        or die "listen: $!";
+    chmod 0666, $socket;
+
+    my $parent = $$;
+    my $pid = fork() // die;
+    return $pid if $pid;
+
+    $SIG{CHLD} = 'IGNORE';
+    $SIG{TERM} = 'DEFAULT';
+    my $select = IO::Select->new($server);
+
+    while (getppid() == $parent) {
+        $select->can_read(0.2) or next;
+        my $c = $server->accept() or next;
+        note_down('accept');
+        my $child = fork() // 1;
+        if ($child == 0) {
+            serve($c);
+            POSIX::_exit(0);
+        }
+        close $c;
+    }
+
+    POSIX::_exit(0);
+}
+
+
+sub stop_fake {
+    kill 'TERM', $fake;
+    waitpid $fake, 0;
+    unlink $socket;
+}
+
+
+sub take {
+    my ($c, $n) = @_;
+    my $data = '';
+    while (length $data < $n) {
+        sysread($c, $data, $n - length $data, length $data) or return undef;
+    }
+    return $data;
+}
+
+
+sub head {
+    my (%h) = @_;
+    return pack 'VvvvvVQ<VVVV', $h{magic} // 0x52574444, $h{version} // 1,
+        $h{type}, $h{status} // 200, $h{retry} // 0, $h{meta} // 0,
+        $h{body} // 0, 1, 2345, 10, 1234567;
+}
+
+
+sub picture {
+    my (%p) = @_;
+    return pack 'a72VVVVa32C8d<d<d<d<d<d<CCx6', '1.2.3.4', 5, $p{layer} // 0,
+        512, 256, 'A' x 32, 1, 0, $p{voi} // 1, 0, 0, 3, 1, $p{samples} // 1,
+        $p{center} // 40, 400.5, 1, 0, -2.25, 90, 1, 90;
+}
+
+
+sub serve {
+    my ($c) = @_;
+
+    while (defined(my $request = take($c, 32))) {
+        my ($magic, $version, $type, $length) = unpack 'VvvV', $request;
+        my $body = $length ? take($c, $length) : '';
+        defined $body or return;
+
+        if ($type == RELEASE) {
+            syswrite $c, head(type => $type, status => 204);
+            next;
+        }
+        if ($type != RENDER) {
+            my $json = qq({"type_sent":$type});
+            syswrite $c, head(type => $type, body => length $json) . $json;
+            next;
+        }
+
+        render($c, $body) or return;
+    }
+}
+
+
+sub render {
+    my ($c, $body) = @_;
+
+    my ($stack, $layer, $set, $mode, $height, $voi, $index, $invert, $flip,
+        $interpolation, $format, $quality, $overlays, @d)
+        = unpack 'H32VVVVC8d<6', $body;
+    note_down("render $stack layer $layer set $set size ${mode}x$height voi "
+        . "$voi:$index invert $invert flip $flip interpolation $interpolation "
+        . "format $format quality $quality overlays $overlays center $d[0] "
+        . "window $d[1] zoom $d[2] pan $d[3],$d[4] rotate $d[5]");
+
+    my %h = (type => RENDER, meta => 184, body => 7);
+    my $meta = picture(layer => $layer);
+    my $data = 'PICTURE';
+    my $problem = "stack-expired\0The stack was idle.";
+
+    my %answers = (
+        3 => sub { head(%h, magic => 1) . $meta . $data },
+        4 => sub { head(%h, meta => 2 << 20) },
+        5 => sub { substr head(%h), 0, 20 },
+        6 => sub { head(%h, body => 1000) . $meta . $data },
+        7 => sub { head(%h) . $meta . $data . 'AND MORE' },
+        9 => sub { head(%h, status => 410, meta => length $problem, body => 0)
+            . $problem },
+        10 => sub { head(%h, status => 410, meta => 8, body => 0)
+            . "a/../b\0x" },
+        11 => sub { head(%h) . picture(layer => $layer + 1) . $data },
+        12 => sub { head(%h, status => 503, retry => 7, meta => 5, body => 0)
+            . "busy\0" },
+        13 => sub { head(%h, body => 1 << 50) . $meta . $data },
+        14 => sub { head(%h, body => 3_000_000) . $meta . 'x' x 3_000_000 },
+        15 => sub { head(%h, type => STATUS) . $meta . $data },
+        16 => sub { head(%h, status => 410, meta => length $problem,
+            body => 0) . $problem },
+        17 => sub { head(%h, version => 9) . $meta . $data },
+        20 => sub { head(%h) . picture(layer => $layer, voi => 0,
+            samples => 3, center => 9**9**9 / 9**9**9) . $data },
+    );
+
+    if ($mode == 8) {
+        note_down('stalling');
+        sysread $c, my $rest, 1;
+        note_down('client gone');
+        return 0;
+    }
+
+    my $answer = $answers{$mode} ? $answers{$mode}->()
+        : head(%h) . $meta . $data;
+
+    if ($mode == 2 || $mode == 16) {
+        for my $byte (split //, $answer) {
+            syswrite $c, $byte;
+            sleep(0.0005);
+        }
+        return 1;
+    }
+
+    while (length $answer) {
+        my $n = syswrite $c, $answer or return 0;
+        substr $answer, 0, $n, '';
+    }
+
+    return $mode != 5 && $mode != 6 && $mode != 18;
+}
