@@ -47,6 +47,7 @@ static const ngx_http_dicom_error_t  ngx_http_dicom_errors[] = {
     { NGX_HTTP_SERVICE_UNAVAILABLE, 503, "unavailable", NULL },
     { NGX_HTTP_GATEWAY_TIME_OUT, 503, "renderer-unavailable",
       "The render worker took too long." },
+    { NGX_HTTP_VERSION_NOT_SUPPORTED, 505, "version-not-supported", NULL },
     { NGX_HTTP_INSUFFICIENT_STORAGE, 507, "store-full", NULL },
     { 0, 0, NULL, NULL }
 };
