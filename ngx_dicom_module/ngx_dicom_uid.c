@@ -21,6 +21,8 @@ ngx_dicom_uid_check(const ngx_str_t *s)
         return NGX_DECLINED;
     }
 
+    /* leading zeros, not allowed and yet written by devices, are no harm */
+
     for (i = 0, start = 0; i <= s->len; i++) {
 
         if (i < s->len && s->data[i] >= '0' && s->data[i] <= '9') {
@@ -31,7 +33,7 @@ ngx_dicom_uid_check(const ngx_str_t *s)
             return NGX_DECLINED;
         }
 
-        if (i == start || (s->data[start] == '0' && i - start > 1)) {
+        if (i == start) {
             return NGX_DECLINED;
         }
 

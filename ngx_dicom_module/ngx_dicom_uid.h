@@ -12,8 +12,8 @@
 #include <ngx_core.h>
 
 
-/* NGX_OK when s is a UID: 1 to 64 characters, digits and single dots, no
-   component with a leading zero (PS3.5 9.1). */
+/* NGX_OK when s is a UID: 1 to 64 characters, digits and single dots (PS3.5
+   9.1, but for components with a leading zero, which devices do write). */
 ngx_int_t ngx_dicom_uid_check(const ngx_str_t *s);
 
 /* NGX_OK when s is a UUID in its 36-character form, either case. */

@@ -1,0 +1,251 @@
+#!/usr/bin/perl
+
+# PUT /api/v1/instances: what gets in, what does not, and what is left behind.
+
+use strict;
+use warnings;
+
+use Digest::MD5 qw(md5_hex);
+use File::Find;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use lib 't/lib';
+use Test::Dicom;
+
+my $t = Test::Dicom->new(plan => 54);
+
+$t->start_postgres();
+$t->seed_demo();
+$t->start_worker();
+$t->start_nginx();
+
+my $token = $t->login('radiographer');
+my @uid = map { "2.25.7000.$_" } 0 .. 20;
+my $name = "\xc5\xa0imi\xc4\x87^Ana";    # UTF-8
+my %base = (StudyInstanceUID => $uid[0], SeriesInstanceUID => $uid[1],
+    SOPInstanceUID => $uid[2], PatientName => $name,
+    SpecificCharacterSet => 'ISO_IR 192', PatientID => 'P-1',
+    AccessionNumber => 'ACC7', StudyDescription => 'Head CT', Modality => 'CT',
+    InstanceNumber => 3, SeriesNumber => -2);
+
+# a file enters
+
+my $file = $t->dicom_file(%base);
+my $res = put($file);
+is($res->{status}, 201, 'a file');
+is_deeply($res->{json}, { study => $uid[0], series => $uid[1],
+    instance => $uid[2], sop_class => '1.2.840.10008.5.1.4.1.1.7',
+    md5 => md5_hex($file), size => length $file }, 'what it is');
+
+is($t->psql('facility', "SELECT uid, study_date, study_time, sort_key,
+    patient_id, patient_issuer, patient_name, patient_birth_date, patient_sex,
+    accession, description FROM studies"),
+    "$uid[0]|2026-01-02|10:11:12|2026-01-02T10:11:12|P-1|TEST|"
+    . "$name|1970-01-01|O|ACC7|Head CT", 'its study');
+is($t->psql('facility', 'SELECT uid, study_uid, number, modality FROM series'),
+    "$uid[1]|$uid[0]|-2|CT", 'its series');
+is($t->psql('facility', "SELECT uid, series_uid, study_uid, number, height,
+    width, frames, size, md5, stored_by, length(header) > 50 FROM instances"),
+    "$uid[2]|$uid[1]|$uid[0]|3|16|16|1|" . length($file) . '|'
+    . md5_hex($file) . '|' . $t->user_id('radiographer') . '|t', 'itself');
+is($t->psql('facility', 'SELECT token FROM study_tokens ORDER BY 1'),
+    join("\n", '#1', '#acc7', '#p1', 'ana', 'ct', 'head', 'simic'),
+    'is found by');
+is($t->psql('facility', 'SELECT event, outcome, object, patient FROM audit'),
+    "instance-store|success|$uid[2]|TEST|P-1", 'audit');
+is(objects(), 1, 'one object');
+is(incoming(), 0, 'nothing left in incoming');
+
+# again
+
+$res = put($file);
+is("$res->{status} $res->{json}{md5}", '200 ' . md5_hex($file), 'again');
+$res = put($t->dicom_file(%base, pixels => 'x' x 512));
+is("$res->{status} $res->{json}{type}",
+    '409 urn:dicom:problem:instance-conflict', 'other content');
+settle(1);
+is(objects(), 1, 'its object is gone again');
+is($t->psql('facility', 'SELECT md5 FROM instances'), md5_hex($file),
+    'the stored one is untouched');
+is(put($file)->{status}, 200, 'and still the same');
+
+# more of the study, and what contradicts it
+
+is(put($t->dicom_file(%base, SOPInstanceUID => $uid[3]))->{status}, 201,
+    'a second instance');
+is(put($t->dicom_file(%base, SOPInstanceUID => $uid[4],
+    SeriesInstanceUID => $uid[5], Modality => 'SR', Rows => undef))->{status},
+    201, 'one without pixels');
+is($t->psql('facility', "SELECT frames, height FROM instances
+    WHERE uid = '$uid[4]'"), '0|0', 'is stored so');
+
+my $before = counts();
+$res = put($t->dicom_file(%base, SOPInstanceUID => $uid[6],
+    PatientID => 'P-2'));
+is("$res->{status} $res->{json}{type}", '409 urn:dicom:problem:study-conflict',
+    'another patient in the study');
+$res = put($t->dicom_file(%base, SOPInstanceUID => $uid[6],
+    StudyInstanceUID => $uid[7]));
+is("$res->{status} $res->{json}{type}", '409 urn:dicom:problem:study-conflict',
+    'the series in another study');
+$res = put($t->dicom_file(%base, SOPInstanceUID => $uid[6], Modality => 'MR'));
+is("$res->{status} $res->{json}{type}", '409 urn:dicom:problem:study-conflict',
+    'another modality in the series');
+settle(3);
+is(counts(), $before, 'no row of it is left');
+is(objects(), 3, 'and no object');
+
+# what is none
+
+for my $bad (['text', 'This is no DICOM file. ' x 100], ['zeros', "\0" x 4096],
+    ['a byte', 'x'])
+{
+    $res = put($bad->[1]);
+    is("$res->{status} $res->{json}{type}",
+        '400 urn:dicom:problem:not-dicom', $bad->[0]);
+}
+is(put('')->{status}, 400, 'an empty body');
+is(put(("\0" x 128) . 'DICM')->{status}, 422, 'a preamble and nothing more');
+
+for my $bad (['StudyInstanceUID', '../../etc/passwd'], ['SOPInstanceUID',
+    '1.2.3/../4'], ['SeriesInstanceUID', '1..3'], ['StudyInstanceUID', undef])
+{
+    $res = put($t->dicom_file(%base, SOPInstanceUID => $uid[6],
+        $bad->[0] => $bad->[1]));
+    is("$res->{status} $res->{json}{type}",
+        '422 urn:dicom:problem:invalid-dicom',
+        "$bad->[0] " . ($bad->[1] // 'missing'));
+}
+$res = put(substr($t->dicom_file(%base, SOPInstanceUID => $uid[6]), 0, -100));
+is($res->{status}, 422, 'pixels cut off');
+is(counts(), $before, 'none of them has rows');
+is(objects(), 3, 'nor objects');
+is(incoming(), 0, 'nor is it in incoming');
+
+# bodies
+
+my $chunked = $t->dicom_file(%base, SOPInstanceUID => $uid[8]);
+my $answer = $t->raw('node', "PUT /api/v1/instances HTTP/1.1\r\nHost: x\r\n"
+    . "Authorization: Bearer $token\r\nTransfer-Encoding: chunked\r\n"
+    . "Connection: close\r\n\r\n"
+    . join('', map { sprintf("%x\r\n%s\r\n", length, $_) }
+        unpack('(a100)*', $chunked)) . "0\r\n\r\n");
+like($answer, qr{^HTTP/1.1 201 }, 'chunked');
+like($answer, qr/"md5":"@{[md5_hex($chunked)]}"/, 'and whole');
+
+my $body = $t->dicom_file(%base, SOPInstanceUID => $uid[9]);
+my $s = $t->connection('node');
+print $s "PUT /api/v1/instances HTTP/1.1\r\nHost: x\r\n"
+    . "Authorization: Bearer $token\r\nContent-Length: " . length($body)
+    . "\r\n\r\n" . substr($body, 0, 300);
+sleep(0.3);
+close $s;
+settle(1);
+is(incoming(), 0, 'an upload cut off leaves nothing');
+is($t->psql('facility', "SELECT count(*) FROM instances WHERE uid = '$uid[9]'"),
+    0, 'and no row');
+
+$s = $t->connection('node');
+print $s "PUT /api/v1/instances HTTP/1.1\r\nHost: x\r\n"
+    . "Content-Length: 1000000000\r\n\r\n";
+like(scalar <$s>, qr/ 401 /, 'no token: refused before the body');
+close $s;
+
+for my $who ('admin', 'auditor') {
+    is($t->http('node', PUT => '/api/v1/instances', body => $file,
+        token => $t->login($who))->{status}, 403, "$who may not");
+}
+
+# too large
+
+$t->stop_nginx();
+$t->yaml('node', maxInstanceSize => '4k');
+$t->start_nginx();
+$token = $t->login('radiographer');
+$res = put($t->dicom_file(%base, SOPInstanceUID => $uid[10], Rows => 64,
+    Columns => 64));
+is("$res->{status} $res->{json}{type}", '413 urn:dicom:problem:too-large',
+    'more than maxInstanceSize');
+
+$s = $t->connection('node');
+print $s "PUT /api/v1/instances HTTP/1.1\r\nHost: x\r\n"
+    . "Authorization: Bearer $token\r\nContent-Length: 1000000000\r\n\r\n";
+like(scalar <$s>, qr/ 413 /, '1 GB is refused at once');
+close $s;
+
+$answer = $t->raw('node', "PUT /api/v1/instances HTTP/1.1\r\nHost: x\r\n"
+    . "Authorization: Bearer $token\r\nTransfer-Encoding: chunked\r\n\r\n"
+    . sprintf("%x\r\n%s\r\n", 1 << 16, 'x' x (1 << 16)) x 4);
+like($answer, qr/ 413 /, 'also without a length');
+is(incoming(), 0, 'nothing of it stays');
+
+# the database and the worker die
+
+$t->stop_nginx();
+$t->yaml('node', databaseTimeout => 3);
+$t->start_nginx();
+$token = $t->login('radiographer');
+
+my $late = $t->dicom_file(%base, SOPInstanceUID => $uid[11]);
+$t->stop_worker();
+$t->allow_alerts(qr/connect\(\) to unix:.* failed/);
+$res = put($late);
+is("$res->{status} $res->{json}{type}",
+    '503 urn:dicom:problem:renderer-unavailable', 'no worker');
+ok($res->{headers}{'retry-after'}, 'try again');
+is(incoming(), 0, 'nothing is left');
+$t->start_worker();
+is(put($late)->{status}, 201, 'then it works');
+
+$late = $t->dicom_file(%base, SOPInstanceUID => $uid[12]);
+$t->stop_postgres();
+$res = put($late);
+is("$res->{status} $res->{json}{type}",
+    '503 urn:dicom:problem:database-unavailable', 'no database');
+ok($res->{headers}{'retry-after'}, 'try again');
+is(incoming(), 0, 'nothing is left');
+$t->start_postgres(keep => 1);
+my $status;
+for (1 .. 60) {
+    $status = put($late)->{status};
+    last if $status != 503;
+    sleep(0.25);
+}
+is($status, 201, 'then it works, though its object was there');
+
+
+sub put {
+    return $t->http('node', PUT => '/api/v1/instances', token => $token,
+        body => $_[0], headers => { 'Content-Type' => 'application/dicom' });
+}
+
+
+sub files {
+    my ($below) = @_;
+    my $n = 0;
+    find(sub { $n++ if -f }, $below) if -d $below;
+    return $n;
+}
+
+
+sub objects { files($t->dir . '/store/objects') }
+sub incoming { files($t->dir . '/store/incoming') }
+
+
+# What happens after the answer: an object forgotten, a file removed.
+sub settle {
+    my ($n) = @_;
+    for (1 .. 40) {
+        last if incoming() == 0 && objects() <= $n;
+        sleep(0.05);
+    }
+    sleep(0.1);
+}
+
+
+sub counts {
+    return $t->psql('facility', 'SELECT (SELECT count(*) FROM studies),
+        (SELECT count(*) FROM series), (SELECT count(*) FROM instances),
+        (SELECT count(*) FROM study_tokens), (SELECT count(*) FROM audit)');
+}
