@@ -501,6 +501,10 @@ decoder_header(struct decoder *decoder, int fd, const uint8_t user[16],
     }
     child = call_child(decoder, fd, user, &call, &reply, error);
     if (child == NULL) {
+        if (error->status == DECODER_CRASHED) {
+            snprintf(error->detail, sizeof(error->detail),
+                "the data set is malformed: the parser failed on it");
+        }
         return false;
     }
     done = take_header(child, &reply, call.file_size, header, error);

@@ -32,6 +32,7 @@
 
 extern "C" {
 #include "meta.h"
+#include "structure.h"
 }
 
 #define IMPLICIT_LE    "1.2.840.10008.1.2"
@@ -221,6 +222,35 @@ read_source(void *data, uint64_t offset, void *buffer, size_t size)
     return static_cast<const Source *>(data)->read(offset, buffer, size);
 }
 
+/* Whether the data set's elements have a VR, whatever the syntax says. */
+bool
+has_vr(const Source &source, const struct meta &meta)
+{
+    uint8_t head[6];
+    bool wide;
+
+    return source.read(meta.end, head, sizeof(head))
+        && meta_is_vr(head + 4, &wide);
+}
+
+/* GDCM recurses with the data set's nesting and asserts much of the rest. */
+bool
+check_structure(const Source &source, const struct meta &meta, char *detail,
+    size_t size)
+{
+    struct structure structure = {};
+
+    if (strcmp(meta.syntax, GE_PRIVATE_BE) == 0) {
+        return true;
+    }
+    structure.begin = meta.end;
+    structure.end = source.size();
+    structure.is_explicit = has_vr(source, meta);
+    structure.is_big_endian = strcmp(meta.syntax, EXPLICIT_BE) == 0;
+    return structure_check(&structure, read_source,
+        const_cast<Source *>(&source), detail, size);
+}
+
 /*
  * GDCM asserts that it knows the transfer syntax and that the data set keeps to
  * it.  It is shown one that fits how the elements are really written: some
@@ -230,17 +260,12 @@ read_source(void *data, uint64_t offset, void *buffer, size_t size)
 void
 show_syntax(Source *source, const struct meta &meta)
 {
-    std::string shown = EXPLICIT_LE;
-    uint8_t head[6];
+    std::string shown = has_vr(*source, meta) ? EXPLICIT_LE : IMPLICIT_LE;
 
     if (strcmp(meta.syntax, EXPLICIT_BE) == 0
-        || strcmp(meta.syntax, GE_PRIVATE_BE) == 0
-        || !source->read(meta.end, head, sizeof(head)))
+        || strcmp(meta.syntax, GE_PRIVATE_BE) == 0)
     {
         return;
-    }
-    if (head[4] < 'A' || head[4] > 'Z' || head[5] < 'A' || head[5] > 'Z') {
-        shown = IMPLICIT_LE;
     }
     if (shown != meta.syntax && shown.size() <= meta.syntax_length) {
         shown.resize(meta.syntax_length, '\0');
@@ -429,6 +454,7 @@ open_file(struct dicom_file *file, uint64_t memory,
     struct decoder_error *error)
 {
     struct meta meta;
+    char detail[120] = "";
 
     if (meta_scan(&meta, read_source, &file->source, file->source.size())) {
         if (meta.malformed) {
@@ -444,6 +470,10 @@ open_file(struct dicom_file *file, uint64_t memory,
             return false;
         }
         show_syntax(&file->source, meta);
+        if (!check_structure(file->source, meta, detail, sizeof(detail))) {
+            set_error(error, DECODER_INVALID, detail);
+            return false;
+        }
     }
     file->preamble = meta.preamble;
 

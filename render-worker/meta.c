@@ -18,9 +18,8 @@ read_syntax(struct meta *meta, const char *value, size_t length)
 }
 
 
-/* Whether vr is a value representation, and whether its length has 32 bits. */
-static bool
-is_vr(const uint8_t *vr, bool *wide)
+bool
+meta_is_vr(const uint8_t *vr, bool *wide)
 {
     static const char  narrow[] = "AEASATCSDADSDTFDFLISLOLTPNSHSLSSSTTMUIULUS";
     static const char  broad[] = "OBODOFOLOVOWSQSVUCUNURUTUV";
@@ -66,7 +65,7 @@ meta_scan(struct meta *meta, meta_read reader, void *data, uint64_t size)
         uint32_t  length = head[6] | (uint32_t) head[7] << 8;
         bool      wide;
 
-        if (!is_vr(head + 4, &wide)) {
+        if (!meta_is_vr(head + 4, &wide)) {
             meta->malformed = true;
             return true;
         }

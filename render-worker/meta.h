@@ -30,4 +30,7 @@ typedef bool (*meta_read)(void *data, uint64_t offset, void *buffer,
  */
 bool meta_scan(struct meta *meta, meta_read reader, void *data, uint64_t size);
 
+/* Whether vr is a value representation, and whether its length has 32 bits. */
+bool meta_is_vr(const uint8_t *vr, bool *wide);
+
 #endif /* DICOM_META_H */
