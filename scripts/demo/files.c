@@ -338,7 +338,9 @@ static void put_word_file(struct dataset *ds, const struct study *s,
     }
     put_relations(ds, s, number);
     put(ds, 0x00200020, "CS", "P\\FR");
-    put(ds, 0x00200060, "CS", "L");
+    if (strcmp(s->body_part, "BREAST") == 0) {
+        put(ds, 0x00200060, "CS", "L");
+    }
     put_word_image(ds, s, rows, columns, spacing, frames);
 }
 

@@ -709,7 +709,7 @@ sub finish {
     return if $self->{no_tests};
 
     my @alerts = grep { my $line = $_;
-        /\[(?:alert|emerg|crit)\]/
+        /\[(?:alert|emerg)\]/
             && !grep { $line =~ $_ } @{$self->{allowed}}
     } split /\n/, $self->read_file('error.log');
     Test::More::is(join("\n", @alerts), '', 'no alerts');
