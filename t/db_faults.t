@@ -490,11 +490,12 @@ sub talk {
         . message('S', "client_encoding\0UTF8\0")
         . message('K', pack('NN', $$, 1)) . message('Z', 'I'));
 
-    my ($status, $failed, $name, %queries, $do) = ('I', 0, '');
+    my ($status, $failed, $name, $idle, %queries, $do) = ('I', 0, '', 1);
     while (1) {
-        if ($status eq 'I' && !pending($s)) {
+        if ($idle && $status eq 'I' && !pending($s)) {
             obey($s, order('idle', 1));
         }
+        $idle = 0;
 
         my ($type, $length) = unpack('aN', get_bytes($s, 5));
         my $body = get_bytes($s, $length - 4);
@@ -503,6 +504,7 @@ sub talk {
         POSIX::_exit(0) if $type eq 'X';
         if ($type eq 'S') {
             $failed = 0;
+            $idle = 1;
             put($s, message('Z', $status));
             next;
         }
