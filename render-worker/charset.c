@@ -153,6 +153,13 @@ emit(struct output *out, const char *text, size_t length)
     {
         return;
     }
+    /* iconv lets pass what lies beyond Unicode, and surrogates */
+    if (p[0] > 0xf4 || (p[0] == 0xf4 && p[1] > 0x8f)
+        || (p[0] == 0xed && p[1] > 0x9f))
+    {
+        text = "\xef\xbf\xbd";
+        length = 3;
+    }
     if (length <= out->size - out->length - 1) {
         memcpy(out->data + out->length, text, length);
         out->length += length;
@@ -165,7 +172,8 @@ emit(struct output *out, const char *text, size_t length)
 static size_t
 utf8_length(unsigned char lead)
 {
-    return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3
+        : lead < 0xf8 ? 4 : lead < 0xfc ? 5 : 6;
 }
 
 

@@ -22,6 +22,7 @@
 #define RESCALE_TYPE       DICOM_TAG(0x0028, 0x1054)
 #define SLICE_THICKNESS    DICOM_TAG(0x0018, 0x0050)
 
+#define CT_IMAGE           "1.2.840.10008.5.1.4.1.1.2"
 #define RT_DOSE            "1.2.840.10008.5.1.4.1.1.481.2"
 
 
@@ -424,6 +425,7 @@ header_frames(struct header *h)
     struct dicom_frame       common;
     const struct dicom_set  *group;
     char                     shape[20];
+    double                   slope;
 
     if (x->nframes == 0) {
         return true;
@@ -451,6 +453,13 @@ header_frames(struct header *h)
 
     if (strcmp(x->sop_class, RT_DOSE) == 0) {
         read_dose(h, &common);
+    }
+
+    /* PS3.3 C.8.2.1.1.2: a CT image says its unit only when it is another */
+    if (strcmp(x->sop_class, CT_IMAGE) == 0 && x->rescale_type[0] == '\0'
+        && attribute_decimal(h->root, RESCALE_SLOPE, 0, &slope))
+    {
+        strcpy(x->rescale_type, "HU");
     }
 
     settle_planes(x);
