@@ -240,6 +240,25 @@ loader_ref(const struct stack *stack, uint32_t number, struct frame_ref *ref)
     memcpy(ref->user, stack->owner, sizeof(ref->user));
 }
 
+/*
+ * While this layer is read the kernel may fetch the next one: files of one
+ * frame give it no hint of their own.
+ */
+static void
+loader_prefetch(struct loader *loader, const struct stack *stack,
+    uint32_t next)
+{
+    const struct layer *layer = &stack->layers[next];
+    struct frame_ref ref;
+
+    if (layer->way == WAY_READ) {
+        loader_ref(stack, next, &ref);
+        if (ref.index->nframes == 1) {
+            frame_prefetch(&loader->config.source, &ref);
+        }
+    }
+}
+
 /* Reads one layer and hands it to the painter. */
 static void
 loader_run(struct loader *loader, struct stack *stack, uint32_t number)
@@ -300,7 +319,12 @@ loader_thread(void *data)
             pthread_cond_wait(&loader->work[self->way], &loader->mutex);
             continue;
         }
+        uint32_t next = stack->pending[WAY_READ] != 0 && self->way == WAY_READ
+            ? stack->cursor[WAY_READ] : LAYER_NONE;
         pthread_mutex_unlock(&loader->mutex);
+        if (next != LAYER_NONE) {
+            loader_prefetch(loader, stack, next);
+        }
         loader_run(loader, stack, layer);
         pthread_mutex_lock(&loader->mutex);
     }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,6 +294,29 @@ take_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+static volatile sig_atomic_t late_status;
+
+static void
+end_late(int signal_number)
+{
+    (void) signal_number;
+    _exit(late_status);
+}
+
+/* A thread that waits for a decoder must not hold up the end. */
+static void
+end_in_time(int status)
+{
+    sigset_t set;
+
+    late_status = status;
+    signal(SIGALRM, end_late);
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    alarm(5);
+}
+
 static int
 serve(const struct options *options, struct store *store,
     struct decoder *decoder, int signal_fd)
@@ -318,6 +342,7 @@ serve(const struct options *options, struct store *store,
             status = server_run(server, signal_fd);
         }
         server_destroy(server);
+        end_in_time(status);
     }
     worker_finish(&worker);
     return status;

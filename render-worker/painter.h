@@ -60,7 +60,7 @@ struct upload {
 };
 
 struct painter_stats {
-    uint64_t  drawn, uploaded, cancelled;
+    uint64_t  drawn, uploaded;
     uint64_t  draw_us, upload_us;
     unsigned  queued;
     uint64_t  pooled;               /* bytes of unused arrays */

@@ -285,6 +285,7 @@ picture_end(struct picture *picture)
     struct request *request = picture->request;
 
     if (picture->end == PAINTING_CANCELLED) {
+        picture->worker->counts.cancelled++;
         request_problem(request, 503, "cancelled", "the client went away");
     } else if (picture->end == PAINTING_FAILED) {
         worker_tick(picture->worker);   /* notices a lost context */
@@ -460,6 +461,7 @@ picture_cancel_wait(struct request *request)
     struct stack *stack = picture->stack;
     const struct request *other;
 
+    picture->worker->counts.cancelled++;
     picture_unwait(stack, request);
     for (other = stack->waiting; other != NULL; other = other->next) {
         const struct picture *waiting = other->work;

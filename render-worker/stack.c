@@ -11,9 +11,12 @@
 #include "log.h"
 
 /* Texels of one array, unless a single layer is larger. */
-#define CHUNK_BYTES  (32u * 1024 * 1024)
+#define CHUNK_BYTES  (16u * 1024 * 1024)
 
 #define MAX_GROUPS   1024u
+
+/* What the indexes of one stack may take. */
+#define MAX_HOST_BYTES  ((uint64_t) 1 << 30)
 
 /* Why a body is refused; the slugs are part of the contract. */
 struct refusal {
@@ -25,11 +28,38 @@ static const struct refusal malformed = { 400, "malformed-request",
     "the open request contradicts itself" };
 static const struct refusal memory = { 503, "busy", "memory is short" };
 
-/* Reads the instance records; *ok tells a bad body from short memory. */
+static uint64_t
+lut_bytes(const struct dicom_lut *lut)
+{
+    return (uint64_t) lut->count * sizeof(lut->data[0]);
+}
+
+/* Host memory that one instance takes. */
+static uint64_t
+instance_bytes(const struct stack_instance *instance)
+{
+    const struct dicom_index *index = &instance->index;
+    uint64_t bytes = sizeof(*instance) + 128
+        + (uint64_t) index->nframes * sizeof(index->frames[0])
+        + lut_bytes(&index->modality_lut) + lut_bytes(&index->palette[0])
+        + lut_bytes(&index->palette[1]) + lut_bytes(&index->palette[2]);
+
+    for (uint32_t i = 0; i < index->nvoi_luts; i++) {
+        bytes += lut_bytes(&index->voi_luts[i]);
+    }
+    for (uint32_t i = 0; i < index->noverlays; i++) {
+        bytes += index->overlays[i].length;
+    }
+    return bytes;
+}
+
+/* Reads the instance records. */
 static bool
 parse_instances(struct stack *stack, const uint8_t *p, const uint8_t *end,
     struct refusal *why)
 {
+    uint64_t bytes = 0, frames = 0;
+
     for (uint32_t i = 0; i < stack->ninstances; i++) {
         struct stack_instance *instance = &stack->instances[i];
         struct wire_instance record;
@@ -67,6 +97,15 @@ parse_instances(struct stack *stack, const uint8_t *p, const uint8_t *end,
             return false;
         }
         p += record.index_length;
+
+        /* small indexes can unfold to large ones */
+        bytes += instance_bytes(instance);
+        frames += instance->index.nframes;
+        if (bytes > MAX_HOST_BYTES || frames > INDEX_MAX_FRAMES) {
+            *why = (struct refusal) { 422, "too-many-layers",
+                "the series has more frames than a stack can hold" };
+            return false;
+        }
     }
     *why = malformed;
     return p == end;
@@ -229,12 +268,6 @@ order_layers(struct stack *stack, struct refusal *why)
             "no instance of the series has a picture" };
         return false;
     }
-    if (total > INDEX_MAX_FRAMES) {
-        *why = (struct refusal) { 422, "too-many-layers",
-            "the series has more frames than a stack can hold" };
-        return false;
-    }
-
     *why = memory;
     struct layer_ref *refs = calloc(total, sizeof(*refs));
     struct dicom_index *indexes = calloc(stack->ninstances, sizeof(*indexes));
@@ -260,12 +293,6 @@ order_layers(struct stack *stack, struct refusal *why)
     return count == total;
 }
 
-static uint64_t
-lut_bytes(const struct dicom_lut *lut)
-{
-    return (uint64_t) lut->count * sizeof(lut->data[0]);
-}
-
 /* Host memory that the stack takes besides its texels. */
 static uint64_t
 host_bytes(const struct stack *stack)
@@ -275,18 +302,7 @@ host_bytes(const struct stack *stack)
         + MAX_GROUPS * sizeof(stack->groups[0]);
 
     for (uint32_t i = 0; i < stack->ninstances; i++) {
-        const struct dicom_index *index = &stack->instances[i].index;
-
-        bytes += sizeof(stack->instances[0]) + 128
-            + (uint64_t) index->nframes * sizeof(index->frames[0])
-            + lut_bytes(&index->modality_lut) + lut_bytes(&index->palette[0])
-            + lut_bytes(&index->palette[1]) + lut_bytes(&index->palette[2]);
-        for (uint32_t k = 0; k < index->nvoi_luts; k++) {
-            bytes += lut_bytes(&index->voi_luts[k]);
-        }
-        for (uint32_t k = 0; k < index->noverlays; k++) {
-            bytes += index->overlays[k].length;
-        }
+        bytes += instance_bytes(&stack->instances[i]);
     }
     return bytes;
 }

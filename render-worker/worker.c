@@ -281,6 +281,9 @@ worker_metrics(struct worker *worker, struct request *request)
     metrics_of_requests(worker, &json);
     metric(&json, "pictures_total", "counter", "Pictures drawn.",
         (double) worker->counts.pictures);
+    metric(&json, "cancelled_total", "counter",
+        "Pictures not drawn since their client went away.",
+        (double) worker->counts.cancelled);
     metric(&json, "picture_bytes_total", "counter",
         "Bytes of encoded pictures.", (double) worker->counts.picture_bytes);
     metric(&json, "draw_seconds_total", "counter",
