@@ -337,7 +337,7 @@ static void put_word_file(struct dataset *ds, const struct study *s,
         free(text);
     }
     put_relations(ds, s, number);
-    put(ds, 0x00200020, "CS", "P\\FR");
+    put(ds, 0x00200020, "CS", "A\\FR");
     if (strcmp(s->body_part, "BREAST") == 0) {
         put(ds, 0x00200060, "CS", "L");
     }

@@ -18,7 +18,8 @@ static void usage(FILE *f)
           "  --frames N  how many slices or frames; pictures repeat after the\n"
           "              first few dozen\n"
           "  --multi     head: one multi-frame file instead of N files\n"
-          "  --single    breast: N files instead of one multi-frame file\n",
+          "  --single    breast: N files instead of one multi-frame file\n"
+          "  --seed TEXT other UIDs for the same pictures\n",
         f);
 }
 
@@ -29,6 +30,7 @@ int main(int argc, char **argv)
         { "frames", required_argument, NULL, 'n' },
         { "multi", no_argument, NULL, 'm' },
         { "single", no_argument, NULL, '1' },
+        { "seed", required_argument, NULL, 'x' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
@@ -54,6 +56,9 @@ int main(int argc, char **argv)
             break;
         case '1':
             order.multi = 0;
+            break;
+        case 'x':
+            uid_set_seed(optarg);
             break;
         case 'h':
             usage(stdout);

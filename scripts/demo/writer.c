@@ -194,6 +194,13 @@ static uint64_t mix(uint64_t h)
     return h ^ (h >> 31);
 }
 
+static const char *uid_seed = "";
+
+void uid_set_seed(const char *seed)
+{
+    uid_seed = seed;
+}
+
 void uid_of(char uid[UID_SIZE], const char *format, ...)
 {
     char name[256], digits[48];
@@ -206,6 +213,9 @@ void uid_of(char uid[UID_SIZE], const char *format, ...)
     vsnprintf(name, sizeof(name), format, args);
     va_end(args);
 
+    for (const char *p = uid_seed; *p != '\0'; p++) {
+        high = mix(high + (uint8_t) *p);
+    }
     for (const char *p = name; *p != '\0'; p++) {
         high = mix(high ^ (uint8_t) *p);
         low = mix(low + 0x9e3779b97f4a7c15u * (uint8_t) *p + 1);

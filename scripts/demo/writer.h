@@ -42,7 +42,8 @@ void put_item(struct dataset *ds, uint32_t tag, const struct dataset *item);
 void put_frames(struct dataset *ds, const struct dataset *frames,
     size_t count);
 
-/* 2.25.<UUID>, the same for the same name on every machine. */
+/* 2.25.<UUID>, the same for the same seed and name on every machine. */
+void uid_set_seed(const char *seed);     /* kept; "" at first */
 void uid_of(char uid[UID_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
