@@ -230,7 +230,17 @@ sub files {
 
 
 sub objects { files($t->dir . '/store/objects') }
-sub incoming { files($t->dir . '/store/incoming') }
+
+
+# The file of an upload goes with its request, a moment after the answer.
+sub incoming {
+    my $n;
+    for (1 .. 40) {
+        $n = files($t->dir . '/store/incoming') or last;
+        sleep(0.05);
+    }
+    return $n;
+}
 
 
 # What happens after the answer: an object forgotten, a file removed.
