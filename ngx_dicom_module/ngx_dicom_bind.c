@@ -40,7 +40,7 @@ ngx_dicom_json_bind(ngx_pool_t *pool, const ngx_dicom_json_t *object,
     }
 
     if (object->type != NGX_DICOM_JSON_OBJECT) {
-        ngx_str_null(&none);
+        ngx_str_set(&none, "");
 
         if (ngx_dicom_bind_error(pool, errors, prefix, &none,
                                  "must be an object")

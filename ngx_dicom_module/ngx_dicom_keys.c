@@ -214,7 +214,6 @@ ngx_dicom_keys_add(ngx_dicom_yaml_t *y, const ngx_dicom_yaml_key_t *key,
     k->alg = e->alg;
     k->use = e->use;
     k->len = e->key.len;
-    ngx_memcpy(k->key, e->key.data, e->key.len);
 
     if (e->kid.len) {
         ngx_memcpy(k->kid, e->kid.data, e->kid.len);
@@ -223,7 +222,10 @@ ngx_dicom_keys_add(ngx_dicom_yaml_t *y, const ngx_dicom_yaml_key_t *key,
         ngx_dicom_keys_kid(k->kid, &e->key);
     }
 
-    ngx_explicit_memzero(e->key.data, e->key.len);
+    if (e->key.len) {
+        ngx_memcpy(k->key, e->key.data, e->key.len);
+        ngx_explicit_memzero(e->key.data, e->key.len);
+    }
 
     for (i = 0; i < keys->nkeys; i++) {
         if (ngx_strcmp(keys->keys[i].kid, k->kid) == 0) {
