@@ -10,6 +10,9 @@
 
 #define NGX_HTTP_DICOM_ERROR_URI  "/.dicom-problem"
 
+/* bytes; with less, a body that could not be written was one too many */
+#define NGX_HTTP_DICOM_STORE_LOW  (1024 * 1024)
+
 
 typedef struct {
     ngx_uint_t   status;     /* nginx's */
@@ -17,6 +20,9 @@ typedef struct {
     const char  *slug;
     const char  *detail;
 } ngx_http_dicom_error_t;
+
+
+static ngx_uint_t ngx_http_dicom_store_full(ngx_http_request_t *r);
 
 
 static const ngx_http_dicom_error_t  ngx_http_dicom_errors[] = {
@@ -91,7 +97,6 @@ ngx_http_dicom_error_pages(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
 ngx_int_t
 ngx_http_dicom_error(ngx_http_request_t *r)
 {
-    const char                    *slug, *detail;
     const ngx_http_dicom_error_t  *e;
 
     if (!r->internal
@@ -108,15 +113,43 @@ ngx_http_dicom_error(ngx_http_request_t *r)
             continue;
         }
 
-        slug = e->slug;
-        detail = e->detail;
+        if (e->status == NGX_HTTP_INTERNAL_SERVER_ERROR
+            && ngx_http_dicom_store_full(r))
+        {
+            r->err_status = NGX_HTTP_INSUFFICIENT_STORAGE;
+            return ngx_http_dicom_problem(r, NGX_HTTP_INSUFFICIENT_STORAGE,
+                                          "store-full", NULL, NULL);
+        }
 
         /* it is what the client sees, not what nginx called it inside */
 
         r->err_status = e->reply;
 
-        return ngx_http_dicom_problem(r, e->reply, slug, detail, NULL);
+        return ngx_http_dicom_problem(r, e->reply, e->slug, e->detail, NULL);
     }
 
     return ngx_http_dicom_problem(r, r->err_status, "error", NULL, NULL);
+}
+
+
+/* nginx says 500 when it cannot write a body to its temporary file. */
+
+static ngx_uint_t
+ngx_http_dicom_store_full(ngx_http_request_t *r)
+{
+    off_t                       available;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    if (dscf->incoming == NULL
+        || r->request_body == NULL
+        || r->request_body->temp_file == NULL)
+    {
+        return 0;
+    }
+
+    available = ngx_fs_available(dscf->incoming->name.data);
+
+    return available >= 0 && available < NGX_HTTP_DICOM_STORE_LOW;
 }

@@ -5,14 +5,22 @@
 
 
 #include "ngx_http_dicom_status.h"
+#include "ngx_dicom_call.h"
 #include "ngx_dicom_runtime.h"
+#include "ngx_http_dicom_peer.h"
 #include "ngx_http_dicom_reply.h"
 
 
-#define NGX_HTTP_DICOM_METRICS_SIZE  65536
+#define NGX_HTTP_DICOM_METRICS_SIZE    65536
+#define NGX_HTTP_DICOM_HEALTH_TIMEOUT  2000
+#define NGX_HTTP_DICOM_HEALTH_SIZE     65536
 
 
 static const char *ngx_http_dicom_type_name(ngx_dicom_server_type_e type);
+static void ngx_http_dicom_health_cleanup(void *data);
+static void ngx_http_dicom_health_handler(ngx_dicom_call_t *call);
+static ngx_int_t ngx_http_dicom_health_reply(ngx_http_request_t *r,
+    const char *renderer);
 
 
 static const char *
@@ -41,6 +49,87 @@ ngx_http_dicom_type_name(ngx_dicom_server_type_e type)
 ngx_int_t
 ngx_http_dicom_health(ngx_http_request_t *r)
 {
+    ngx_addr_t                 *addr;
+    ngx_dicom_call_t           *call;
+    ngx_http_cleanup_t         *cln;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    if (dscf->conf->type != NGX_DICOM_NODE) {
+        return ngx_http_dicom_health_reply(r, NULL);
+    }
+
+    /* a node that cannot draw is not well */
+
+    addr = ngx_http_dicom_peer_addr(&dscf->upstream, NULL);
+
+    call = ngx_pcalloc(r->pool, sizeof(ngx_dicom_call_t));
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (call == NULL || cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    call->pool = r->pool;
+    call->log = r->connection->log;
+    call->addr = addr;
+    call->type = WIRE_HEALTH;
+    call->timeout = NGX_HTTP_DICOM_HEALTH_TIMEOUT;
+    call->max_answer = NGX_HTTP_DICOM_HEALTH_SIZE;
+    call->handler = ngx_http_dicom_health_handler;
+    call->data = r;
+
+    if (addr == NULL || ngx_dicom_call(call) != NGX_OK) {
+        return ngx_http_dicom_health_reply(r, "unavailable");
+    }
+
+    cln->handler = ngx_http_dicom_health_cleanup;
+    cln->data = call;
+
+    r->main->count++;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_dicom_health_cleanup(void *data)
+{
+    ngx_dicom_call_cancel(data);
+}
+
+
+static void
+ngx_http_dicom_health_handler(ngx_dicom_call_t *call)
+{
+    ngx_uint_t           ok;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = call->data;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ok = (call->rc == NGX_OK && call->response.status == NGX_HTTP_OK);
+
+    ngx_http_finalize_request(r,
+                 ngx_http_dicom_health_reply(r, ok ? "ok" : "unavailable"));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* renderer: NULL where there is none. */
+
+static ngx_int_t
+ngx_http_dicom_health_reply(ngx_http_request_t *r, const char *renderer)
+{
+    const char                 *database;
     ngx_uint_t                  degraded;
     ngx_dicom_json_writer_t    *w;
     ngx_http_dicom_srv_conf_t  *dscf;
@@ -52,7 +141,15 @@ ngx_http_dicom_health(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    degraded = dscf->db && ngx_dicom_db_health(dscf->db) != NGX_OK;
+    database = NULL;
+
+    if (dscf->db) {
+        database = (ngx_dicom_db_health(dscf->db) == NGX_OK) ? "ok"
+                                                             : "unavailable";
+    }
+
+    degraded = (database && ngx_strcmp(database, "ok") != 0)
+               || (renderer && ngx_strcmp(renderer, "ok") != 0);
 
     ngx_dicom_json_object(w);
     ngx_dicom_json_key(w, "status");
@@ -62,9 +159,14 @@ ngx_http_dicom_health(ngx_http_request_t *r)
     ngx_dicom_json_key(w, "type");
     ngx_dicom_json_cstring(w, ngx_http_dicom_type_name(dscf->conf->type));
 
-    if (dscf->db) {
+    if (database) {
         ngx_dicom_json_key(w, "database");
-        ngx_dicom_json_cstring(w, degraded ? "unavailable" : "ok");
+        ngx_dicom_json_cstring(w, database);
+    }
+
+    if (renderer) {
+        ngx_dicom_json_key(w, "renderer");
+        ngx_dicom_json_cstring(w, renderer);
     }
 
     ngx_dicom_json_end_object(w);
