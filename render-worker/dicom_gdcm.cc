@@ -22,6 +22,7 @@
 #include <gdcmReader.h>
 #include <gdcmSequenceOfFragments.h>
 #include <gdcmSequenceOfItems.h>
+#include <gdcmTrace.h>
 #include <gdcmTransferSyntax.h>
 
 /* decoder.h names a function and a struct alike, as C may */
@@ -494,6 +495,11 @@ struct dicom_file *
 dicom_open(int fd, uint64_t size, uint64_t memory,
     struct decoder_error *error)
 {
+    /* what is wrong with a file goes into the error, not to stderr */
+    gdcm::Trace::DebugOff();
+    gdcm::Trace::WarningOff();
+    gdcm::Trace::ErrorOff();
+
     try {
         std::unique_ptr<struct dicom_file> file(new dicom_file(fd, size));
 

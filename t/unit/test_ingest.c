@@ -1,0 +1,432 @@
+/*
+ * Uploads enter the store whole, once, and only when they are DICOM with all
+ * their UIDs and all their pixels; what is refused leaves nothing behind.
+ */
+
+#include <errno.h>
+#include <ftw.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <cmocka.h>
+
+#include "dicom_bytes.h"
+#include "digest.h"
+#include "ingest.h"
+#include "log.h"
+#include "wire.h"
+
+/* links: render-worker/ingest.c render-worker/digest.c */
+/* links: render-worker/decoder.c render-worker/decoder_child.c */
+/* links: render-worker/zygote.c render-worker/sandbox.c */
+/* links: render-worker/header.c render-worker/header_frames.c */
+/* links: render-worker/header_picture.c render-worker/header_tables.c */
+/* links: render-worker/attribute.c render-worker/charset.c */
+/* links: render-worker/meta.c render-worker/structure.c */
+/* links: render-worker/fragments.c render-worker/index.c */
+/* links: render-worker/codec.c render-worker/rle.c */
+/* links: render-worker/codec_jpeg.c render-worker/jpeg_lossless.c */
+/* links: render-worker/codec_jpegls.c render-worker/codec_jpeg2000.c */
+/* links: render-worker/dicom_gdcm.cc render-worker/log.c */
+/* pkg: libcrypto libseccomp libjpeg libopenjp2 charls zlib */
+/* libs: -lgdcmMSFF -lgdcmDSED -lgdcmDICT -lgdcmCommon */
+
+static const uint8_t  user[16] = { 1 };
+
+struct fixture {
+    char             root[64];
+    struct store    *store;
+    struct decoder  *decoder;
+};
+
+static unsigned  files;
+
+
+static int
+count_file(const char *path, const struct stat *st, int type,
+    struct FTW *where)
+{
+    files += type == FTW_F;
+    return 0;
+}
+
+
+static int
+remove_path(const char *path, const struct stat *st, int type,
+    struct FTW *where)
+{
+    return remove(path);
+}
+
+
+static unsigned
+count_objects(const struct fixture *f)
+{
+    char  path[100];
+
+    files = 0;
+    snprintf(path, sizeof(path), "%s/objects", f->root);
+    nftw(path, count_file, 8, FTW_PHYS);
+    return files;
+}
+
+
+static int
+setup(void **state)
+{
+    const struct decoder_config  config = { 1, 10000, 512u << 20 };
+    struct fixture              *f = calloc(1, sizeof(*f));
+
+    log_set_level(LOG_LEVEL_ERROR);
+    strcpy(f->root, "/tmp/dicom-ingest-XXXXXX");
+    if (mkdtemp(f->root) == NULL) {
+        return -1;
+    }
+    f->decoder = decoder_create(&config);
+    f->store = store_open(f->root);
+    *state = f;
+    return f->decoder != NULL && f->store != NULL ? 0 : -1;
+}
+
+
+static int
+teardown(void **state)
+{
+    struct fixture  *f = *state;
+
+    decoder_destroy(f->decoder);
+    store_close(f->store);
+    nftw(f->root, remove_path, 8, FTW_DEPTH | FTW_PHYS);
+    free(f);
+    return 0;
+}
+
+
+static void
+native_picture(struct dicom_bytes *b, const char *instance, size_t length)
+{
+    static const struct bytes_picture  picture = {
+        .photometric = "MONOCHROME2", .rows = 4, .columns = 4, .samples = 1,
+        .allocated = 16, .stored = 12
+    };
+    const uint8_t  pixels[32] = { 1, 2, 3 };
+
+    bytes_meta(b, "1.2.840.10008.1.2.1");
+    bytes_header(b, instance, &picture);
+    bytes_element(b, 0x7fe00010, "OW", pixels, length);
+}
+
+
+/* Uploads the bytes, freeing them, and takes the upload away again. */
+static void
+upload(struct fixture *f, struct dicom_bytes *b, struct ingest_result *result)
+{
+    char  path[120];
+    int   fd;
+
+    snprintf(path, sizeof(path), "%s/incoming/0001", f->root);
+    fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, b->data, b->length), b->length);
+    close(fd);
+    free(b->data);
+    memset(b, 0, sizeof(*b));
+
+    ingest_file(f->store, f->decoder, "incoming/0001", user, result);
+    unlink(path);
+}
+
+
+static bool
+get_field(const struct ingest_result *result, unsigned tag, char *text,
+    size_t size)
+{
+    const uint8_t  *p = result->fields;
+    const uint8_t  *end = p + result->fields_length;
+
+    while (p < end) {
+        struct wire_field  field;
+
+        memcpy(&field, p, sizeof(field));
+        if (field.tag == tag) {
+            snprintf(text, size, "%.*s", (int) field.length,
+                (const char *) p + sizeof(field));
+            return true;
+        }
+        p += sizeof(field) + field.length;
+    }
+    return false;
+}
+
+
+static void
+assert_refused(struct fixture *f, struct dicom_bytes *b, unsigned status,
+    const char *slug, const char *detail)
+{
+    struct ingest_result  result;
+    unsigned              before = count_objects(f);
+
+    upload(f, b, &result);
+    assert_int_equal(result.status, status);
+    assert_string_equal(result.slug, slug);
+    assert_string_equal(result.detail, detail);
+    assert_null(result.fields);
+    assert_int_equal(count_objects(f), before);
+}
+
+
+static void
+test_store(void **state)
+{
+    struct fixture        *f = *state;
+    struct ingest_result   result;
+    struct dicom_bytes     b = { 0 };
+    char                   location[100], text[100];
+    int                    fd;
+
+    native_picture(&b, "1.2.3.10", 32);
+    upload(f, &b, &result);
+    assert_int_equal(result.status, 200);
+    assert_true(get_field(&result, WIRE_F_CREATED, text, sizeof(text)));
+    assert_true(get_field(&result, WIRE_F_INSTANCE_UID, text, sizeof(text)));
+    assert_string_equal(text, "1.2.3.10");
+    assert_true(get_field(&result, WIRE_F_PATIENT_NAME, text, sizeof(text)));
+    assert_string_equal(text, "Test^Picture");
+    assert_true(get_field(&result, WIRE_F_FRAMES, text, sizeof(text)));
+    assert_string_equal(text, "1");
+    assert_true(get_field(&result, WIRE_F_MD5, text, sizeof(text)));
+    assert_int_equal(strlen(text), 32);
+    assert_true(get_field(&result, WIRE_F_LOCATION, location,
+        sizeof(location)));
+    assert_int_equal(count_objects(f), 1);
+    free(result.fields);
+
+    /* the same bytes again: known, and nothing new */
+    native_picture(&b, "1.2.3.10", 32);
+    upload(f, &b, &result);
+    assert_int_equal(result.status, 200);
+    assert_false(get_field(&result, WIRE_F_CREATED, text, sizeof(text)));
+    assert_int_equal(count_objects(f), 1);
+    free(result.fields);
+
+    /* other bytes: another object */
+    native_picture(&b, "1.2.3.11", 32);
+    upload(f, &b, &result);
+    assert_int_equal(result.status, 200);
+    assert_int_equal(count_objects(f), 2);
+    free(result.fields);
+
+    fd = store_object(f->store, location);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(store_discard(f->store, location), 0);
+    assert_int_equal(store_object(f->store, location), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(count_objects(f), 1);
+}
+
+
+static void
+test_refusals(void **state)
+{
+    struct fixture      *f = *state;
+    struct dicom_bytes   b = { 0 };
+    struct bytes_picture picture = { .photometric = "MONOCHROME2", .rows = 4,
+        .columns = 4, .samples = 1, .allocated = 16, .frames = 2 };
+    const uint8_t        pixels[32] = { 0 };
+
+    bytes_put(&b, "%PDF-1.4 this is something else", 31);
+    assert_refused(f, &b, 400, "not-dicom", "this is no DICOM file");
+
+    bytes_put(&b, "", 0);
+    assert_refused(f, &b, 400, "not-dicom", "this is no DICOM file");
+
+    /* cut short within the pixel data */
+    native_picture(&b, "1.2.3.12", 32);
+    b.length -= 5;
+    assert_refused(f, &b, 422, "invalid-dicom",
+        "the pixel data is cut short: the file ends before it does");
+
+    /* less pixels than rows and columns say */
+    native_picture(&b, "1.2.3.13", 30);
+    assert_refused(f, &b, 422, "invalid-dicom", "the pixel data is shorter "
+        "than rows, columns, samples, bits and frames ask for");
+
+    bytes_meta(&b, "1.2.840.10008.1.2.1");
+    bytes_header(&b, "1.2.3.14", &picture);
+    bytes_element(&b, 0x7fe00010, "OW", pixels, sizeof(pixels));
+    assert_refused(f, &b, 422, "invalid-dicom", "the pixel data is shorter "
+        "than rows, columns, samples, bits and frames ask for");
+
+    native_picture(&b, "1.2.3.x", 32);
+    assert_refused(f, &b, 422, "invalid-dicom",
+        "SOP Instance UID is missing or no valid UID");
+
+    native_picture(&b, "../../etc/passwd", 32);
+    assert_refused(f, &b, 422, "invalid-dicom",
+        "SOP Instance UID is missing or no valid UID");
+
+    bytes_meta(&b, "1.2.840.10008.1.2.1");
+    bytes_text(&b, 0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7");
+    bytes_text(&b, 0x00080018, "UI", "1.2.3.15");
+    assert_refused(f, &b, 422, "invalid-dicom",
+        "Study Instance UID is missing or no valid UID");
+}
+
+
+/* A file that makes GDCM abort costs a child, and the next one is served. */
+static void
+test_abort(void **state)
+{
+    struct fixture        *f = *state;
+    struct ingest_result   result;
+    struct dicom_bytes     b = { 0 };
+
+    bytes_meta(&b, "1.2.840.10008.1.2.1");
+    bytes_header(&b, "1.2.3.16", NULL);
+    /* a sequence and an item of it that nothing ends */
+    bytes_put(&b, "\x40\x00\x75\x02" "SQ\0\0\xff\xff\xff\xff", 12);
+    bytes_put(&b, "\xfe\xff\x00\xe0\xff\xff\xff\xff", 8);
+    bytes_text(&b, 0x00400007, "LO", "open");
+    assert_refused(f, &b, 422, "invalid-dicom",
+        "the data set is malformed: the parser failed on it");
+
+    native_picture(&b, "1.2.3.17", 32);
+    upload(f, &b, &result);
+    assert_int_equal(result.status, 200);
+    free(result.fields);
+}
+
+
+/* Without a picture a file is stored just as well. */
+static void
+test_no_picture(void **state)
+{
+    struct fixture        *f = *state;
+    struct ingest_result   result;
+    struct dicom_bytes     b = { 0 };
+    char                   text[20];
+
+    bytes_meta(&b, "1.2.840.10008.1.2.1");
+    bytes_header(&b, "1.2.3.18", NULL);
+    upload(f, &b, &result);
+    assert_int_equal(result.status, 200);
+    assert_true(get_field(&result, WIRE_F_FRAMES, text, sizeof(text)));
+    assert_string_equal(text, "0");
+    assert_false(get_field(&result, WIRE_F_ROWS, text, sizeof(text)));
+    free(result.fields);
+}
+
+
+static void
+test_paths(void **state)
+{
+    static const char  *const paths[] = {
+        "/etc/passwd", "incoming", "incoming/", "incoming/../objects",
+        "incoming//x", "incoming/.hidden", "objects/aa", "incoming/a\nb", ""
+    };
+    static const char  *const locations[] = {
+        "", "objects/ab/cd/x.dcm", "/etc/passwd",
+        "objects/../../etc/passwd/0000000000000000000000000000000000000000000"
+            "00000000.dcm",
+        "objects/ab/cd/abce00000000000000000000000000000000000000000000000000"
+            "0000000000.dcm"
+    };
+    struct fixture        *f = *state;
+    struct ingest_result   result;
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        ingest_file(f->store, f->decoder, paths[i], user, &result);
+        assert_int_equal(result.status, 500);
+        assert_string_equal(result.slug, "store-error");
+    }
+    for (size_t i = 0; i < sizeof(locations) / sizeof(locations[0]); i++) {
+        assert_int_equal(store_object(f->store, locations[i]), -1);
+        assert_int_equal(errno, EINVAL);
+        assert_int_equal(store_discard(f->store, locations[i]), -1);
+        assert_int_equal(errno, EINVAL);
+    }
+}
+
+
+/* A store of so few inodes that the object's name does not fit any more. */
+static void
+test_full(void **state)
+{
+    struct fixture        *f = *state, full = { .decoder = f->decoder };
+    struct ingest_result   result;
+    struct dicom_bytes     b = { 0 };
+
+    strcpy(full.root, "/tmp/dicom-full-XXXXXX");
+    assert_non_null(mkdtemp(full.root));
+    if (unshare(CLONE_NEWNS) == -1
+        || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1
+        || mount("none", full.root, "tmpfs", 0, "size=1m,nr_inodes=6") == -1)
+    {
+        rmdir(full.root);
+        skip();
+    }
+
+    full.store = store_open(full.root);
+    assert_non_null(full.store);
+    native_picture(&b, "1.2.3.20", 32);
+    upload(&full, &b, &result);
+    assert_int_equal(result.status, 507);
+    assert_string_equal(result.slug, "store-full");
+    assert_null(result.fields);
+    assert_int_equal(count_objects(&full), 0);
+
+    store_close(full.store);
+    assert_int_equal(umount2(full.root, MNT_DETACH), 0);
+    rmdir(full.root);
+}
+
+
+static void
+test_digest(void **state)
+{
+    struct digest  digest;
+    FILE          *file = tmpfile();
+
+    assert_true(digest_file(fileno(file), &digest));
+    assert_string_equal(digest.md5, "d41d8cd98f00b204e9800998ecf8427e");
+    assert_string_equal(digest.sha256, "e3b0c44298fc1c149afbf4c8996fb924"
+        "27ae41e4649b934ca495991b7852b855");
+
+    /* more than one block, the last one short: 5,000,000 bytes of "a" */
+    for (unsigned i = 0; i < 50000; i++) {
+        char  line[100];
+
+        memset(line, 'a', sizeof(line));
+        fwrite(line, sizeof(line), 1, file);
+    }
+    fflush(file);
+    assert_true(digest_file(fileno(file), &digest));
+    assert_int_equal(digest.size, 5000000);
+    assert_string_equal(digest.md5, "ca6e2f55ffd30e828d900707296d91d9");
+    assert_string_equal(digest.sha256, "7f4a285193573e707fcb6398222c00f0"
+        "44745cd2930e41d28d30da87d6ca183f");
+    fclose(file);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_store),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_abort),
+        cmocka_unit_test(test_no_picture),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_digest),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
