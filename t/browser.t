@@ -36,7 +36,7 @@ $t->seed_demo();
 # The worker is stopped on purpose, and its peers are missed.
 $t->allow_alerts(qr/render|upstream/);
 
-my ($patient, @files) = files();
+my ($patient, $number, @files) = files();
 my $token = $t->login('radiographer');
 
 for my $file (@files) {
@@ -48,6 +48,13 @@ for my $file (@files) {
         diag($res->{status}, ' ', $res->{body});
     }
 }
+
+# The top level knows the patient too, under the facility's number.
+my $res = $t->http('toplevel', POST => '/api/v1/patients', token => $token,
+    json => { name => { family => $patient, given => 'Ana' },
+        birth_date => '1968-07-22', sex => 'F',
+        identifiers => [{ issuer => 'TEST', value => $number }] });
+is($res->{status}, 201, 'the patient is registered') or diag($res->{body});
 
 my $out = $ENV{DICOM_TEST_OUT} || $t->top . '/.build/screenshots';
 my $junk = $t->write_file('not-dicom.txt', "not a DICOM file\n" x 100);
@@ -73,13 +80,14 @@ note("screenshots: $out");
 $t->finish();
 
 
-# A family name and the files of one CT: real ones of the public test data, or
+# A family name, a number and the files of one CT: real ones of the public test data, or
 # else a cube of our own.
 sub files {
     if (my $folder = $t->data('series/ct_ge_head')) {
         my @real = sort glob "$folder/*.dcm";
-        my $name = `dcmdump +P PatientName '$real[0]' 2>/dev/null`;
-        return ($1, @real) if $name =~ /\[([^\^\]]{3,})/;
+        my ($name, $number) = map { `dcmdump +P $_ '$real[0]' 2>/dev/null`
+            =~ /\[([^\^\]]{3,})/ } qw(PatientName PatientID);
+        return ($name, $number, @real) if $name && $number;
     }
 
     my %uid = map { $_ => Test::Dicom::File::uid() } qw(study series frame);
@@ -92,7 +100,8 @@ sub files {
         push @made, $t->write_file(sprintf('ct-%02d.dcm', $n),
             $t->dicom_file(
                 SOPClassUID => '1.2.840.10008.5.1.4.1.1.2', Modality => 'CT',
-                PatientName => 'SHEPP^LOGAN', StudyDescription => 'Phantom',
+                PatientName => 'SHEPP^LOGAN', PatientID => 'SL-1',
+                StudyDescription => 'Phantom',
                 StudyInstanceUID => $uid{study},
                 SeriesInstanceUID => $uid{series},
                 FrameOfReferenceUID => $uid{frame},
@@ -106,5 +115,5 @@ sub files {
                 pixels => $pixels));
     }
 
-    return ('SHEPP', @made);
+    return ('SHEPP', 'SL-1', @made);
 }

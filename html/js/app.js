@@ -23,7 +23,7 @@ import { Registry } from "./api/registry.js";
 import { ToplevelApi } from "./api/toplevel.js";
 import { loadConfig } from "./core/config.js";
 import { Connectivity } from "./core/connectivity.js";
-import { fill, h, setText } from "./core/dom.js";
+import { fill, h, icon, setText } from "./core/dom.js";
 import { explain, Http } from "./core/http.js";
 import { Session } from "./core/session.js";
 import { LoginForm } from "./shell/login_form.js";
@@ -80,7 +80,7 @@ class App {
     try {
       await registry.load();
     } catch (error) {
-      fill(this.#bar, userMenu(this.#context.session));
+      fill(this.#bar, userMenu(this.#context));
       fill(this.#main, h("p", { class: "empty" }, explain(error)));
       return;
     }
@@ -128,7 +128,7 @@ class App {
     for (const menu of this.#bar.querySelectorAll("details[open]")) {
       menu.removeAttribute("open");
     }
-    fill(this.#bar, page.bar, userMenu(this.#context.session));
+    fill(this.#bar, page.bar, userMenu(this.#context));
     fill(this.#main, page.element);
     document.body.dataset.page = parts[0];
   }
@@ -140,6 +140,9 @@ class App {
    */
   #make(parts, query) {
     const context = this.#context;
+    if (!context.session.may("physician", "radiographer", "facility_admin")) {
+      return noPatientsPage(context);
+    }
     if (parts[0] === "studies") {
       return new StudiesPage(context, query);
     }
@@ -153,6 +156,22 @@ class App {
     }
     return null;
   }
+}
+
+/**
+ * Administrators of the system and auditors see no patients.
+ *
+ * @param {AppContext} context
+ * @returns {Page}
+ */
+function noPatientsPage(context) {
+  return {
+    element: h("div", { class: "list-page" }, h("p", { class: "empty" },
+      "This account has no access to patients and their images.")),
+    bar: h("div", { class: "list-bar" }, h("span", { class: "brand" },
+      icon("brand"), h("span", {}, context.config.name))),
+    destroy: () => {},
+  };
 }
 
 async function main() {

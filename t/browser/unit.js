@@ -235,8 +235,8 @@ await test("presets and dragged windows", () => {
   assert.deepEqual(presets.presetsFor("MR",
     [{ center: 5, width: 9, explanation: "A" }]),
   [{ key: "1", name: "A", center: 5, width: 9 }]);
-  assert.equal(presets.presetName(presets.presetsFor("CT", []),
-    { center: 40, width: 80 }), "Brain");
+  assert.equal(presets.findPreset(presets.presetsFor("CT", []),
+    { center: 40, width: 80 })?.name, "Brain");
   const wide = presets.dragWindow({ center: 40, width: 400 }, 100, 10);
   assert.ok(wide.width > 400 && wide.center > 40);
   const narrow = presets.dragWindow({ center: 0.5, width: 0.01 }, -5000, 0);

@@ -335,9 +335,33 @@ await step("Esc leads back to the same search", async () => {
 });
 
 await step("patients are found, with their studies", async () => {
-  await page.getByRole("link", { name: "Patients" }).click();
-  await page.locator(".search").waitFor();
+  await page.getByRole("link", { name: "Patients", exact: true }).click();
+  await page.locator(".search").fill(system.patient.toLowerCase());
+  await page.locator(".row-link", { hasText: system.patient }).waitFor();
   await shot("patients");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.locator(".study-table .row-link").waitFor();
+  await page.locator(".col-facility", { hasText: "Test hospital" }).waitFor();
+  await shot("patient");
+});
+
+await step("a patient is registered and changed", async () => {
+  await page.getByRole("link", { name: "Patients", exact: true }).click();
+  await page.getByRole("button", { name: "New patient" }).click();
+  await page.getByLabel("Family name").fill("Čosić");
+  await page.getByLabel("Given name").fill("Đurđica");
+  await page.getByLabel("Patient number").fill("N-77");
+  await page.getByRole("button", { name: "Register" }).click();
+  await page.getByRole("heading", { name: "Čosić, Đurđica" }).waitFor();
+  await page.getByRole("button", { name: "Change" }).click();
+  await page.getByLabel("Given name").fill("Dora");
+  await shot("patient-form");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("heading", { name: "Čosić, Dora" }).waitFor();
+  await page.getByRole("link", { name: "Patients", exact: true }).click();
+  await page.locator(".search").fill("cosic do");
+  await page.locator(".row-link", { hasText: "Čosić, Dora" }).waitFor();
 });
 
 await step("uploads are counted and refusals explained", async () => {

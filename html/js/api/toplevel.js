@@ -42,10 +42,36 @@ export class ToplevelApi {
   /**
    * @param {string} id
    * @param {AbortSignal} [signal]
-   * @returns {Promise<Patient>}
+   * @returns {Promise<{patient: Patient, etag: string}>}
    */
-  patient(id, signal) {
-    return this.#http.json(
+  async patient(id, signal) {
+    const response = await this.#http.request(
       `${this.#base}/patients/${encodeURIComponent(id)}`, { signal });
+    return {
+      patient: await response.json(),
+      etag: response.headers.get("ETag") ?? "",
+    };
+  }
+
+  /**
+   * Repeatable: the id is chosen by the caller.
+   *
+   * @param {Partial<Patient>} patient
+   */
+  async createPatient(patient) {
+    await this.#http.request(`${this.#base}/patients`,
+      { method: "POST", json: patient, retries: 2 });
+  }
+
+  /**
+   * @param {string} id
+   * @param {Record<string, unknown>} change
+   * @param {string} etag
+   */
+  async changePatient(id, change, etag) {
+    await this.#http.request(
+      `${this.#base}/patients/${encodeURIComponent(id)}`, {
+        method: "PATCH", json: change, headers: { "If-Match": etag },
+      });
   }
 }

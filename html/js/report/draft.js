@@ -180,7 +180,7 @@ export class Draft extends EventTarget {
    */
   async #save(text, signal) {
     if (text === this.#saved || this.#state === "conflict"
-      || this.#state === "final" || (!this.#etag && text.trim() === "")) {
+      || this.#state === "final" || text.trim() === "") {
       return;
     }
     this.#set("saving");

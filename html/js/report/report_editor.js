@@ -65,7 +65,8 @@ export class ReportEditor extends EventTarget {
     const { state, savedAt, problem } = this.#draft;
     const words = {
       clean: savedAt ? `Saved ${moment(savedAt.toISOString()).slice(11)}` : "",
-      dirty: "Not saved yet",
+      dirty: this.#text.value.trim() === "" && this.#draft.savedAt
+        ? "An empty text is not saved" : "Not saved yet",
       saving: "Saving …",
       trouble: `Not saved: ${problem}`,
       conflict: "Changed elsewhere",

@@ -3,12 +3,14 @@
  */
 
 import { h, icon } from "../core/dom.js";
+import { changePassword } from "./password_form.js";
 
 /**
- * @param {import("../core/session.js").Session} session
+ * @param {import("../app.js").AppContext} context
  * @returns {HTMLElement}
  */
-export function userMenu(session) {
+export function userMenu(context) {
+  const { session } = context;
   const { user } = session;
   const roles = (user?.roles ?? []).map((role) => role.replace("_", " "));
   return h("details", { class: "user-menu" },
@@ -18,6 +20,9 @@ export function userMenu(session) {
       h("p", { class: "menu-title" }, user?.name ?? ""),
       h("p", { class: "muted" },
         [roles.join(", "), user?.facility?.name].filter(Boolean).join(" · ")),
+      h("button", { type: "button", class: "button",
+        onclick: () => void changePassword(context) }, icon("key"),
+      "Change password"),
       h("button", { type: "button", class: "button",
         onclick: () => session.logout() }, icon("logout"), "Log out")));
 }

@@ -6,7 +6,7 @@
 
 import { h, setText } from "../core/dom.js";
 import { age, clock, day, dicomName, number } from "../core/format.js";
-import { presetName } from "./presets.js";
+import { findPreset } from "./presets.js";
 import { scaleBar } from "./scale_bar.js";
 import { fitScale, turnLetters } from "./view.js";
 
@@ -33,6 +33,7 @@ export class Overlay {
   #demo = h("span", { class: "badge badge-demo", hidden: true },
     "Not for diagnosis – demo");
 
+  #warnings = h("div", { class: "warnings" });
   #probe = h("div", { class: "probe" });
   #bar = h("div", { class: "scale-bar", hidden: true });
   #barLabel = h("span", { class: "scale-label" });
@@ -43,14 +44,17 @@ export class Overlay {
   /** @param {boolean} demo */
   constructor(demo) {
     for (const name of ["tl", "tr", "bl", "br"]) {
-      this.#corners[name] = h("div", { class: `corner corner-${name}` });
+      this.#corners[name] = h("div", { class: "lines" });
     }
     this.#letters = EDGES.map((edge) =>
       h("div", { class: `letter letter-${edge}` }));
     this.#demo.hidden = !demo;
     this.#bar.append(h("div", { class: "scale-line" }), this.#barLabel);
     this.element = h("div", { class: "overlay" },
-      ...Object.values(this.#corners), ...this.#letters,
+      ...Object.entries(this.#corners).map(([name, lines]) =>
+        h("div", { class: `corner corner-${name}` },
+          name === "bl" ? this.#warnings : null, lines)),
+      ...this.#letters,
       h("div", { class: "badges" }, this.#demo, this.#lossy, this.#preview),
       this.#bar, this.#probe);
   }
@@ -96,13 +100,13 @@ export class Overlay {
     const { facts, request } = picture;
     const { image } = request;
     const scale = fitScale(image, box, view.rotate) * view.zoom;
-    const name = presetName(presets, facts.window);
+    const name = findPreset(presets, facts.window)?.name;
     lines(this.#corners.bl, [
       this.#seriesLine,
       `${request.view.layer + 1} / ${info.layers}`,
       placeOf(layer, info),
-      ...(info.warnings ?? []),
     ]);
+    lines(this.#warnings, info.warnings ?? []);
     lines(this.#corners.br, [
       facts.window ? `C ${number(facts.window.center)}  `
         + `W ${number(facts.window.width)}${name ? `  ${name}` : ""}` : "",
@@ -123,6 +127,7 @@ export class Overlay {
     for (const name of ["bl", "br"]) {
       lines(this.#corners[name], name === "bl" ? [this.#seriesLine] : []);
     }
+    lines(this.#warnings, []);
     for (const element of this.#letters) {
       setText(element, "");
     }

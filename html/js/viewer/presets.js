@@ -4,7 +4,7 @@
  *
  * @typedef {object} Preset
  * @property {string} key    "1" to "9"
- * @property {string} name
+ * @property {string} name   "" where the file does not say
  * @property {number} center
  * @property {number} width
  */
@@ -32,19 +32,19 @@ export function presetsFor(modality, fileWindows) {
     return CT;
   }
   return fileWindows.slice(0, 9).map(({ center, width, explanation }, n) => ({
-    key: String(n + 1), name: explanation || `Window ${n + 1}`, center, width,
+    key: String(n + 1), name: explanation || "", center, width,
   }));
 }
 
 /**
- * The name of the preset that a window is, if any.
+ * The preset that a window is, if any.
  *
  * @param {readonly Preset[]} presets
  * @param {{center: number, width: number} | null} window
  */
-export function presetName(presets, window) {
+export function findPreset(presets, window) {
   return presets.find((preset) => preset.center === window?.center
-    && preset.width === window?.width)?.name ?? "";
+    && preset.width === window?.width) ?? null;
 }
 
 /**

@@ -23,7 +23,7 @@ export function showShortcuts(shortcuts, presets) {
     .map((group) => column(group, shortcuts
       .filter((one) => one.group === group)
       .map((one) => [one.shown, one.text
-        || (presets.find(({ key }) => key === one.shown)?.name ?? "")])
+        || presetText(presets.find(({ key }) => key === one.shown))])
       .filter(([, text]) => text !== "")));
   const dialog = h("dialog", { class: "dialog shortcuts",
     "aria-labelledby": "shortcuts-title", closedby: "any" },
@@ -39,6 +39,11 @@ export function showShortcuts(shortcuts, presets) {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
+}
+
+/** @param {import("./presets.js").Preset | undefined} preset */
+function presetText(preset) {
+  return preset ? preset.name || `${preset.center} / ${preset.width}` : "";
 }
 
 /**

@@ -3,7 +3,7 @@
  */
 
 import { fill, h, icon } from "../core/dom.js";
-import { presetName } from "./presets.js";
+import { findPreset } from "./presets.js";
 
 /** @typedef {import("./viewport.js").Viewport} Viewport */
 /** @typedef {import("./gestures.js").Tool} Tool */
@@ -86,7 +86,8 @@ export class Toolbar {
     }
     fill(this.#preset, h("option", { value: "" }, "File’s window"),
       ...presets.map((preset) => h("option", { value: preset.key },
-        `${preset.key}  ${preset.name}`)),
+        `${preset.key}  ${preset.name
+          || `${preset.center} / ${preset.width}`}`)),
       h("option", { value: "other", hidden: true }, "Own window"));
     this.#cine.setAttribute("aria-pressed", String(cine.running));
     this.#cine.disabled = layers < 2;
@@ -96,9 +97,8 @@ export class Toolbar {
 
   #update() {
     const { view, presets } = this.#viewport;
-    const name = presetName(presets, view.window);
     this.#preset.value = view.window === null ? ""
-      : presets.find((preset) => preset.name === name)?.key ?? "other";
+      : findPreset(presets, view.window)?.key ?? "other";
     this.#invert.setAttribute("aria-pressed", String(view.invert));
   }
 

@@ -71,7 +71,7 @@ export class ViewerPage {
   #loading = h("div", { class: "loading", hidden: true },
     this.#progress, this.#progressText);
 
-  #patientName = h("strong", { class: "patient-name" });
+  #patientName = h("h1", { class: "patient-name" });
   #patientLine = h("span", { class: "patient-line" });
   #studyLine = h("span", { class: "study-line" });
 

@@ -8,6 +8,7 @@ import { day, joinName, sexName } from "../core/format.js";
 import { explain, HttpError, Unreachable } from "../core/http.js";
 import { certificateHint } from "../shell/certificate_hint.js";
 import { listBar } from "../shell/nav.js";
+import { editPatient } from "./patient_form.js";
 import { StudyTable } from "./study_table.js";
 
 /** @typedef {import("../types.js").Patient} Patient */
@@ -53,10 +54,18 @@ export class PatientPage {
   }
 
   /** @param {string} id */
+  #again(id) {
+    this.#rows = [];
+    fill(this.#silent);
+    void this.#load(id);
+  }
+
+  /** @param {string} id */
   async #load(id) {
     const { signal } = this.#aborter;
     try {
-      const patient = await this.#context.toplevel.patient(id, signal);
+      const read = await this.#context.toplevel.patient(id, signal);
+      const { patient } = read;
       fill(this.#head,
         h("a", { class: "tool", href: "#/patients", title: "All patients",
           "aria-label": "All patients" }, icon("back")),
@@ -64,7 +73,10 @@ export class PatientPage {
         h("p", {}, [day(patient.birth_date), sexName(patient.sex)]
           .filter(Boolean).join("  ·  ")),
         h("p", { class: "muted" }, patient.identifiers.map((one) =>
-          `${one.value} (${one.issuer})`).join(", ")));
+          `${one.value} (${one.issuer})`).join(", ")),
+        h("div", { class: "bar-end" }, h("button", { type: "button",
+          class: "button", onclick: () => void editPatient(this.#context,
+            read, () => this.#again(id)) }, icon("pen"), "Change")));
       await Promise.all(this.#context.registry.facilities.map((facility) =>
         this.#ask(facility, patient)));
       if (!signal.aborted) {

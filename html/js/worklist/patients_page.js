@@ -7,6 +7,7 @@ import { day, joinName, sexName } from "../core/format.js";
 import { debounce } from "../core/latest.js";
 import { listBar } from "../shell/nav.js";
 import { PagedList } from "./paged_list.js";
+import { editPatient } from "./patient_form.js";
 import { moveRow } from "./study_table.js";
 
 /** @typedef {import("../types.js").Patient} Patient */
@@ -56,7 +57,8 @@ export class PatientsPage {
             title)))),
       this.#body);
     table.addEventListener("keydown", moveRow);
-    this.element = h("div", { class: "list-page" }, this.#form(),
+    this.element = h("div", { class: "list-page" },
+      h("h1", { class: "unseen" }, "Patients"), this.#form(),
       h("div", { class: "list-scroll" }, table, this.#list.foot));
     void this.#list.restart();
     queueMicrotask(() => this.#search.focus());
@@ -71,7 +73,12 @@ export class PatientsPage {
     const form = h("form", { class: "filters", role: "search",
       onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
     h("div", { class: "search-box" }, icon("search"), this.#search),
-    h("label", { for: "born" }, "Born"), this.#born);
+    h("label", { for: "born" }, "Born"), this.#born,
+    h("div", { class: "bar-end" }, h("button", { type: "button",
+      class: "button", onclick: () => void editPatient(this.#context, null,
+        (id) => {
+          location.hash = `#/patients/${id}`;
+        }) }, icon("plus"), "New patient")));
     form.addEventListener("input", soon);
     this.#search.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown") {

@@ -63,7 +63,8 @@ export class StudiesPage {
       show: (items, first) => this.#show(items, first),
       empty: "No studies match.",
     });
-    this.element = h("div", { class: "list-page" }, this.#form(),
+    this.element = h("div", { class: "list-page" },
+      h("h1", { class: "unseen" }, "Studies"), this.#form(),
       h("div", { class: "list-scroll" }, this.#table.element,
         this.#list.foot));
     context.uploads.addEventListener("stored",
