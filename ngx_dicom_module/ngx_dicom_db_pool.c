@@ -200,6 +200,8 @@ ngx_dicom_db_connect(ngx_dicom_db_conn_t *conn)
             return NGX_DECLINED;
         }
 
+        host->tried_at = ngx_current_msec;
+
         conn->host = host;
         conn->run = NULL;
         conn->established = 0;
@@ -248,6 +250,26 @@ ngx_dicom_db_choose(ngx_dicom_db_conn_t *conn)
         }
     }
 
+    if (conn->db->live || conn->db->connecting || conn->db->nwaiting == 0) {
+        return NULL;
+    }
+
+    /*
+     * Nothing is up and somebody waits: one that refuses without delay may be
+     * asked more often than its turn comes
+     */
+
+    for (i = 0; i < n; i++) {
+        host = &hosts[(conn->preferred + i) % n];
+
+        if (host->refused
+            && ngx_dicom_db_passed(host->tried_at + NGX_DICOM_DB_BACKOFF,
+                                   ngx_current_msec))
+        {
+            return host;
+        }
+    }
+
     return NULL;
 }
 
@@ -282,6 +304,7 @@ ngx_dicom_db_host_failed(ngx_dicom_db_conn_t *conn, const char *why)
 
     host->down = 1;
     host->probing = 0;
+    host->refused = ngx_current_msec - host->tried_at < NGX_DICOM_DB_REFUSED;
     host->failures++;
     host->retry_at = ngx_current_msec + delay;
 }
@@ -449,7 +472,6 @@ ngx_dicom_db_connected(ngx_dicom_pg_t *pg)
     db->live++;
 
     conn->established = 1;
-    conn->since = ngx_current_msec;
 
     ngx_dicom_db_release(conn);
 }

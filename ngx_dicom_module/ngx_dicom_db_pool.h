@@ -18,6 +18,7 @@
 #define NGX_DICOM_DB_CONNECT_TIMEOUT  3000
 #define NGX_DICOM_DB_BACKOFF          100    /* doubles with each failure */
 #define NGX_DICOM_DB_MAX_BACKOFF      2000
+#define NGX_DICOM_DB_REFUSED          500    /* a failure sooner than that */
 #define NGX_DICOM_DB_RETRIES          5      /* of a transaction, on 40001 */
 #define NGX_DICOM_DB_LOST_RETRIES     3      /* on a connection lost */
 
@@ -37,6 +38,8 @@ typedef struct {
     ngx_uint_t             probing;         /* one connection tries it */
     ngx_uint_t             failures;        /* in a row */
     ngx_uint_t             live;            /* connections established */
+    ngx_uint_t             refused;         /* at once, the last time */
+    ngx_msec_t             tried_at;
     ngx_msec_t             retry_at;
 } ngx_dicom_db_host_t;
 
@@ -47,7 +50,6 @@ struct ngx_dicom_db_conn_s {
     ngx_dicom_db_host_t   *host;            /* NULL when closed */
     ngx_dicom_db_run_t    *run;             /* NULL: idle, or abandoned */
     ngx_queue_t            queue;           /* in db->idle */
-    ngx_msec_t             since;           /* connected at */
     unsigned               established:1;
     unsigned               proven:1;        /* a batch has come back */
     unsigned               idle:1;

@@ -84,6 +84,8 @@ sub create {
 }
 
 sub orders {
+    # not while the fake makes up its mind about being idle
+    sleep(0.15) if grep { / idle / } @_;
     open my $fh, '>', "$orders.new" or die;
     print $fh map { "$_\n" } @_;
     close $fh;

@@ -1,0 +1,200 @@
+#!/usr/bin/perl
+
+# Two hosts in the database URL (two relays before one PostgreSQL stand for two
+# nodes of a cluster): connections spread over both, one may go at any time,
+# and when it is back it gets its share again.
+
+use strict;
+use warnings;
+
+use IO::Select;
+use IO::Socket::INET;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use lib 't/lib';
+use Test::Dicom;
+
+my $t = Test::Dicom->new();
+$t->start_postgres();
+my @relays;
+END { local $?; stop_relay($_) for 0, 1 }
+
+start_relay($_) for 0, 1;
+$t->yaml('toplevel', databaseConnections => 4, databaseTimeout => 5,
+    databaseUrl => sprintf 'postgresql://dicom@127.0.0.1:%d,127.0.0.1:%d'
+        . '/toplevel', $t->port('relay0'), $t->port('relay1'));
+$t->start_nginx();
+$t->seed_demo();
+my $admin = $t->login('admin');
+my $n = 0;
+
+# Some requests at once, so that the pools open their connections.
+sub load {
+    my ($seconds) = @_;
+    my @pipes;
+    for my $w (1 .. 6) {
+        pipe my $r, my $out or die;
+        my $pid = fork() // die;
+        if ($pid == 0) {
+            my %status;
+            my $until = time + $seconds;
+            while (time < $until) {
+                $n++;
+                my $res = $n % 3
+                    ? $t->http('toplevel', GET => '/api/v1/servers',
+                        token => $admin)
+                    : $t->http('toplevel', POST => '/api/v1/facilities',
+                        token => $admin, json => { name => 'Failover',
+                            code => "F$$-$n" });
+                $status{$res->{status}}++;
+            }
+            print $out join ' ', %status;
+            close $out;
+            POSIX::_exit(0);
+        }
+        close $out;
+        push @pipes, [$pid, $r];
+    }
+    return sub {
+        my %sum;
+        for my $p (@pipes) {
+            my $fh = $p->[1];
+            local $/;
+            my %status = split ' ', scalar <$fh>;
+            $sum{$_} += $status{$_} for keys %status;
+            waitpid $p->[0], 0;
+        }
+        return \%sum;
+    };
+}
+
+sub good {
+    my ($sum, $name) = @_;
+    my %s = %$sum;
+    my $all = (delete $s{200} // 0) + (delete $s{201} // 0);
+    is(join(' ', %s), '', "$name: all of $all served");
+    return $sum->{201} // 0;
+}
+
+# Connections of the nginx workers to a relay.
+sub connections {
+    my ($i) = @_;
+    my $port = sprintf '%04X', $t->port("relay$i");
+    open my $fh, '<', '/proc/net/tcp' or return -1;
+    return scalar grep { /^\s*\d+: [0-9A-F]{8}:$port [0-9A-F]{8}:\w{4} 01 / }
+        <$fh>;
+}
+
+sub spread {
+    my ($name) = @_;
+    my ($a, $b);
+    for (1 .. 60) {
+        ($a, $b) = map { connections($_) } 0, 1;
+        last if $a && $b && $a + $b >= 4 && abs($a - $b) <= 2;
+        load(0.3)->();
+    }
+    ok($a && $b && abs($a - $b) <= 2, "$name: spread ($a and $b)");
+}
+
+my $written = good(load(1)->(), 'both hosts');
+spread('both hosts');
+
+for my $i (0, 1) {
+    my $load = load(3);
+    sleep(1);
+    stop_relay($i);
+    $written += good($load->(), "host $i gone");
+    is(connections($i), 0, "host $i gone: no connection");
+    start_relay($i);
+    $written += good(load(2)->(), "host $i back");
+    spread("host $i back");
+}
+
+my $load = load(3);
+sleep(0.5);
+stop_relay(0);
+sleep(0.5);
+start_relay(0);
+sleep(0.5);
+stop_relay(1);
+sleep(0.5);
+start_relay(1);
+my $sum = $load->();
+is($sum->{500}, undef, 'both in turn: no error');
+$written += $sum->{201} // 0;
+ok(($sum->{200} // 0) > 10 * ($sum->{503} // 0), 'both in turn: hardly any '
+    . 'request had to be refused (' . ($sum->{503} // 0) . ')');
+
+stop_relay($_) for 0, 1;
+is($t->http('toplevel', GET => '/api/v1/servers', token => $admin)->{status},
+    503, 'both gone');
+start_relay(1);
+for (1 .. 50) {
+    last if $t->http('toplevel', GET => '/api/v1/servers', token => $admin)
+        ->{status} == 200;
+    sleep(0.1);
+}
+good(load(0.5)->(), 'one back');
+
+my $there = $t->psql('toplevel',
+    "SELECT count(*) FROM facilities WHERE name = 'Failover'");
+ok($there >= $written, "all $written acknowledged writes are there ($there)");
+
+$t->finish();
+
+
+sub start_relay {
+    my ($i) = @_;
+
+    my $listener = IO::Socket::INET->new(Listen => 64, ReuseAddr => 1,
+        Proto => 'tcp', LocalAddr => '127.0.0.1:' . $t->port("relay$i"))
+        or die "relay $i: $!\n";
+    my $pid = fork() // die;
+    if ($pid == 0) {
+        $SIG{PIPE} = 'IGNORE';
+        $SIG{TERM} = $SIG{INT} = 'DEFAULT';
+        relay($listener);
+        POSIX::_exit(0);
+    }
+    $relays[$i] = $pid;
+    close $listener;
+}
+
+sub stop_relay {
+    my ($i) = @_;
+    my $pid = delete $relays[$i] or return;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+}
+
+sub relay {
+    my ($listener) = @_;
+
+    my $select = IO::Select->new($listener);
+    my %peer;
+    while (1) {
+        for my $s ($select->can_read) {
+            if ($s == $listener) {
+                my $client = $listener->accept or next;
+                my $server = IO::Socket::INET->new(Proto => 'tcp',
+                    PeerAddr => '127.0.0.1:' . $t->port('postgres')) or next;
+                @peer{$client, $server} = ($server, $client);
+                $select->add($client, $server);
+                next;
+            }
+            my $p = $peer{$s} or next;
+            my $data;
+            my $got = sysread $s, $data, 65536;
+            while ($got && length $data) {
+                my $n = syswrite $p, $data;
+                last unless $n;
+                substr $data, 0, $n, '';
+            }
+            next if $got;
+            $select->remove($s, $p);
+            delete @peer{$s, $p};
+            close $_ for $s, $p;
+        }
+    }
+}
