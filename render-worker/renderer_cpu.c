@@ -1,18 +1,21 @@
 /*
- * The renderer without GL: the steps of shaders/fragment.glsl in plain C, in
- * the same order and precision, so that both give the same bits.
+ * The renderer without GL: layers in plain memory, drawn by rows.c.
  */
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bands.h"
 #include "log.h"
-#include "renderer_impl.h"
+#include "scene.h"
 
-/* Gathers of 32 bits may look past the last texel */
-#define SLACK  64
+/* Waking threads costs as much as drawing a small picture alone */
+#define ALONE_BYTES  (512u * 1024)
+#define BAND_ROWS    32
+
+#define MAX_WORKERS  8
 
 
 struct array_cpu {
@@ -23,439 +26,102 @@ struct array_cpu {
 };
 
 struct renderer_cpu {
-    struct renderer    base;
-    struct array_cpu  *free;            /* most recently used first */
-    uint64_t           free_bytes;
-};
-
-/* What drawing one picture needs. */
-struct scene {
-    const struct draw       *draw;
-    const struct voi_table  *voi;
-    struct draw_map          map;
-    uint32_t                 columns, rows;
-    enum layer_format        format;
-    const void              *texels;
-    struct draw_bits         bits;
+    struct renderer       base;
+    struct array_cpu     *free;         /* most recently used first */
+    uint64_t              free_bytes;
+    struct bands         *bands;
+    struct rows_scratch   scratch[MAX_WORKERS];
+    int32_t              *at;           /* of rows_plan, width entries each */
+    float                *fraction;
+    uint32_t              width;
 };
 
 
-static uint32_t
-texel_raw(const struct scene *scene, size_t at)
-{
-    switch (scene->format) {
-    case LAYER_R8UI:
-        return ((const uint8_t *) scene->texels)[at];
-    case LAYER_R8I:
-        return (uint32_t) ((const int8_t *) scene->texels)[at];
-    case LAYER_R16UI:
-        return ((const uint16_t *) scene->texels)[at];
-    case LAYER_R16I:
-        return (uint32_t) ((const int16_t *) scene->texels)[at];
-    default:
-        return ((const uint32_t *) scene->texels)[at];
-    }
-}
-
-
-static uint32_t
-texel_bits(const struct scene *scene, size_t at)
-{
-    uint32_t  v;
-
-    v = texel_raw(scene, at) >> scene->bits.shift & scene->bits.mask;
-
-    return (v ^ scene->bits.sign) - scene->bits.sign;
-}
-
-
-static int32_t
-clamp_index(int32_t i, uint32_t count)
-{
-    return i < 0 ? 0 : i < (int32_t) count ? i : (int32_t) count - 1;
-}
-
-
-static size_t
-texel_at(const struct scene *scene, int32_t x, int32_t y)
-{
-    return (size_t) clamp_index(y, scene->rows) * scene->columns
-           + clamp_index(x, scene->columns);
-}
-
-
-static double
-fetch_real(const struct scene *scene, int32_t x, int32_t y)
-{
-    size_t    at;
-    uint32_t  v;
-
-    at = texel_at(scene, x, y);
-
-    if (scene->format == LAYER_R32F) {
-        return ((const float *) scene->texels)[at];
-    }
-
-    v = texel_bits(scene, at);
-
-    return scene->bits.sign != 0 || scene->format == LAYER_R8I
-           || scene->format == LAYER_R16I || scene->format == LAYER_R32I
-           ? (double) (int32_t) v : (double) v;
-}
-
-
-static float
-fetch_stored(const struct scene *scene, int32_t x, int32_t y)
-{
-    return (float) (int32_t) texel_bits(scene, texel_at(scene, x, y));
-}
-
-
-static float
-blend(float a, float b, float f)
-{
-    return a + f * (b - a);
-}
-
-
-static double
-blend_real(double a, double b, float f)
-{
-    return f == 0 ? a : a + (double) f * (b - a);
-}
+/* One picture, as the bands see it */
+struct picture {
+    const struct rows_plan  *plan;
+    uint8_t                 *pixels;
+    struct rows_scratch     *scratch;   /* of each worker */
+    uint32_t                 height, band;
+};
 
 
 static void
-weights(float f, float w[4])
+draw_band(void *context, unsigned piece, unsigned worker)
 {
-    w[0] = f * (f * (1.0f - f * 0.5f) - 0.5f);
-    w[1] = f * f * (f * 1.5f - 2.5f) + 1.0f;
-    w[2] = f * (f * (2.0f - f * 1.5f) + 0.5f);
-    w[3] = f * f * (f * 0.5f - 0.5f);
+    uint32_t               from, end;
+    const struct picture  *picture = context;
+
+    from = piece * picture->band;
+    end = from + picture->band < picture->height ? from + picture->band
+                                                 : picture->height;
+    rows_draw(picture->plan, from, end, picture->pixels,
+              &picture->scratch[worker]);
 }
 
 
-static float
-weigh(const float v[4], const float w[4])
+/* Room for one entry a column; kept from picture to picture. */
+static bool
+columns_reserve(struct renderer_cpu *renderer, uint32_t width)
 {
-    return v[0] * w[0] + v[1] * w[1] + v[2] * w[2] + v[3] * w[3];
-}
+    float    *fraction;
+    int32_t  *at;
 
-
-static double
-weigh_real(const double v[4], const float w[4])
-{
-    if (w[1] == 1) {
-        return v[1];
+    if (width <= renderer->width) {
+        return true;
     }
 
-    return v[0] * (double) w[0] + v[1] * (double) w[1]
-           + v[2] * (double) w[2] + v[3] * (double) w[3];
-}
-
-
-/* Texel before the position, and how far it is on the way to the next. */
-static int32_t
-corner(const struct scene *scene, int32_t p, float *f)
-{
-    int32_t  one, q;
-
-    one = 1 << scene->map.fraction;
-    q = p - (one >> 1);
-    *f = (float) (q & (one - 1)) / (float) one;
-
-    return q >> scene->map.fraction;
-}
-
-
-static float
-sample_linear(const struct scene *scene, int32_t u, int32_t v)
-{
-    float    fx, fy, left, right;
-    int32_t  x, y;
-
-    x = corner(scene, u, &fx);
-    y = corner(scene, v, &fy);
-
-    left = blend(fetch_stored(scene, x, y), fetch_stored(scene, x, y + 1), fy);
-    right = blend(fetch_stored(scene, x + 1, y),
-                  fetch_stored(scene, x + 1, y + 1), fy);
-
-    return blend(left, right, fx);
-}
-
-
-static float
-sample_cubic(const struct scene *scene, int32_t u, int32_t v)
-{
-    float    fx, fy, w[4], line[4], t[4];
-    int32_t  x, y;
-
-    x = corner(scene, u, &fx);
-    y = corner(scene, v, &fy);
-    weights(fy, w);
-
-    for (int i = 0; i < 4; i++) {
-        for (int j = 0; j < 4; j++) {
-            t[j] = fetch_stored(scene, x - 1 + i, y - 1 + j);
-        }
-
-        line[i] = weigh(t, w);
+    at = realloc(renderer->at, width * sizeof(*at));
+    if (at == NULL) {
+        return false;
     }
 
-    weights(fx, w);
+    renderer->at = at;
+    fraction = realloc(renderer->fraction, width * sizeof(*fraction));
+    if (fraction == NULL) {
+        return false;
+    }
 
-    return weigh(line, w);
+    renderer->fraction = fraction;
+    renderer->width = width;
+
+    return true;
 }
 
 
-static double
-sample_real(const struct scene *scene, int32_t u, int32_t v)
+static bool
+scratch_reserve(struct renderer_cpu *renderer, size_t size)
 {
-    float    fx, fy, w[4];
-    double   line[4], t[4];
-    int32_t  x, y;
+    float                *line;
+    struct rows_scratch  *scratch;
 
-    if (scene->draw->interpolation == DRAW_NEAREST) {
-        return fetch_real(scene, u >> scene->map.fraction,
-                          v >> scene->map.fraction);
-    }
+    for (unsigned i = 0; i < bands_workers(renderer->bands); i++) {
+        scratch = &renderer->scratch[i];
 
-    x = corner(scene, u, &fx);
-    y = corner(scene, v, &fy);
+        if (scratch->size < size) {
+            line = realloc(scratch->line, size * sizeof(*line));
+            if (line == NULL) {
+                return false;
+            }
 
-    if (scene->draw->interpolation != DRAW_CUBIC) {
-        line[0] = blend_real(fetch_real(scene, x, y),
-                             fetch_real(scene, x, y + 1), fy);
-        line[1] = blend_real(fetch_real(scene, x + 1, y),
-                             fetch_real(scene, x + 1, y + 1), fy);
-        return blend_real(line[0], line[1], fx);
-    }
-
-    weights(fy, w);
-
-    for (int i = 0; i < 4; i++) {
-        for (int j = 0; j < 4; j++) {
-            t[j] = fetch_real(scene, x - 1 + i, y - 1 + j);
-        }
-
-        line[i] = weigh_real(t, w);
-    }
-
-    weights(fx, w);
-
-    return weigh_real(line, w);
-}
-
-
-/* e to the x, |x| <= 80, by the same steps as the shader */
-static double
-exponential(double x)
-{
-    double  n, r, s;
-
-    n = floor(x * 1.4426950408889634 + 0.5);
-    r = x - n * 0.6931471805599453;
-    s = 1;
-
-    for (int i = 14; i > 0; i--) {
-        s = s * (r / i);
-        s = s + 1;
-    }
-
-    return s * ldexp(1, (int) n);
-}
-
-
-static uint8_t
-shade_real(const struct voi_table *voi, double v)
-{
-    double  y;
-
-    y = v * voi->slope;
-    y = y + voi->intercept;
-
-    if (voi->is_sigmoid) {
-        y = y > -80 ? (y < 80 ? y : 80) : -80;
-        y = 255 / (1 + exponential(-y));
-    }
-
-    y = y > 0 ? (y < 255 ? y : 255) : 0;
-    y = voi->invert ? 255 - y : y;
-
-    return (uint8_t) floor(y + 0.5);
-}
-
-
-static uint8_t
-shade_affine(const struct voi_table *voi, float v)
-{
-    float  y;
-
-    y = v * (float) voi->slope;
-    y = y + (float) voi->intercept;
-    y = y < 0 ? 0 : y > 255 ? 255 : y;
-
-    return (uint8_t) (y + 0.5f);
-}
-
-
-static uint8_t
-shade_between(const struct voi_table *voi, float v)
-{
-    float     at, below;
-    uint32_t  i, j;
-
-    at = v - (float) voi->first;
-    at = at < 0 ? 0 : at > (float) (voi->count - 1)
-                      ? (float) (voi->count - 1) : at;
-    below = floorf(at);
-    i = (uint32_t) below;
-    j = i + 1 < voi->count ? i + 1 : i;
-
-    return (uint8_t) (blend(voi->value[i], voi->value[j], at - below) + 0.5f);
-}
-
-
-static uint8_t
-gray_at(const struct scene *scene, int32_t u, int32_t v)
-{
-    float     s;
-    uint32_t  i;
-
-    if (scene->voi->count == 0 || scene->format == LAYER_R32F) {
-        return shade_real(scene->voi, sample_real(scene, u, v));
-    }
-
-    if (scene->draw->interpolation == DRAW_NEAREST) {
-        i = texel_bits(scene, texel_at(scene, u >> scene->map.fraction,
-                                       v >> scene->map.fraction))
-            - (uint32_t) scene->voi->first;
-        return i < scene->voi->count ? scene->voi->display[i] : 0;
-    }
-
-    s = scene->draw->interpolation == DRAW_CUBIC ? sample_cubic(scene, u, v)
-                                                 : sample_linear(scene, u, v);
-
-    return scene->voi->affine ? shade_affine(scene->voi, s)
-                              : shade_between(scene->voi, s);
-}
-
-
-static float
-channel(const struct scene *scene, int32_t x, int32_t y, int c)
-{
-    return ((const uint8_t *) scene->texels)[4 * texel_at(scene, x, y) + c];
-}
-
-
-static float
-colour_at(const struct scene *scene, int32_t u, int32_t v, int c)
-{
-    float    fx, fy, w[4], line[4], t[4];
-    int32_t  x, y;
-
-    if (scene->draw->interpolation == DRAW_NEAREST) {
-        return channel(scene, u >> scene->map.fraction,
-                       v >> scene->map.fraction, c);
-    }
-
-    x = corner(scene, u, &fx);
-    y = corner(scene, v, &fy);
-
-    if (scene->draw->interpolation != DRAW_CUBIC) {
-        line[0] = blend(channel(scene, x, y, c),
-                        channel(scene, x, y + 1, c), fy);
-        line[1] = blend(channel(scene, x + 1, y, c),
-                        channel(scene, x + 1, y + 1, c), fy);
-        return blend(line[0], line[1], fx);
-    }
-
-    weights(fy, w);
-
-    for (int i = 0; i < 4; i++) {
-        for (int j = 0; j < 4; j++) {
-            t[j] = channel(scene, x - 1 + i, y - 1 + j, c);
-        }
-
-        line[i] = weigh(t, w);
-    }
-
-    weights(fx, w);
-
-    return weigh(line, w);
-}
-
-
-static void
-pixel_at(const struct scene *scene, int32_t u, int32_t v, uint8_t *pixel)
-{
-    float  y;
-
-    if (scene->voi != NULL) {
-        *pixel = gray_at(scene, u, v);
-        return;
-    }
-
-    for (int c = 0; c < 3; c++) {
-        y = colour_at(scene, u, v, c);
-        y = y < 0 ? 0 : y > 255 ? 255 : y;
-        y = scene->draw->invert ? 255 - y : y;
-        pixel[c] = (uint8_t) (y + 0.5f);
-    }
-}
-
-
-/* The low word of a double, see draw_map(). */
-static int32_t
-low_word(double d)
-{
-    uint64_t  bits;
-
-    memcpy(&bits, &d, sizeof(bits));
-
-    return (int32_t) (uint32_t) bits;
-}
-
-
-/* One row of the picture, any scene: the reference for the quick ones. */
-static void
-row_draw(const struct scene *scene, uint32_t y, uint8_t *pixels)
-{
-    double                  u0, v0;
-    int32_t                 u, v;
-    uint32_t                right, bottom;
-    unsigned                samples;
-    const struct draw_map  *map = &scene->map;
-
-    samples = scene->voi != NULL ? 1 : 3;
-    right = scene->columns << map->fraction;
-    bottom = scene->rows << map->fraction;
-    u0 = map->u[1] * (y + 0.5) + map->u[2];
-    v0 = map->v[1] * (y + 0.5) + map->v[2];
-
-    for (uint32_t x = 0; x < scene->draw->width; x++, pixels += samples) {
-        u = low_word(u0 + map->u[0] * (x + 0.5));
-        v = low_word(v0 + map->v[0] * (x + 0.5));
-
-        if ((uint32_t) u < right && (uint32_t) v < bottom) {
-            pixel_at(scene, u, v, pixels);
-
-        } else {
-            memset(pixels, scene->draw->background, samples);
+            scratch->line = line;
+            scratch->size = size;
         }
     }
+
+    return true;
 }
 
 
 static bool
 cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
 {
-    size_t                   stride;
+    size_t                   size;
     struct scene             scene;
+    struct picture           picture;
+    struct rows_plan         plan;
+    struct renderer_cpu     *renderer = (struct renderer_cpu *) base;
     const struct array_cpu  *array = (const struct array_cpu *) draw->array;
-
-    (void) base;
 
     memset(&scene, 0, sizeof(scene));
     scene.draw = draw;
@@ -464,10 +130,11 @@ cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
     scene.rows = array->base.height;
     scene.format = array->base.format;
     scene.texels = array->texels + draw->layer * array->layer_size;
-    stride = (size_t) draw->width * (draw->voi != NULL ? 1 : 3);
+
+    size = (size_t) draw->width * draw->height * (draw->voi != NULL ? 1 : 3);
 
     if (!draw_map(draw, &scene.map)) {
-        memset(pixels, draw->background, stride * draw->height);
+        memset(pixels, draw->background, size);
         return true;
     }
 
@@ -475,11 +142,32 @@ cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
         scene.bits = draw_bits(&draw->voi->bits);
     }
 
-    for (uint32_t y = 0; y < draw->height; y++) {
-        row_draw(&scene, y, pixels + y * stride);
+    if (!columns_reserve(renderer, draw->width)) {
+        goto memory;
     }
 
+    rows_plan(&plan, &scene, renderer->at, renderer->fraction);
+
+    if (!scratch_reserve(renderer, rows_scratch_size(&plan))) {
+        goto memory;
+    }
+
+    picture.plan = &plan;
+    picture.pixels = pixels;
+    picture.scratch = renderer->scratch;
+    picture.height = draw->height;
+    picture.band = size <= ALONE_BYTES ? draw->height : BAND_ROWS;
+
+    bands_run(renderer->bands, draw_band, &picture,
+              (draw->height - 1) / picture.band + 1);
+
     return true;
+
+memory:
+
+    log_error("renderer_cpu", "out of memory");
+
+    return false;
 }
 
 
@@ -530,7 +218,7 @@ cpu_array_create(struct renderer *base, uint32_t width, uint32_t height,
     array->layer_size = (size_t) width * height * layer_format_size(format);
 
     if (__builtin_mul_overflow(array->layer_size, layers, &size)
-        || (array->texels = malloc(size + SLACK)) == NULL)
+        || (array->texels = malloc(size + SCENE_SLACK)) == NULL)
     {
         log_warn("renderer_cpu", "no memory for %ux%ux%u", width, height,
                  layers);
@@ -538,7 +226,7 @@ cpu_array_create(struct renderer *base, uint32_t width, uint32_t height,
         return NULL;
     }
 
-    array->base.bytes = size + SLACK;
+    array->base.bytes = size + SCENE_SLACK;
 
     return &array->base;
 }
@@ -612,8 +300,18 @@ cpu_lost(const struct renderer *base)
 static void
 cpu_destroy(struct renderer *base)
 {
+    struct renderer_cpu  *renderer = (struct renderer_cpu *) base;
+
     cpu_trim(base, 0);
-    free(base);
+    bands_destroy(renderer->bands);
+
+    for (int i = 0; i < MAX_WORKERS; i++) {
+        free(renderer->scratch[i].line);
+    }
+
+    free(renderer->at);
+    free(renderer->fraction);
+    free(renderer);
 }
 
 
@@ -626,6 +324,8 @@ static const struct renderer_procs  cpu_procs = {
 struct renderer *
 renderer_cpu_create(void)
 {
+    long                  online;
+    unsigned              workers;
     struct renderer_cpu  *renderer;
 
     renderer = calloc(1, sizeof(*renderer));
@@ -633,11 +333,21 @@ renderer_cpu_create(void)
         return NULL;
     }
 
+    online = sysconf(_SC_NPROCESSORS_ONLN);
+    workers = online < 1 ? 1 : online > MAX_WORKERS ? MAX_WORKERS
+                                                    : (unsigned) online;
+    renderer->bands = bands_create(workers);
+    if (renderer->bands == NULL) {
+        free(renderer);
+        return NULL;
+    }
+
     renderer->base.procs = &cpu_procs;
     renderer->base.info.software = true;
     renderer->base.info.max_dimension = INDEX_MAX_DIMENSION;
     snprintf(renderer->base.info.description,
-             sizeof(renderer->base.info.description), "CPU");
+             sizeof(renderer->base.info.description), "CPU: %u threads",
+             bands_workers(renderer->bands));
 
     return &renderer->base;
 }

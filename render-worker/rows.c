@@ -1,0 +1,836 @@
+/*
+ * Rows of a picture, many pixels at a time.  Each step is a loop that the
+ * compiler turns into vector instructions; the steps and their precision are
+ * those of sample.c, which draws what is rare: the last half pixel at an edge,
+ * and samples of 32 bits.
+ */
+
+#include "gather.h"
+#include "multiversion.h"
+#include "scene.h"
+
+/* Pixels of one pass: the arrays of a pass stay in the first-level cache */
+#define PASS  256
+
+
+/* Positions of n pixels from x on. */
+MULTIVERSION static void
+positions(int32_t *to, double row, double step, uint32_t x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = scene_low_word(row + step * ((int32_t) (x + i) + 0.5));
+    }
+}
+
+
+/* From positions to texels and the way to the next. */
+MULTIVERSION static void
+corners(const int32_t *position, int32_t *at, float *fraction, unsigned bits,
+    uint32_t n)
+{
+    int32_t  half, mask, p;
+    float    unit;
+
+    half = (1 << bits) >> 1;
+    mask = (1 << bits) - 1;
+    unit = 1.0f / (float) (1 << bits);
+
+    for (uint32_t i = 0; i < n; i++) {
+        p = position[i] - half;
+        at[i] = p >> bits;
+        fraction[i] = (float) (p & mask) * unit;
+    }
+}
+
+
+MULTIVERSION static void
+indices(int32_t *index, const int32_t *x, const int32_t *y, int32_t columns,
+    unsigned bits, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        index[i] = (y[i] >> bits) * columns + (x[i] >> bits);
+    }
+}
+
+
+static inline float
+stored(uint32_t texel, unsigned shift, uint32_t mask, uint32_t sign)
+{
+    uint32_t  v;
+
+    v = texel >> shift & mask;
+
+    return (float) (int32_t) ((v ^ sign) - sign);
+}
+
+
+static inline float
+blend(float a, float b, float f)
+{
+    return a + f * (b - a);
+}
+
+
+/*
+ * Linear interpolation where each word holds a texel and its right neighbour:
+ * top and bottom row.
+ */
+MULTIVERSION static void
+blend_pairs(float *to, const uint32_t *top, const uint32_t *bottom,
+    const float *fx, const float *fy, struct draw_bits bits, unsigned next,
+    uint32_t n)
+{
+    float     left, right;
+    unsigned  near = bits.shift, far = bits.shift + next;
+
+    for (uint32_t i = 0; i < n; i++) {
+        left = blend(stored(top[i], near, bits.mask, bits.sign),
+                     stored(bottom[i], near, bits.mask, bits.sign), fy[i]);
+        right = blend(stored(top[i], far, bits.mask, bits.sign),
+                      stored(bottom[i], far, bits.mask, bits.sign), fy[i]);
+        to[i] = blend(left, right, fx[i]);
+    }
+}
+
+
+static inline void
+weights(float f, float w[4])
+{
+    w[0] = f * (f * (1.0f - f * 0.5f) - 0.5f);
+    w[1] = f * f * (f * 1.5f - 2.5f) + 1.0f;
+    w[2] = f * (f * (2.0f - f * 1.5f) + 0.5f);
+    w[3] = f * f * (f * 0.5f - 0.5f);
+}
+
+
+static inline float
+weigh(float a, float b, float c, float d, const float w[4])
+{
+    return a * w[0] + b * w[1] + c * w[2] + d * w[3];
+}
+
+
+/* Cubic interpolation of two columns: four words above each other hold both. */
+MULTIVERSION static void
+weigh_pairs(float *left, float *right, uint32_t (*word)[PASS],
+    const float *fy, struct draw_bits bits, unsigned next, uint32_t n)
+{
+    float     w[4];
+    unsigned  near = bits.shift, far = bits.shift + next;
+
+    for (uint32_t i = 0; i < n; i++) {
+        weights(fy[i], w);
+        left[i] = weigh(stored(word[0][i], near, bits.mask, bits.sign),
+                        stored(word[1][i], near, bits.mask, bits.sign),
+                        stored(word[2][i], near, bits.mask, bits.sign),
+                        stored(word[3][i], near, bits.mask, bits.sign), w);
+        right[i] = weigh(stored(word[0][i], far, bits.mask, bits.sign),
+                         stored(word[1][i], far, bits.mask, bits.sign),
+                         stored(word[2][i], far, bits.mask, bits.sign),
+                         stored(word[3][i], far, bits.mask, bits.sign), w);
+    }
+}
+
+
+MULTIVERSION static void
+weigh_lines(float *to, const float *a, const float *b, const float *c,
+    const float *d, const float *fx, uint32_t n)
+{
+    float  w[4];
+
+    for (uint32_t i = 0; i < n; i++) {
+        weights(fx[i], w);
+        to[i] = weigh(a[i], b[i], c[i], d[i], w);
+    }
+}
+
+
+/* Values of neighbouring texels of one row, taken between two or four rows */
+#define LINES(type)                                                           \
+                                                                              \
+MULTIVERSION static void                                                      \
+convert_##type(float *to, const type *a, struct draw_bits bits, uint32_t n)   \
+{                                                                             \
+    for (uint32_t i = 0; i < n; i++) {                                        \
+        to[i] = stored(a[i], bits.shift, bits.mask, bits.sign);               \
+    }                                                                         \
+}                                                                             \
+                                                                              \
+MULTIVERSION static void                                                      \
+blend_##type(float *to, const type *a, const type *b, float f,                \
+    struct draw_bits bits, uint32_t n)                                        \
+{                                                                             \
+    for (uint32_t i = 0; i < n; i++) {                                        \
+        to[i] = blend(stored(a[i], bits.shift, bits.mask, bits.sign),         \
+                      stored(b[i], bits.shift, bits.mask, bits.sign), f);     \
+    }                                                                         \
+}                                                                             \
+                                                                              \
+MULTIVERSION static void                                                      \
+weigh_##type(float *to, const type *const *row, const float *w,               \
+    struct draw_bits bits, uint32_t n)                                        \
+{                                                                             \
+    const type  *a = row[0], *b = row[1], *c = row[2], *d = row[3];           \
+                                                                              \
+    for (uint32_t i = 0; i < n; i++) {                                        \
+        to[i] = weigh(stored(a[i], bits.shift, bits.mask, bits.sign),         \
+                      stored(b[i], bits.shift, bits.mask, bits.sign),         \
+                      stored(c[i], bits.shift, bits.mask, bits.sign),         \
+                      stored(d[i], bits.shift, bits.mask, bits.sign), w);     \
+    }                                                                         \
+}
+
+LINES(uint8_t)
+LINES(uint16_t)
+
+
+/* Nearest: the gray of each texel, by the closed form or from the table */
+#define GRAYS(type)                                                           \
+                                                                              \
+MULTIVERSION static void                                                      \
+affine_##type(uint8_t *to, const type *a, float slope, float intercept,       \
+    struct draw_bits bits, uint32_t n)                                        \
+{                                                                             \
+    float  y;                                                                 \
+                                                                              \
+    for (uint32_t i = 0; i < n; i++) {                                        \
+        y = stored(a[i], bits.shift, bits.mask, bits.sign) * slope;           \
+        y = y + intercept;                                                    \
+        y = y < 0 ? 0 : y;                                                    \
+        y = y > 255 ? 255 : y;                                                \
+        to[i] = (uint8_t) (int32_t) (y + 0.5f);                               \
+    }                                                                         \
+}                                                                             \
+                                                                              \
+static void                                                                   \
+table_##type(uint8_t *to, const type *a, const uint8_t *display,              \
+    struct draw_bits bits, uint32_t n)                                        \
+{                                                                             \
+    for (uint32_t i = 0; i < n; i++) {                                        \
+        to[i] = display[(a[i] >> bits.shift & bits.mask) ^ bits.sign];        \
+    }                                                                         \
+}
+
+GRAYS(uint8_t)
+GRAYS(uint16_t)
+GRAYS(uint32_t)
+
+
+MULTIVERSION static void
+blend_lines(float *to, const float *a, const float *b, const float *f,
+    uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = blend(a[i], b[i], f[i]);
+    }
+}
+
+
+MULTIVERSION static void
+shade_affine(uint8_t *to, const float *v, float slope, float intercept,
+    uint32_t n)
+{
+    float  y;
+
+    for (uint32_t i = 0; i < n; i++) {
+        y = v[i] * slope;
+        y = y + intercept;
+        y = y < 0 ? 0 : y;
+        y = y > 255 ? 255 : y;
+        to[i] = (uint8_t) (int32_t) (y + 0.5f);
+    }
+}
+
+
+/* Entries before and after a value, and its way from one to the other. */
+MULTIVERSION static void
+entries(const float *v, float first, float last, int32_t *before,
+    int32_t *after, float *fraction, uint32_t n)
+{
+    float    at;
+    int32_t  i;
+
+    for (uint32_t k = 0; k < n; k++) {
+        at = v[k] - first;
+        at = at < 0 ? 0 : at;
+        at = at > last ? last : at;
+        i = (int32_t) at;
+        before[k] = i;
+        after[k] = i + 1 < (int32_t) last ? i + 1 : (int32_t) last;
+        fraction[k] = at - (float) i;
+    }
+}
+
+
+MULTIVERSION static void
+round_blend(uint8_t *to, const float *a, const float *b, const float *f,
+    uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = (uint8_t) (int32_t) (blend(a[i], b[i], f[i]) + 0.5f);
+    }
+}
+
+
+/* Grays of 1 to PASS interpolated values. */
+static void
+shade(const struct voi_table *voi, uint8_t *to, const float *v, uint32_t n)
+{
+    float    f[PASS];
+    int32_t  at[2][PASS];
+
+    union {
+        uint32_t  word[PASS];
+        float     real[PASS];
+    } a, b;
+
+    if (n == 0) {
+        return;
+    }
+
+    if (voi->affine) {
+        shade_affine(to, v, (float) voi->slope, (float) voi->intercept, n);
+        return;
+    }
+
+    entries(v, (float) voi->first, (float) (voi->count - 1), at[0], at[1], f,
+            n);
+    gather(a.word, voi->value, at[0], sizeof(float), n);
+    gather(b.word, voi->value, at[1], sizeof(float), n);
+    round_blend(to, a.real, b.real, f, n);
+}
+
+
+/* Grays of the n texels from at on, whose words follow each other. */
+static void
+shade_texels(const struct rows_plan *plan, uint8_t *to, const void *at,
+    unsigned texel, uint32_t n)
+{
+    float                    slope, intercept;
+    struct draw_bits         bits = plan->scene->bits;
+    const struct voi_table  *voi = plan->scene->voi;
+
+    slope = (float) voi->slope;
+    intercept = (float) voi->intercept;
+
+    switch (texel) {
+
+    case 1:
+        if (voi->affine) {
+            affine_uint8_t(to, at, slope, intercept, bits, n);
+        } else {
+            table_uint8_t(to, at, voi->display, bits, n);
+        }
+
+        return;
+
+    case 2:
+        if (voi->affine) {
+            affine_uint16_t(to, at, slope, intercept, bits, n);
+        } else {
+            table_uint16_t(to, at, voi->display, bits, n);
+        }
+
+        return;
+
+    default:
+        if (voi->affine) {
+            affine_uint32_t(to, at, slope, intercept, bits, n);
+        } else {
+            table_uint32_t(to, at, voi->display, bits, n);
+        }
+    }
+}
+
+
+static const uint8_t *
+row_of(const struct rows_plan *plan, int32_t y)
+{
+    const struct scene  *scene = plan->scene;
+
+    y = y < 0 ? 0 : y < (int32_t) scene->rows ? y : (int32_t) scene->rows - 1;
+
+    return scene->texels + (size_t) y * scene->columns * plan->texel;
+}
+
+
+/* The texels low to high of a row, at a height between the rows, as values. */
+static void
+fill_line(const struct rows_plan *plan, int32_t y, float fy, float *line)
+{
+    bool                 cubic;
+    float                w[4], *to;
+    int32_t              columns, from, end;
+    uint32_t             n;
+    size_t               skip;
+    const uint8_t       *row[4];
+    const struct scene  *scene = plan->scene;
+
+    columns = (int32_t) scene->columns;
+    from = plan->low < 0 ? 0 : plan->low;
+    end = plan->high < columns ? plan->high + 1 : columns;
+    n = (uint32_t) (end - from);
+    to = line + (from - plan->low);
+    skip = (size_t) from * plan->texel;
+
+    for (int i = 0; i < 4; i++) {
+        row[i] = row_of(plan, y - 1 + i) + skip;
+    }
+
+    cubic = scene->draw->interpolation == DRAW_CUBIC;
+
+    if (fy == 0) {
+        if (plan->texel == 1) {
+            convert_uint8_t(to, row[1], scene->bits, n);
+        } else {
+            convert_uint16_t(to, (const uint16_t *) row[1], scene->bits, n);
+        }
+
+    } else if (cubic) {
+        weights(fy, w);
+
+        if (plan->texel == 1) {
+            weigh_uint8_t(to, row, w, scene->bits, n);
+        } else {
+            const uint16_t  *wide[4];
+
+            for (int i = 0; i < 4; i++) {
+                wide[i] = (const uint16_t *) row[i];
+            }
+
+            weigh_uint16_t(to, wide, w, scene->bits, n);
+        }
+
+    } else if (plan->texel == 1) {
+        blend_uint8_t(to, row[1], row[2], fy, scene->bits, n);
+
+    } else {
+        blend_uint16_t(to, (const uint16_t *) row[1],
+                       (const uint16_t *) row[2], fy, scene->bits, n);
+    }
+
+    /* beyond the edges the last texel goes on */
+
+    for (int32_t x = plan->low; x < from; x++) {
+        line[x - plan->low] = to[0];
+    }
+
+    for (int32_t x = end; x <= plan->high; x++) {
+        line[x - plan->low] = to[n - 1];
+    }
+}
+
+
+/* n <= PASS pixels from x on of a straight row, from its line of values. */
+static void
+straight_pass(const struct rows_plan *plan, const float *line, uint32_t x,
+    uint32_t n, float *to)
+{
+    int                  taps, before;
+    const float         *tap[4];
+    const int32_t       *at = plan->at + x;
+    const struct scene  *scene = plan->scene;
+
+    union {
+        uint32_t  word[PASS];
+        float     real[PASS];
+    } t[4];
+
+    before = scene->draw->interpolation == DRAW_CUBIC ? 1 : 0;
+    taps = before ? 4 : 2;
+
+    for (int i = 0; i < taps; i++) {
+        const float  *base = line - plan->low - before + i;
+
+        if (plan->stepwise) {
+            tap[i] = base + at[0];
+
+        } else {
+            gather(t[i].word, base, at, sizeof(float), n);
+            tap[i] = t[i].real;
+        }
+    }
+
+    if (before) {
+        weigh_lines(to, tap[0], tap[1], tap[2], tap[3], plan->fraction + x, n);
+    } else {
+        blend_lines(to, tap[0], tap[1], plan->fraction + x, n);
+    }
+}
+
+
+static void
+straight_nearest(const struct rows_plan *plan, int32_t y, uint8_t *pixels)
+{
+    uint32_t        n, word[PASS];
+    const uint8_t  *row;
+
+    row = row_of(plan, y);
+
+    if (plan->stepwise) {
+        shade_texels(plan, pixels + plan->from,
+                     row + (size_t) plan->at[plan->from] * plan->texel,
+                     plan->texel, plan->end - plan->from);
+        return;
+    }
+
+    for (uint32_t x = plan->from; x < plan->end; x += n) {
+        n = plan->end - x < PASS ? plan->end - x : PASS;
+        gather(word, row, plan->at + x, plan->texel, n);
+        shade_texels(plan, pixels + x, word, sizeof(word[0]), n);
+    }
+}
+
+
+/* A row of a picture whose axes are those of the image. */
+static void
+straight_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels,
+    float *line)
+{
+    float                fy, value[PASS];
+    int32_t              v, q;
+    uint32_t             n;
+    const struct scene  *scene = plan->scene;
+    const struct draw   *draw = scene->draw;
+
+    v = scene_low_word(scene_row(scene->map.v, y));
+
+    if ((uint32_t) v >= scene->rows << scene->map.fraction
+        || plan->from == plan->end)
+    {
+        memset(pixels, draw->background, draw->width);
+        return;
+    }
+
+    memset(pixels, draw->background, plan->from);
+    memset(pixels + plan->end, draw->background, draw->width - plan->end);
+
+    if (draw->interpolation == DRAW_NEAREST) {
+        straight_nearest(plan, v >> scene->map.fraction, pixels);
+        return;
+    }
+
+    corners(&v, &q, &fy, scene->map.fraction, 1);
+    fill_line(plan, q, fy, line);
+
+    for (uint32_t x = plan->from; x < plan->end; x += n) {
+        n = plan->end - x < PASS ? plan->end - x : PASS;
+        straight_pass(plan, line, x, n, value);
+        shade(scene->voi, pixels + x, value, n);
+    }
+}
+
+
+/* n <= PASS pixels of any row, all with their neighbours inside the image. */
+static void
+free_gray(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
+    uint32_t n, uint8_t *pixels)
+{
+    float                fx[PASS], fy[PASS], value[PASS], column[4][PASS];
+    size_t               stride;
+    int32_t              x[PASS], y[PASS], index[PASS];
+    uint32_t             word[4][PASS];
+    const uint8_t       *base;
+    const struct scene  *scene = plan->scene;
+
+    stride = (size_t) scene->columns * plan->texel;
+    base = scene->texels;
+
+    if (scene->draw->interpolation == DRAW_NEAREST) {
+        indices(index, u, v, (int32_t) scene->columns, scene->map.fraction, n);
+        gather(word[0], base, index, plan->texel, n);
+        shade_texels(plan, pixels, word[0], sizeof(word[0][0]), n);
+        return;
+    }
+
+    corners(u, x, fx, scene->map.fraction, n);
+    corners(v, y, fy, scene->map.fraction, n);
+    indices(index, x, y, (int32_t) scene->columns, 0, n);
+
+    if (scene->draw->interpolation != DRAW_CUBIC) {
+        gather(word[0], base, index, plan->texel, n);
+        gather(word[1], base + stride, index, plan->texel, n);
+        blend_pairs(value, word[0], word[1], fx, fy, scene->bits, plan->next,
+                    n);
+        shade(scene->voi, pixels, value, n);
+        return;
+    }
+
+    for (int half = 0; half < 2; half++) {
+        for (int i = 0; i < 4; i++) {
+            gather(word[i], base + (i - 1) * (ptrdiff_t) stride
+                            + (2 * half - 1) * (int) plan->texel,
+                   index, plan->texel, n);
+        }
+
+        weigh_pairs(column[2 * half], column[2 * half + 1], word, fy,
+                    scene->bits, plan->next, n);
+    }
+
+    weigh_lines(value, column[0], column[1], column[2], column[3], fx, n);
+    shade(scene->voi, pixels, value, n);
+}
+
+
+MULTIVERSION static void
+blend_colour(uint8_t *pixels, uint32_t (*word)[PASS], const float *fx,
+    const float *fy, uint32_t invert, uint32_t n)
+{
+    float  left, right, y;
+
+    for (uint32_t i = 0; i < n; i++) {
+        for (unsigned c = 0; c < 3; c++) {
+            left = blend(stored(word[0][i], 8 * c, 255, 0),
+                         stored(word[2][i], 8 * c, 255, 0), fy[i]);
+            right = blend(stored(word[1][i], 8 * c, 255, 0),
+                          stored(word[3][i], 8 * c, 255, 0), fy[i]);
+            y = blend(left, right, fx[i]);
+            y = invert ? 255 - y : y;
+            pixels[3 * i + c] = (uint8_t) (int32_t) (y + 0.5f);
+        }
+    }
+}
+
+
+static void
+free_colour(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
+    uint32_t n, uint8_t *pixels)
+{
+    float                fx[PASS], fy[PASS];
+    size_t               stride;
+    int32_t              x[PASS], y[PASS], index[PASS];
+    uint32_t             word[4][PASS], flip;
+    const uint8_t       *base;
+    const struct scene  *scene = plan->scene;
+
+    stride = (size_t) scene->columns * plan->texel;
+    base = scene->texels;
+
+    if (scene->draw->interpolation == DRAW_NEAREST) {
+        flip = scene->draw->invert ? UINT32_MAX : 0;
+        indices(index, u, v, (int32_t) scene->columns, scene->map.fraction, n);
+        gather(word[0], base, index, plan->texel, n);
+
+        for (uint32_t i = 0; i < n; i++) {
+            word[0][i] ^= flip;
+            pixels[3 * i] = (uint8_t) word[0][i];
+            pixels[3 * i + 1] = (uint8_t) (word[0][i] >> 8);
+            pixels[3 * i + 2] = (uint8_t) (word[0][i] >> 16);
+        }
+
+        return;
+    }
+
+    corners(u, x, fx, scene->map.fraction, n);
+    corners(v, y, fy, scene->map.fraction, n);
+    indices(index, x, y, (int32_t) scene->columns, 0, n);
+
+    for (int i = 0; i < 4; i++) {
+        gather(word[i], base + (i & 2 ? stride : 0) + (i & 1 ? 4 : 0), index,
+               plan->texel, n);
+    }
+
+    blend_colour(pixels, word, fx, fy, scene->draw->invert, n);
+}
+
+
+/* First pixel from from on whose position is not below limit, or is not above
+   when positions fall: they only rise or only fall along a row. */
+static uint32_t
+crossing(double row, const double map[3], uint32_t from, uint32_t end,
+    int32_t limit)
+{
+    bool      past;
+    uint32_t  middle;
+
+    while (from < end) {
+        middle = from + (end - from) / 2;
+        past = (scene_position(row, map, middle) >= limit) == (map[0] >= 0);
+
+        if (past) {
+            end = middle;
+        } else {
+            from = middle + 1;
+        }
+    }
+
+    return from;
+}
+
+
+/* Leaves of *from to *end the pixels with positions from low to below high. */
+static void
+clip(double row, const double map[3], int32_t low, int32_t high,
+    uint32_t *from, uint32_t *end)
+{
+    uint32_t  a, b;
+
+    a = crossing(row, map, *from, *end, map[0] >= 0 ? low : high);
+    b = crossing(row, map, a, *end, map[0] >= 0 ? high : low);
+
+    *from = a;
+    *end = b;
+}
+
+
+static void
+free_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels)
+{
+    double               u0, v0;
+    int32_t              u[PASS], v[PASS], one, margin, right, bottom;
+    uint32_t             from, end, first, last, n, width;
+    unsigned             samples;
+    const struct scene  *scene = plan->scene;
+    const struct draw   *draw = scene->draw;
+
+    samples = scene->voi != NULL ? 1 : 3;
+    width = draw->width;
+    one = 1 << scene->map.fraction;
+    right = (int32_t) scene->columns * one;
+    bottom = (int32_t) scene->rows * one;
+    u0 = scene_row(scene->map.u, y);
+    v0 = scene_row(scene->map.v, y);
+
+    from = 0;
+    end = width;
+    clip(u0, scene->map.u, 0, right, &from, &end);
+    clip(v0, scene->map.v, 0, bottom, &from, &end);
+
+    memset(pixels, draw->background, (size_t) from * samples);
+    memset(pixels + (size_t) end * samples, draw->background,
+           (size_t) (width - end) * samples);
+
+    /* where all texels of the filter are inside */
+
+    first = from;
+    last = end;
+
+    if (draw->interpolation != DRAW_NEAREST) {
+        margin = (one >> 1)
+                 + (draw->interpolation == DRAW_CUBIC ? one : 0);
+        clip(u0, scene->map.u, margin, right - margin, &first, &last);
+        clip(v0, scene->map.v, margin, bottom - margin, &first, &last);
+    }
+
+    sample_span(scene, y, from, first, pixels + (size_t) from * samples);
+
+    for (uint32_t x = first; x < last; x += n) {
+        n = last - x < PASS ? last - x : PASS;
+        positions(u, u0, scene->map.u[0], x, n);
+        positions(v, v0, scene->map.v[0], x, n);
+
+        if (samples == 1) {
+            free_gray(plan, u, v, n, pixels + x);
+        } else {
+            free_colour(plan, u, v, n, pixels + (size_t) x * 3);
+        }
+    }
+
+    sample_span(scene, y, last, end, pixels + (size_t) last * samples);
+}
+
+
+static void
+plan_straight(struct rows_plan *plan, const struct scene *scene, int32_t *at,
+    float *fraction)
+{
+    int32_t   before, after, a, b;
+    uint32_t  n;
+    double    row;
+
+    row = scene_row(scene->map.u, 0);
+    plan->from = 0;
+    plan->end = scene->draw->width;
+    clip(row, scene->map.u, 0, (int32_t) (scene->columns
+                                          << scene->map.fraction),
+         &plan->from, &plan->end);
+
+    if (plan->from == plan->end) {
+        return;
+    }
+
+    n = plan->end - plan->from;
+    positions(at + plan->from, row, scene->map.u[0], plan->from, n);
+
+    if (scene->draw->interpolation == DRAW_NEAREST) {
+        for (uint32_t x = plan->from; x < plan->end; x++) {
+            at[x] >>= scene->map.fraction;
+        }
+
+    } else {
+        corners(at + plan->from, at + plan->from, fraction + plan->from,
+                scene->map.fraction, n);
+    }
+
+    before = scene->draw->interpolation == DRAW_CUBIC ? 1 : 0;
+    after = before + 1;
+    a = at[plan->from];
+    b = at[plan->end - 1];
+    plan->low = (a < b ? a : b) - before;
+    plan->high = (a < b ? b : a) + after;
+    plan->stepwise = scene->map.u[0] == 1u << scene->map.fraction;
+    plan->at = at;
+    plan->fraction = fraction;
+}
+
+
+void
+rows_plan(struct rows_plan *plan, const struct scene *scene, int32_t *at,
+    float *fraction)
+{
+    const struct voi_table  *voi = scene->voi;
+
+    memset(plan, 0, sizeof(*plan));
+    plan->scene = scene;
+    plan->texel = layer_format_size(scene->format);
+    plan->next = 8 * plan->texel;
+
+    /* gathers count texels in 31 bits */
+
+    if ((uint64_t) scene->columns * scene->rows >= 1u << 30) {
+        return;
+    }
+
+    if (voi == NULL) {
+        plan->quick = scene->draw->interpolation != DRAW_CUBIC;
+        return;
+    }
+
+    plan->quick = plan->texel <= 2 && voi->count > 0
+                  && voi->bits.shift + voi->bits.bits <= 8 * plan->texel
+                  && (uint32_t) -voi->first == scene->bits.sign;
+    plan->straight = plan->quick && scene->map.u[1] == 0
+                     && scene->map.v[0] == 0;
+
+    if (plan->straight) {
+        plan_straight(plan, scene, at, fraction);
+    }
+}
+
+
+size_t
+rows_scratch_size(const struct rows_plan *plan)
+{
+    return plan->straight ? (size_t) (plan->high - plan->low) + 1 : 0;
+}
+
+
+void
+rows_draw(const struct rows_plan *plan, uint32_t from, uint32_t end,
+    uint8_t *pixels, struct rows_scratch *scratch)
+{
+    size_t               stride;
+    const struct draw   *draw = plan->scene->draw;
+
+    stride = (size_t) draw->width * (plan->scene->voi != NULL ? 1 : 3);
+
+    for (uint32_t y = from; y < end; y++) {
+        if (plan->straight) {
+            straight_row(plan, y, pixels + y * stride, scratch->line);
+        } else if (plan->quick) {
+            free_row(plan, y, pixels + y * stride);
+        } else {
+            sample_span(plan->scene, y, 0, draw->width, pixels + y * stride);
+        }
+    }
+}
