@@ -42,7 +42,8 @@ is(join(', ', @long), '', 'no file of more than 800 lines');
 my @floors = (
     ['module'],
     [qw(route filter error listen)],
-    [qw(session toplevel user patient facility studies report node upload view
+    [qw(session toplevel user patient facility studies report report_change
+        node upload view
         status dicomweb)],
     [qw(resource list create change op record render picture peer hash)],
     [qw(auth args reply)],
@@ -82,14 +83,14 @@ is(join("\n", @upward), '', 'the module calls downward only');
     ['loader'],
     [qw(painter overlay)],
     [qw(stack frame)],
-    [qw(renderer renderer_impl renderer_gl renderer_cpu texarray egl gl
-        decoder zygote sandbox ingest objects)],
+    [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows
+        texarray egl gl decoder zygote sandbox ingest objects)],
     [qw(decoder_child dicom dicom_gdcm structure codec codec_jpeg
         codec_jpeg2000 codec_jpegls jpeg_lossless rle header header_frames
         header_picture header_tables attribute fragments)],
     [qw(voi geometry)],
     [qw(index meta charset encode json digest buffer pool log multiversion
-        wire)],
+        gather bands wire)],
 );
 # What a child of the decoder is started by and with.
 my %handed = map { $_ => 1 } qw(decoder.h sandbox.h);
