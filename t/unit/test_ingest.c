@@ -29,7 +29,8 @@
 /* links: render-worker/attribute.c render-worker/charset.c */
 /* links: render-worker/meta.c render-worker/structure.c */
 /* links: render-worker/fragments.c render-worker/index.c */
-/* links: render-worker/codec.c render-worker/rle.c */
+/* links: render-worker/codec.c render-worker/codec_native.c */
+/* links: render-worker/rle.c */
 /* links: render-worker/codec_jpeg.c render-worker/jpeg_lossless.c */
 /* links: render-worker/codec_jpegls.c render-worker/codec_jpeg2000.c */
 /* links: render-worker/dicom_gdcm.cc render-worker/log.c */
