@@ -182,9 +182,13 @@ await sameAsApi("at rest again");
 await step("a picture that is another one is not shown", async () => {
   const pattern = /\/layers\/\d+\?/;
   await page.route(pattern, async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, headers: {
-      ...response.headers(), "dicom-instance": "1.2.3.4.5" } });
+    try {
+      const response = await route.fetch();
+      await route.fulfill({ response, headers: {
+        ...response.headers(), "dicom-instance": "1.2.3.4.5" } });
+    } catch {
+      // A picture fetched ahead that the page no longer wants.
+    }
   });
   await page.keyboard.press("6");
   await page.locator(".notice", { hasText: "does not show what was asked" })
@@ -192,7 +196,7 @@ await step("a picture that is another one is not shown", async () => {
   const { pixels } = await reader.canvas();
   assert.ok(pixels.every((value, n) => n % 4 === 3 || value === 0));
   await shot("refused-picture");
-  await page.unroute(pattern);
+  await page.unrouteAll({ behavior: "ignoreErrors" });
   await page.keyboard.press("0");
   await page.keyboard.press("Home");
   await reader.settled();
