@@ -22,8 +22,10 @@ ngx_int_t ngx_http_dicom_series_delete(ngx_http_request_t *r);
 
 /* ngx_http_dicom_report.c: /api/v1/studies/{uid}/reports, /api/v1/reports */
 ngx_int_t ngx_http_dicom_report_list(ngx_http_request_t *r);
-ngx_int_t ngx_http_dicom_report_create(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_report_get(ngx_http_request_t *r);
+
+/* ngx_http_dicom_report_change.c: the same, written */
+ngx_int_t ngx_http_dicom_report_create(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_report_put(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_report_finalize(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_report_addendum(ngx_http_request_t *r);

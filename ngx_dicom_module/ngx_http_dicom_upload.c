@@ -72,6 +72,13 @@ ngx_http_dicom_instance_put(ngx_http_request_t *r)
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
+    if (r->headers_in.content_length_n
+        > ngx_fs_available(dscf->conf->store.data))
+    {
+        return ngx_http_dicom_problem(r, 507, "store-full",
+                                      "The store has no room for it.", NULL);
+    }
+
     r->request_body_in_file_only = 1;
     r->request_body_in_persistent_file = 1;
     r->request_body_in_clean_file = 1;

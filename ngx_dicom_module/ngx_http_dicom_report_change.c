@@ -1,0 +1,575 @@
+
+/*
+ * Radiology reports as they are written: drafts, finalisation, addenda.
+ *
+ * A draft is rewritten by its author; a final text never changes, which the
+ * statements enforce as well (their WHERE asks for a draft).  Each text ever
+ * saved stays in the history.  Author and time come from the token and the
+ * database, never from the client.
+ */
+
+
+#include <openssl/evp.h>
+
+#include "ngx_http_dicom_facility.h"
+#include "ngx_http_dicom_record.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_report.h"
+#include "ngx_http_dicom_route.h"
+#include "ngx_dicom_uid.h"
+
+
+#define NGX_HTTP_DICOM_MAX_REPORT  100000      /* bytes */
+
+/* steps of the transactions that make something */
+enum { MAKE_PARENT = 0, MAKE_INSERT, MAKE_COMPARE };
+
+
+typedef struct {
+    ngx_str_t                  text;
+    ngx_str_t                  id_given;
+    char                      *id;
+    char                      *user;
+    char                       hash[2 * EVP_MAX_MD_SIZE + 1];
+    int64_t                    version;      /* If-Match; -1: any */
+} ngx_http_dicom_report_t;
+
+
+static ngx_int_t ngx_http_dicom_report_bind(ngx_http_request_t *r,
+    const ngx_dicom_field_t *fields, ngx_http_dicom_report_t *report);
+static ngx_int_t ngx_http_dicom_report_identify(ngx_http_request_t *r,
+    ngx_http_dicom_report_t *report, const char *parent);
+static ngx_int_t ngx_http_dicom_report_create_check(ngx_dicom_db_query_t *q,
+    ngx_uint_t step, PGresult *res);
+static ngx_int_t ngx_http_dicom_report_create_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_report_change(ngx_http_request_t *r,
+    ngx_http_dicom_report_t *report, const char *event);
+static ngx_int_t ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q,
+    ngx_uint_t step, PGresult *res);
+static ngx_int_t ngx_http_dicom_report_change_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_report_addendum_check(ngx_dicom_db_query_t *q,
+    ngx_uint_t step, PGresult *res);
+static ngx_int_t ngx_http_dicom_report_addendum_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_report_is_final(PGresult *res);
+
+
+static const ngx_dicom_field_t  ngx_http_dicom_report_fields[] = {
+
+    { ngx_string("text"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1,
+      NGX_HTTP_DICOM_MAX_REPORT, offsetof(ngx_http_dicom_report_t, text) },
+
+    { ngx_string("id"), NGX_DICOM_F_UUID, 0, 36, 36,
+      offsetof(ngx_http_dicom_report_t, id_given) },
+
+    ngx_dicom_null_field
+};
+
+/* a text that replaces another brings no id */
+static const ngx_dicom_field_t  ngx_http_dicom_report_text_fields[] = {
+
+    { ngx_string("text"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1,
+      NGX_HTTP_DICOM_MAX_REPORT, offsetof(ngx_http_dicom_report_t, text) },
+
+    ngx_dicom_null_field
+};
+
+static const char  ngx_http_dicom_no_study[] = "There is no such study here.";
+
+
+/* POST /api/v1/studies/{uid}/reports */
+
+ngx_int_t
+ngx_http_dicom_report_create(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    const char               *uid;
+    ngx_uint_t                i;
+    ngx_dicom_db_step_t      *steps;
+    ngx_dicom_db_query_t     *q;
+    ngx_http_dicom_report_t  *report;
+
+    rc = ngx_http_dicom_uid_param(r, "study-not-found",
+                                  ngx_http_dicom_no_study, &uid);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    report = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_report_t));
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (report == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_report_bind(r, ngx_http_dicom_report_fields, report);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_dicom_report_identify(r, report, uid) != NGX_OK
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_CHECK, 1, uid) == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_INSERT, 6, report->id,
+                             uid, (char *) report->text.data, report->user,
+                             ngx_http_dicom_user_name(r), report->hash)
+           == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_GET, 2, report->id,
+                             "true")
+           == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_KEEP, 1, report->id)
+           == NULL
+        || ngx_http_dicom_audit(r, q, "report-create", report->id, uid, NULL)
+           != NGX_OK
+        || ngx_http_dicom_report_read_steps(r, q, report->id) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    steps = q->steps.elts;
+
+    for (i = MAKE_PARENT; i <= MAKE_COMPARE; i++) {
+        steps[i].check = ngx_http_dicom_report_create_check;
+    }
+
+    ngx_http_dicom_ctx(r)->data = report;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_report_create_done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_create_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res)
+{
+    ngx_http_dicom_report_t  *report;
+
+    switch (step) {
+
+    case MAKE_PARENT:
+        return PQntuples(res) ? NGX_OK : NGX_DECLINED;
+
+    case MAKE_INSERT:
+        return PQntuples(res) ? NGX_AGAIN : NGX_OK;
+
+    default: /* MAKE_COMPARE */
+        report = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
+
+        return (PQntuples(res)
+                && ngx_strcmp(PQgetvalue(res, 0, R_CREATED_AS), report->hash)
+                   == 0)
+               ? NGX_DONE : NGX_DECLINED;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_create_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q)
+{
+    ngx_dicom_db_step_t      *steps;
+    ngx_http_dicom_report_t  *report;
+
+    report = ngx_http_dicom_ctx(r)->data;
+    steps = q->steps.elts;
+
+    if (q->status == NGX_DICOM_DB_OK) {
+
+        if (PQntuples(steps[MAKE_INSERT].result) == 0) {
+            return ngx_http_dicom_report_reread(r, report->id);
+        }
+
+        return ngx_http_dicom_report_reply(r, NGX_HTTP_CREATED,
+                                           steps[5].result, steps[6].result,
+                                           steps[7].result);
+    }
+
+    if (q->status == NGX_DICOM_DB_ROLLED_BACK && q->step == MAKE_COMPARE) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_CONFLICT, "id-conflict",
+                                      "The id belongs to another report.",
+                                      NULL);
+    }
+
+    return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "study-not-found",
+                                  ngx_http_dicom_no_study, NULL);
+}
+
+
+/* PUT /api/v1/reports/{id} */
+
+ngx_int_t
+ngx_http_dicom_report_put(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_dicom_report_t  *report;
+
+    report = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_report_t));
+    if (report == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_report_bind(r, ngx_http_dicom_report_text_fields,
+                                    report);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_dicom_report_change(r, report, "report-change");
+}
+
+
+/* POST /api/v1/reports/{id}/finalize */
+
+ngx_int_t
+ngx_http_dicom_report_finalize(ngx_http_request_t *r)
+{
+    ngx_http_dicom_report_t  *report;
+
+    report = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_report_t));
+    if (report == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_report_change(r, report, "report-final");
+}
+
+
+/* A new text for a draft; without one, the end of its being a draft. */
+
+static ngx_int_t
+ngx_http_dicom_report_change(ngx_http_request_t *r,
+    ngx_http_dicom_report_t *report, const char *event)
+{
+    char                  *text;
+    ngx_int_t              rc;
+    const char            *id;
+    ngx_dicom_db_step_t   *steps, *step;
+    ngx_dicom_db_query_t  *q;
+
+    rc = ngx_http_dicom_report_param(r, &id);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_if_match_read(r, &report->version);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+    report->user = ngx_http_dicom_user(r);
+
+    if (q == NULL || report->user == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_GET, 2, id, "true")
+           == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (report->text.data) {
+        text = ngx_http_dicom_cstring(r->pool, &report->text);
+        if (text == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_UPDATE, 2, id, text);
+
+    } else {
+        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_FINALIZE, 1, id);
+    }
+
+    if (step == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_KEEP, 1, id) == NULL
+        || ngx_http_dicom_audit(r, q, event, id, NULL, id) != NGX_OK
+        || ngx_http_dicom_report_read_steps(r, q, id) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    steps = q->steps.elts;
+    steps[0].check = ngx_http_dicom_report_change_check;
+
+    ngx_http_dicom_ctx(r)->data = report;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_report_change_done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res)
+{
+    ngx_http_dicom_report_t  *report;
+
+    report = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
+
+    if (PQntuples(res) == 0
+        || ngx_http_dicom_report_is_final(res)
+        || ngx_strcasecmp((u_char *) PQgetvalue(res, 0, R_AUTHOR),
+                          (u_char *) report->user)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    return (report->version == -1
+            || report->version == ngx_http_dicom_column(res, 0, R_VERSION))
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_change_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q)
+{
+    PGresult                 *res;
+    ngx_dicom_db_step_t      *steps;
+    ngx_http_dicom_report_t  *report;
+
+    report = ngx_http_dicom_ctx(r)->data;
+    steps = q->steps.elts;
+    res = steps[0].result;
+
+    if (q->status == NGX_DICOM_DB_OK) {
+        return ngx_http_dicom_report_reply(r, NGX_HTTP_OK, steps[4].result,
+                                           steps[5].result, steps[6].result);
+    }
+
+    if (q->status != NGX_DICOM_DB_ROLLED_BACK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (PQntuples(res) == 0) {
+        return ngx_http_dicom_report_not_found(r);
+    }
+
+    if (ngx_http_dicom_report_is_final(res)) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_CONFLICT, "report-final",
+                                      "A final report is not changed any "
+                                      "more; add an addendum.", NULL);
+    }
+
+    if (ngx_strcasecmp((u_char *) PQgetvalue(res, 0, R_AUTHOR),
+                       (u_char *) report->user)
+        != 0)
+    {
+        return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN, "not-author",
+                                      "A draft is changed and finalised by "
+                                      "its author.", NULL);
+    }
+
+    return ngx_http_dicom_if_match(r,
+                                   ngx_http_dicom_column(res, 0, R_VERSION));
+}
+
+
+/* POST /api/v1/reports/{id}/addenda */
+
+ngx_int_t
+ngx_http_dicom_report_addendum(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    const char               *id;
+    ngx_uint_t                i;
+    ngx_dicom_db_step_t      *steps;
+    ngx_dicom_db_query_t     *q;
+    ngx_http_dicom_report_t  *report;
+
+    rc = ngx_http_dicom_report_param(r, &id);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    report = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_report_t));
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (report == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_report_bind(r, ngx_http_dicom_report_fields, report);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_dicom_report_identify(r, report, id) != NGX_OK
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_GET, 2, id, "true")
+           == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_ADDENDUM, 6, report->id,
+                             id, (char *) report->text.data, report->user,
+                             ngx_http_dicom_user_name(r), report->hash)
+           == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_ADDENDUM_GET, 1,
+                             report->id)
+           == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_TOUCH, 1, id) == NULL
+        || ngx_http_dicom_audit(r, q, "report-addendum", id, NULL, id)
+           != NGX_OK
+        || ngx_http_dicom_report_read_steps(r, q, id) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    steps = q->steps.elts;
+
+    for (i = MAKE_PARENT; i <= MAKE_COMPARE; i++) {
+        steps[i].check = ngx_http_dicom_report_addendum_check;
+    }
+
+    ngx_http_dicom_ctx(r)->data = report;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_report_addendum_done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_addendum_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res)
+{
+    ngx_http_dicom_report_t  *report;
+
+    switch (step) {
+
+    case MAKE_PARENT:
+        return (PQntuples(res) && ngx_http_dicom_report_is_final(res))
+               ? NGX_OK : NGX_DECLINED;
+
+    case MAKE_INSERT:
+        return PQntuples(res) ? NGX_AGAIN : NGX_OK;
+
+    default: /* MAKE_COMPARE */
+        report = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
+
+        return (PQntuples(res)
+                && ngx_strcmp(PQgetvalue(res, 0, 1), report->hash) == 0)
+               ? NGX_DONE : NGX_DECLINED;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_addendum_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q)
+{
+    ngx_dicom_db_step_t   *steps;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+    steps = q->steps.elts;
+
+    if (q->status == NGX_DICOM_DB_OK) {
+
+        if (PQntuples(steps[MAKE_INSERT].result) == 0) {
+            return ngx_http_dicom_report_reread(r,
+                                                (char *) ctx->params[0].data);
+        }
+
+        return ngx_http_dicom_report_reply(r, NGX_HTTP_CREATED,
+                                           steps[5].result, steps[6].result,
+                                           steps[7].result);
+    }
+
+    if (q->status != NGX_DICOM_DB_ROLLED_BACK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (q->step == MAKE_COMPARE) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_CONFLICT, "id-conflict",
+                                      "The id belongs to another addendum.",
+                                      NULL);
+    }
+
+    if (PQntuples(steps[MAKE_PARENT].result) == 0) {
+        return ngx_http_dicom_report_not_found(r);
+    }
+
+    return ngx_http_dicom_problem(r, NGX_HTTP_CONFLICT, "report-draft",
+                                  "Only a final report takes addenda.", NULL);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_bind(ngx_http_request_t *r,
+    const ngx_dicom_field_t *fields, ngx_http_dicom_report_t *report)
+{
+    ngx_int_t     rc;
+    ngx_array_t  *errors;
+
+    errors = ngx_array_create(r->pool, 4, sizeof(ngx_dicom_json_error_t));
+    if (errors == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_dicom_json_bind(r->pool, ngx_http_dicom_ctx(r)->body, fields,
+                             report, "", errors);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_dicom_problem(r, 422, "validation-failed", NULL,
+                                      errors);
+    }
+
+    return (rc == NGX_OK) ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* Id, author, and the hash by which a repeated request is known again. */
+
+static ngx_int_t
+ngx_http_dicom_report_identify(ngx_http_request_t *r,
+    ngx_http_dicom_report_t *report, const char *parent)
+{
+    u_char       hash[EVP_MAX_MD_SIZE];
+    ngx_int_t    rc;
+    ngx_str_t    id;
+    EVP_MD_CTX  *md;
+
+    if (report->id_given.data) {
+        id = report->id_given;
+
+    } else if (ngx_dicom_uuid(r->pool, &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    report->id = ngx_http_dicom_cstring(r->pool, &id);
+    report->user = ngx_http_dicom_user(r);
+    report->text.data = (u_char *) ngx_http_dicom_cstring(r->pool,
+                                                          &report->text);
+
+    if (report->id == NULL || report->user == NULL
+        || report->text.data == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow((u_char *) report->id, (u_char *) report->id, id.len);
+
+    md = EVP_MD_CTX_new();
+    if (md == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+
+    if (EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
+        && EVP_DigestUpdate(md, parent, ngx_strlen(parent) + 1) == 1
+        && EVP_DigestUpdate(md, report->user, ngx_strlen(report->user) + 1)
+           == 1
+        && EVP_DigestUpdate(md, report->text.data, report->text.len) == 1
+        && EVP_DigestFinal_ex(md, hash, NULL) == 1)
+    {
+        *ngx_hex_dump((u_char *) report->hash, hash, 32) = '\0';
+        rc = NGX_OK;
+    }
+
+    EVP_MD_CTX_free(md);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_is_final(PGresult *res)
+{
+    return ngx_strcmp(PQgetvalue(res, 0, R_STATUS), "final") == 0;
+}
