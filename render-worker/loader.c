@@ -19,7 +19,8 @@ struct loader {
     pthread_cond_t         work[WAY_COUNT];
     bool                   stopping;
     struct stack          *first, *last;    /* with layers to load, in turn */
-    struct buffers         ring;
+    struct buffers         rings[WAY_COUNT];   /* slow decoding must not
+                                                   hold up reading */
     struct loader_stats    stats;
     unsigned               nthreads;
     struct loader_thread   threads[];
@@ -187,12 +188,9 @@ loader_settle(struct loader *loader, struct stack *stack, uint32_t number,
     struct layer *layer = &stack->layers[number];
     char *copy = slug != NULL && detail != NULL ? strdup(detail) : NULL;
 
-    if (slug != NULL && !atomic_load(&stack->closed)) {
-        log_warn("loader", "series %s, layer %u: %s", stack->series, number,
-            detail);
-    }
-
     pthread_mutex_lock(&loader->mutex);
+    bool tell = slug != NULL && !loader->stopping
+        && !atomic_load(&stack->closed);
     if (slug == NULL) {
         layer->state = LAYER_RESIDENT;
         layer->lowest = range->lowest;
@@ -214,7 +212,19 @@ loader_settle(struct loader *loader, struct stack *stack, uint32_t number,
     }
     pthread_mutex_unlock(&loader->mutex);
 
+    if (tell) {
+        log_warn("loader", "series %s, layer %u: %s", stack->series, number,
+            detail);
+    }
     stack_release(loader->config.painter, stack);
+}
+
+static struct buffers *
+load_ring(const struct load *load)
+{
+    const struct upload *upload = &load->upload;
+
+    return &load->loader->rings[upload->stack->layers[upload->layer].way];
 }
 
 static void
@@ -223,7 +233,7 @@ load_done(struct upload *upload, const char *slug, const char *detail)
     struct load *load = (struct load *) upload;
     struct loader *loader = load->loader;
 
-    buffers_give(&loader->ring, load->buffer);
+    buffers_give(load_ring(load), load->buffer);
     loader_settle(loader, upload->stack, upload->layer, &load->range, slug,
         detail);
     free(load);
@@ -276,7 +286,7 @@ loader_run(struct loader *loader, struct stack *stack, uint32_t number)
     load->upload.layer = number;
     load->upload.done = load_done;
     load->loader = loader;
-    load->buffer = buffers_take(&loader->ring,
+    load->buffer = buffers_take(load_ring(load),
         stack->groups[layer->group].layer_bytes);
     if (load->buffer == NULL) {
         goto short_memory;
@@ -291,7 +301,7 @@ loader_run(struct loader *loader, struct stack *stack, uint32_t number)
                frame_needs_range(ref.index, ref.frame) ? &load->range : NULL,
                &error))
     {
-        buffers_give(&loader->ring, load->buffer);
+        buffers_give(load_ring(load), load->buffer);
         free(load);
         loader_settle(loader, stack, number, NULL, error.slug, error.detail);
         return;
@@ -346,8 +356,8 @@ loader_create(const struct loader_config *config)
     pthread_mutex_init(&loader->mutex, NULL);
     for (int way = 0; way < WAY_COUNT; way++) {
         pthread_cond_init(&loader->work[way], NULL);
+        buffers_init(&loader->rings[way], config->ring);
     }
-    buffers_init(&loader->ring, config->ring);
 
     loader->nthreads = nthreads;
     for (unsigned i = 0; i < nthreads; i++) {
@@ -382,7 +392,9 @@ loader_stop(struct loader *loader)
         pthread_cond_broadcast(&loader->work[way]);
     }
     pthread_mutex_unlock(&loader->mutex);
-    buffers_close(&loader->ring);
+    for (int way = 0; way < WAY_COUNT; way++) {
+        buffers_close(&loader->rings[way]);
+    }
 
     for (unsigned i = 0; i < loader->nthreads; i++) {
         if (loader->threads[i].started) {
@@ -397,8 +409,8 @@ loader_destroy(struct loader *loader)
     if (loader == NULL) {
         return;
     }
-    buffers_finish(&loader->ring);
     for (int way = 0; way < WAY_COUNT; way++) {
+        buffers_finish(&loader->rings[way]);
         pthread_cond_destroy(&loader->work[way]);
     }
     pthread_mutex_destroy(&loader->mutex);

@@ -24,7 +24,8 @@ struct loader_config {
     struct mailbox      *mailbox;
     unsigned             readers;       /* threads for native frames */
     unsigned             decoders;      /* threads for the others */
-    size_t               ring;          /* bytes of frames under way */
+    size_t               ring;          /* bytes of frames under way, for
+                                           readers and decoders each */
 };
 
 /* What is known of a layer. */

@@ -83,7 +83,7 @@ open_handle(struct worker *worker, struct request *request)
     request->work = opening;
     request->job.run = open_run;
     request->job.done = open_done;
-    if (opening == NULL || !pool_submit(worker->readers, &request->job)) {
+    if (opening == NULL || !pool_submit(worker->openers, &request->job)) {
         free(opening);
         request->work = NULL;
         request_problem(request, 503, "busy", "too many requests wait");
@@ -141,7 +141,7 @@ open_layers(struct worker *worker, struct request *request)
     request->job.done = layers_done;
     if (listing != NULL) {
         listing->stack = stack;
-        if (pool_submit(worker->readers, &request->job)) {
+        if (pool_submit(worker->openers, &request->job)) {
             return;
         }
     }

@@ -51,12 +51,14 @@ worker_pools(struct worker *worker)
 
     worker->encoders = pool_create("encoder", encoders, QUEUE_PICTURES,
         &worker->mailbox, encode_thread_finish);
-    worker->readers = pool_create("query", 2, QUEUE_READS, &worker->mailbox,
+    worker->openers = pool_create("opener", 2, QUEUE_READS, &worker->mailbox,
+        NULL);
+    worker->readers = pool_create("probe", 2, QUEUE_READS, &worker->mailbox,
         NULL);
     worker->ingesters = pool_create("ingest", worker->threads < 4 ? 2 : 4,
         QUEUE_INGESTS, &worker->mailbox, NULL);
-    return worker->encoders != NULL && worker->readers != NULL
-        && worker->ingesters != NULL;
+    return worker->encoders != NULL && worker->openers != NULL
+        && worker->readers != NULL && worker->ingesters != NULL;
 }
 
 bool
@@ -129,6 +131,7 @@ worker_finish(struct worker *worker)
 {
     loader_stop(worker->loader);
     pool_destroy(worker->ingesters);
+    pool_destroy(worker->openers);
     pool_destroy(worker->readers);
     if (worker->mailbox.fd > 0) {
         mailbox_drain(&worker->mailbox);

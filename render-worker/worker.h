@@ -45,7 +45,8 @@ struct worker {
     struct loader        *loader;
     struct session       *session;
     struct pool          *encoders;     /* pictures to bytes */
-    struct pool          *readers;      /* open, pixels, roi */
+    struct pool          *openers;      /* stacks, lists of layers */
+    struct pool          *readers;      /* pixels, roi: these may decode */
     struct pool          *ingesters;    /* uploads */
     unsigned              threads;      /* processors */
     unsigned              connections;  /* of the server, for metrics */
