@@ -471,10 +471,10 @@ open_file(struct dicom_file *file, uint64_t memory,
             return false;
         }
         show_syntax(&file->source, meta);
-        if (!check_structure(file->source, meta, detail, sizeof(detail))) {
-            set_error(error, DECODER_INVALID, detail);
-            return false;
-        }
+    }
+    if (!check_structure(file->source, meta, detail, sizeof(detail))) {
+        set_error(error, DECODER_INVALID, detail);
+        return false;
     }
     file->preamble = meta.preamble;
 
