@@ -9,15 +9,21 @@
 #include "ngx_http_dicom_reply.h"
 
 
+#define NGX_HTTP_DICOM_HASH_TIMEOUT  60000
+
+
 /* Lives in the request's pool; kdf is NULL when nothing runs any more. */
 typedef struct {
     ngx_http_request_t      *request;
     ngx_dicom_kdf_t         *kdf;
     ngx_http_dicom_hash_pt   done;
+    ngx_event_t              timer;
 } ngx_http_dicom_hash_t;
 
 
 static void ngx_http_dicom_hash_handler(ngx_dicom_kdf_t *kdf);
+static void ngx_http_dicom_hash_timeout(ngx_event_t *ev);
+static ngx_int_t ngx_http_dicom_hash_busy(ngx_http_request_t *r);
 static void ngx_http_dicom_hash_cleanup(void *data);
 
 
@@ -37,6 +43,8 @@ ngx_http_dicom_hash(ngx_http_request_t *r, const ngx_str_t *password,
     }
 
     h = cln->data;
+    ngx_memzero(h, sizeof(ngx_http_dicom_hash_t));
+
     h->request = r;
     h->done = done;
 
@@ -44,12 +52,18 @@ ngx_http_dicom_hash(ngx_http_request_t *r, const ngx_str_t *password,
                            stored, ngx_http_dicom_hash_handler, h);
 
     if (h->kdf == NULL) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, "busy",
-                                      "Too many passwords are being checked.",
-                                      NULL);
+        return ngx_http_dicom_hash_busy(r);
     }
 
     cln->handler = ngx_http_dicom_hash_cleanup;
+
+    /* without a timer, a worker that shuts down would not wait for r */
+
+    h->timer.handler = ngx_http_dicom_hash_timeout;
+    h->timer.data = h;
+    h->timer.log = r->connection->log;
+
+    ngx_add_timer(&h->timer, NGX_HTTP_DICOM_HASH_TIMEOUT);
 
     r->main->count++;
 
@@ -60,10 +74,45 @@ ngx_http_dicom_hash(ngx_http_request_t *r, const ngx_str_t *password,
 }
 
 
+static ngx_int_t
+ngx_http_dicom_hash_busy(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, "busy",
+                                  "Too many passwords are being checked.",
+                                  NULL);
+}
+
+
+static void
+ngx_http_dicom_hash_timeout(ngx_event_t *ev)
+{
+    ngx_http_dicom_hash_t *h = ev->data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = h->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_dicom_kdf_cancel(h->kdf);
+    h->kdf = NULL;
+
+    ngx_http_finalize_request(r, ngx_http_dicom_hash_busy(r));
+
+    ngx_http_run_posted_requests(c);
+}
+
+
 static void
 ngx_http_dicom_hash_cleanup(void *data)
 {
     ngx_http_dicom_hash_t *h = data;
+
+    if (h->timer.timer_set) {
+        ngx_del_timer(&h->timer);
+    }
 
     if (h->kdf) {
         ngx_dicom_kdf_cancel(h->kdf);
@@ -84,6 +133,10 @@ ngx_http_dicom_hash_handler(ngx_dicom_kdf_t *kdf)
     c = r->connection;
 
     h->kdf = NULL;
+
+    if (h->timer.timer_set) {
+        ngx_del_timer(&h->timer);
+    }
 
     ngx_http_set_log_request(c->log, r);
 

@@ -418,8 +418,8 @@ ngx_http_dicom_unauthorized(ngx_http_request_t *r, const char *why)
 ngx_int_t
 ngx_http_dicom_if_match(ngx_http_request_t *r, int64_t version)
 {
-    u_char            etag[NGX_INT64_LEN + 3], *last;
-    ngx_str_t        *value;
+    u_char            etag[NGX_INT64_LEN + 3], *p, *last, *end;
+    size_t            len;
     ngx_table_elt_t  *h;
 
     h = r->headers_in.if_match;
@@ -430,18 +430,40 @@ ngx_http_dicom_if_match(ngx_http_request_t *r, int64_t version)
                                       "that was read is needed.", NULL);
     }
 
-    value = &h->value;
+    p = h->value.data;
+    last = p + h->value.len;
 
-    if (value->len == 1 && value->data[0] == '*') {
+    if (h->value.len == 1 && *p == '*') {
         return NGX_OK;
     }
 
-    last = ngx_sprintf(etag, "\"%L\"", version);
+    len = ngx_sprintf(etag, "\"%L\"", version) - etag;
 
-    if (value->len == (size_t) (last - etag)
-        && ngx_memcmp(value->data, etag, value->len) == 0)
-    {
-        return NGX_OK;
+    while (p < last) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+            p++;
+        }
+
+        /* nginx's gzip filter makes an ETag weak; it is the same version */
+
+        if (last - p > 2 && p[0] == 'W' && p[1] == '/') {
+            p += 2;
+        }
+
+        end = ngx_strlchr(p, last, ',');
+        if (end == NULL) {
+            end = last;
+        }
+
+        if ((size_t) (last - p) >= len
+            && ngx_memcmp(p, etag, len) == 0
+            && (p + len == end || p[len] == ' ' || p[len] == '\t'))
+        {
+            return NGX_OK;
+        }
+
+        p = end;
     }
 
     return ngx_http_dicom_problem(r, NGX_HTTP_PRECONDITION_FAILED,
