@@ -238,7 +238,8 @@ ngx_http_dicom_read_cursor(ngx_http_request_t *r, ngx_http_dicom_page_t *page,
     u_char     *p, *last;
     ngx_str_t   text;
 
-    text.data = ngx_pnalloc(r->pool, ngx_base64_decoded_length(cursor->len) + 1);
+    text.data = ngx_pnalloc(r->pool,
+                            ngx_base64_decoded_length(cursor->len) + 1);
     if (text.data == NULL) {
         return NGX_ERROR;
     }

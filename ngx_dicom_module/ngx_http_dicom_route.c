@@ -185,6 +185,7 @@ static ngx_int_t ngx_http_dicom_no_method(ngx_http_request_t *r,
     ngx_uint_t methods);
 static ngx_int_t ngx_http_dicom_finish(ngx_http_request_t *r, ngx_int_t rc);
 static ngx_int_t ngx_http_dicom_check_json(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dicom_limit_body(ngx_http_request_t *r);
 static void ngx_http_dicom_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_gather(ngx_http_request_t *r,
@@ -469,6 +470,12 @@ ngx_http_dicom_content_handler(ngx_http_request_t *r)
             return rc;
         }
 
+        if (r->headers_in.chunked
+            && ngx_http_dicom_limit_body(r) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         rc = ngx_http_read_client_request_body(r, ngx_http_dicom_body_handler);
 
         return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
@@ -518,6 +525,45 @@ ngx_http_dicom_check_json(ngx_http_request_t *r)
     return ngx_http_dicom_problem(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
                                   "unsupported-media-type",
                                   "The body must be application/json.", NULL);
+}
+
+
+/*
+ * A body of unknown length is held against client_max_body_size while it is
+ * read, and that of a node admits whole images.  This request gets a location
+ * configuration of its own; the shared one stays as it is.
+ */
+
+static ngx_int_t
+ngx_http_dicom_limit_body(ngx_http_request_t *r)
+{
+    void                      **loc_conf;
+    ngx_http_core_loc_conf_t   *clcf, *own;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->client_max_body_size
+        && clcf->client_max_body_size <= NGX_HTTP_DICOM_MAX_JSON)
+    {
+        return NGX_OK;
+    }
+
+    own = ngx_palloc(r->pool, sizeof(ngx_http_core_loc_conf_t));
+    loc_conf = ngx_palloc(r->pool, ngx_http_max_module * sizeof(void *));
+
+    if (own == NULL || loc_conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *own = *clcf;
+    own->client_max_body_size = NGX_HTTP_DICOM_MAX_JSON;
+
+    ngx_memcpy(loc_conf, r->loc_conf, ngx_http_max_module * sizeof(void *));
+    loc_conf[ngx_http_core_module.ctx_index] = own;
+
+    r->loc_conf = loc_conf;
+
+    return NGX_OK;
 }
 
 

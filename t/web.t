@@ -116,7 +116,9 @@ SKIP: {
         'HTTP/2: a problem');
     like(`$curl -d x @{[$t->url('web')]}/config.json`,
         qr{^HTTP/2 405 .*allow: GET, HEAD}s, 'HTTP/2: 405');
-    like(`printf x | $curl -T - -X GET @{[$t->url('toplevel')]}/api/v1/health`,
+    $t->write_file("x", "x");
+    like(`$curl -T - -X GET @{[$t->url('toplevel')]}/api/v1/health \\
+        < @{[$t->path('x')]}`,
         qr{^HTTP/2 400 .*unexpected-body}s, 'HTTP/2: a body without length');
 }
 

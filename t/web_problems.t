@@ -16,7 +16,7 @@ my $ORIGIN = 'https://viewer.example';
 
 $t->start_postgres();
 $t->yaml('toplevel', corsOrigins => [$ORIGIN, 'http://other.example:81']);
-$t->yaml('node', maxInstanceSize => '1k', corsOrigins => '*');
+$t->yaml('node', maxInstanceSize => '8m', corsOrigins => '*');
 $t->start_nginx();
 
 # The status, slug and headers of an answer to bytes.
@@ -177,8 +177,15 @@ refused($res, 403, 'origin-not-allowed', 'preflight of another origin');
 
 # Uploads are bounded by the YAML
 
-refused(raw("PUT /api/v1/instances HTTP/1.1\r\nContent-Length: 1025\r\n$END",
+refused(raw("PUT /api/v1/instances HTTP/1.1\r\nContent-Length: 8388609\r\n$END",
     'node'), 413, 'too-large', 'more than maxInstanceSize');
+
+$t->seed_demo();
+my $token = $t->login('physician');
+refused(raw("POST /api/v1/stacks HTTP/1.1\r\nAuthorization: Bearer $token\r\n"
+    . "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n$END"
+    . ("8000\r\n" . ' ' x 32768 . "\r\n") x 40 . "0\r\n\r\n", 'node'), 413,
+    'too-large', 'JSON is bounded there too');
 
 # Metrics
 
