@@ -160,7 +160,74 @@ static bool write_to(const struct order *o, const struct study *s, int number,
     return ok;
 }
 
+/* --- drawing on all processors */
+
+struct slices {
+    void (*draw)(uint16_t *pixels, int number, int count);
+    uint16_t *pixels;
+    size_t size;                /* of one, in pixels */
+    int count, next;
+    pthread_mutex_t lock;
+};
+
+static void *draw_slices(void *arg)
+{
+    struct slices *s = arg;
+
+    for (;;) {
+        pthread_mutex_lock(&s->lock);
+        int i = s->next++;
+        pthread_mutex_unlock(&s->lock);
+        if (i >= s->count) {
+            return NULL;
+        }
+        s->draw(s->pixels + s->size * i, i, s->count);
+    }
+}
+
+/* As many threads as processors, at most eight.  The caller frees pixels. */
+static bool draw_all(struct slices *s)
+{
+    pthread_t threads[8];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int n = 0, wanted = processors < 1 ? 1 : processors > 8 ? 8
+                                                            : (int) processors;
+
+    s->pixels = malloc(sizeof(uint16_t) * s->size * s->count);
+    if (s->pixels == NULL) {
+        fprintf(stderr, "demo-dicom: out of memory\n");
+        return false;
+    }
+
+    pthread_mutex_init(&s->lock, NULL);
+    while (n < wanted
+        && pthread_create(&threads[n], NULL, draw_slices, s) == 0)
+    {
+        n++;
+    }
+    if (n == 0) {
+        draw_slices(s);
+    }
+    while (n > 0) {
+        pthread_join(threads[--n], NULL);
+    }
+    pthread_mutex_destroy(&s->lock);
+    return true;
+}
+
 /* --- the head */
+
+static float slice_height(int i)
+{
+    return HEAD_BOTTOM + HEAD_STEP * (float) i;
+}
+
+static void draw_head(uint16_t *pixels, int number, int count)
+{
+    (void) count;
+    head_slice(pixels, HEAD_SIZE, HEAD_SPACING, slice_height(number),
+        (uint32_t) number);
+}
 
 static bool write_slice(const struct order *o, int number, float z,
     const uint16_t *pixels)
@@ -204,72 +271,19 @@ static bool write_slice(const struct order *o, int number, float z,
     return write_to(o, s, number, uid, EXPLICIT_LE, &ds);
 }
 
-struct slices {
-    uint16_t *pixels;
-    int count, next;
-    pthread_mutex_t lock;
-};
-
-static float slice_height(int i)
-{
-    return HEAD_BOTTOM + HEAD_STEP * (float) i;
-}
-
-static void *draw_slices(void *arg)
-{
-    struct slices *s = arg;
-
-    for (;;) {
-        pthread_mutex_lock(&s->lock);
-        int i = s->next++;
-        pthread_mutex_unlock(&s->lock);
-        if (i >= s->count) {
-            return NULL;
-        }
-        head_slice(s->pixels + (size_t) i * HEAD_SIZE * HEAD_SIZE, HEAD_SIZE,
-            HEAD_SPACING, slice_height(i), (uint32_t) i);
-    }
-}
-
-/* As many threads as processors, at most eight. */
-static void draw_all(struct slices *s)
-{
-    pthread_t threads[8];
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int n = 0, wanted = processors < 1 ? 1 : processors > 8 ? 8
-                                                            : (int) processors;
-
-    pthread_mutex_init(&s->lock, NULL);
-    while (n < wanted
-        && pthread_create(&threads[n], NULL, draw_slices, s) == 0)
-    {
-        n++;
-    }
-    if (n == 0) {
-        draw_slices(s);
-    }
-    while (n > 0) {
-        pthread_join(threads[--n], NULL);
-    }
-    pthread_mutex_destroy(&s->lock);
-}
-
 static bool write_multi(const struct order *o, const struct study *s, int rows,
     int columns, double spacing, const uint16_t *pixels, int have, int frames);
 
 static bool write_head(const struct order *o)
 {
     int frames = o->frames > 0 ? o->frames : HEAD_SLICES;
-    struct slices s = { .count = frames < HEAD_SLICES ? frames : HEAD_SLICES };
-    size_t pixels = HEAD_SIZE * HEAD_SIZE;
+    struct slices s = { .draw = draw_head, .size = HEAD_SIZE * HEAD_SIZE,
+        .count = frames < HEAD_SLICES ? frames : HEAD_SLICES };
     bool ok = true;
 
-    s.pixels = malloc(sizeof(uint16_t) * pixels * s.count);
-    if (s.pixels == NULL) {
-        fprintf(stderr, "demo-dicom: out of memory\n");
+    if (!draw_all(&s)) {
         return false;
     }
-    draw_all(&s);
 
     if (o->multi == 1) {
         struct study multi = head_study;
@@ -280,7 +294,7 @@ static bool write_head(const struct order *o)
     } else {
         for (int i = 0; i < frames && ok; i++) {
             ok = write_slice(o, i + 1, slice_height(i),
-                s.pixels + (size_t) (i % s.count) * pixels);
+                s.pixels + s.size * (i % s.count));
         }
     }
 
@@ -380,21 +394,22 @@ static bool write_single(const struct order *o, const struct study *s,
     return write_to(o, s, number, uid, EXPLICIT_LE, &ds);
 }
 
+static void draw_breast(uint16_t *pixels, int number, int count)
+{
+    breast_slice(pixels, BREAST_COLUMNS, BREAST_ROWS,
+        ((float) number + 0.5f) / (float) count, (uint32_t) number);
+}
+
 static bool write_breast(const struct order *o)
 {
     int frames = o->frames > 0 ? o->frames : BREAST_FRAMES;
-    int have = frames < BREAST_FRAMES ? frames : BREAST_FRAMES;
-    size_t count = (size_t) BREAST_ROWS * BREAST_COLUMNS;
-    uint16_t *pixels = malloc(sizeof(uint16_t) * count * have);
+    struct slices s = { .draw = draw_breast,
+        .size = (size_t) BREAST_ROWS * BREAST_COLUMNS,
+        .count = frames < BREAST_FRAMES ? frames : BREAST_FRAMES };
     bool ok = true;
 
-    if (pixels == NULL) {
-        fprintf(stderr, "demo-dicom: out of memory\n");
+    if (!draw_all(&s)) {
         return false;
-    }
-    for (int i = 0; i < have; i++) {
-        breast_slice(pixels + count * i, BREAST_COLUMNS, BREAST_ROWS,
-            ((float) i + 0.5f) / (float) have, (uint32_t) i);
     }
 
     if (o->multi == 0) {
@@ -402,14 +417,14 @@ static bool write_breast(const struct order *o)
         single.sop_class = SC_IMAGE;
         for (int i = 0; i < frames && ok; i++) {
             ok = write_single(o, &single, i + 1, BREAST_ROWS, BREAST_COLUMNS,
-                0.1, pixels + count * (i % have));
+                0.1, s.pixels + s.size * (i % s.count));
         }
     } else {
         ok = write_multi(o, &breast_study, BREAST_ROWS, BREAST_COLUMNS, 0.1,
-            pixels, have, frames);
+            s.pixels, s.count, frames);
     }
 
-    free(pixels);
+    free(s.pixels);
     return ok;
 }
 
