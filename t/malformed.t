@@ -19,6 +19,7 @@ my $w = Test::Wire->new($t->socket_path('worker'), user => 'mallory');
 my $pid = $t->pid('worker');
 my $good = $t->dicom_file(SOPInstanceUID => '1.2.3.4.5', Rows => 32,
     Columns => 32, StudyInstanceUID => '1.2', SeriesInstanceUID => '1.2.3');
+my $share = $t->asan ? 3 : 1;      # sanitizers are slow: a third of it all
 my (%count, @strange);
 
 sub slurp {
@@ -99,12 +100,12 @@ sub run {
 
 run('damaged native files',
     map { my $n = $_; sub { try_file("native $n", damage($good, $n)) } }
-        1 .. 150);
+        1 .. 150 / $share);
 
 my $folder = $t->data('malformed');
 my @malformed = $folder ? grep { -f && !/\.csv$/ }
     map { glob } "$folder/*", "$folder/*/*", "$folder/*/*/*" : ();
-@malformed = @malformed[grep { $_ % 4 == 0 } 0 .. $#malformed];
+@malformed = @malformed[grep { $_ % (4 * $share) == 0 } 0 .. $#malformed];
 
 SKIP: {
     skip 'no test data', 4 unless @malformed;
@@ -119,13 +120,13 @@ SKIP: {
     my @bytes = grep { length $_ < 600_000 } map { slurp($_) } @files;
     run('damaged compressed files', map { my $n = $_;
         sub { try_file("compressed $n", damage($bytes[$n % @bytes], $n)) } }
-        1 .. 20 * @bytes);
+        1 .. 20 * @bytes / $share);
 }
 
 # the same again must not cost memory again
 my $before = memory();
 run('once more', map { my $n = $_;
-    sub { try_file("again $n", damage($good, $n % 150)) } } 1 .. 300);
+    sub { try_file("again $n", damage($good, $n % 150)) } } 1 .. 300 / $share);
 SKIP: {
     skip 'a sanitizer keeps freed memory', 1 if $t->asan;
     cmp_ok(memory() - $before, '<', 20_000, 'memory stays (kB)');
