@@ -8,6 +8,7 @@
  * @property {Registry} registry
  * @property {ToplevelApi} toplevel
  * @property {UploadQueue} uploads
+ * @property {LineMeter} meter  one for all studies: the line is the same
  * @property {(id: string) => FacilityApi | null} facility
  * @property {() => string} lastList  hash of the list last looked at
  * @property {() => void} noteList  after the hash was replaced
@@ -34,6 +35,7 @@ import { UploadQueue } from "./upload/upload_queue.js";
 import { PatientPage } from "./worklist/patient_page.js";
 import { PatientsPage } from "./worklist/patients_page.js";
 import { StudiesPage } from "./worklist/studies_page.js";
+import { LineMeter } from "./viewer/line_meter.js";
 import { ViewerPage } from "./viewer/viewer_page.js";
 
 const HOME = "#/studies";
@@ -63,6 +65,7 @@ class App {
       config, http, session, registry,
       toplevel: new ToplevelApi(http, config.toplevel),
       uploads: new UploadQueue(session),
+      meter: new LineMeter(),
       facility: (id) => this.#facility(id),
       lastList: () => this.#list,
       noteList: () => {

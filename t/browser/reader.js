@@ -181,9 +181,12 @@ export class Reader {
    * @param {"left" | "middle" | "right"} button
    * @param {number} dx
    * @param {number} dy
+   * @param {number} [below]  of the middle, where it starts
    */
-  async drag(button, dx, dy) {
-    const { x, y } = await this.middle();
+  async drag(button, dx, dy, below = 0) {
+    const middle = await this.middle();
+    const x = middle.x;
+    const y = middle.y + below;
     await this.page.mouse.move(x, y);
     await this.page.mouse.down({ button });
     await this.page.mouse.move(x + dx, y + dy, { steps: 8 });

@@ -19,6 +19,7 @@ const { LineMeter } = await load("viewer/line_meter.js");
 const { PictureCache } = await load("viewer/picture_cache.js");
 const { ViewHistory } = await load("viewer/view_history.js");
 const presets = await load("viewer/presets.js");
+const measure = await load("viewer/measure.js");
 const { scaleBar } = await load("viewer/scale_bar.js");
 const { Latest, sleep } = await load("core/latest.js");
 const format = await load("core/format.js");
@@ -249,9 +250,26 @@ await test("the scale bar is of a round length", () => {
   assert.equal(scaleBar(NaN, 240), null);
 });
 
+await test("lengths and angles, in mm only where the spacing is known", () => {
+  const o = { x: 10, y: 10 };
+  assert.deepEqual(measure.distance(o, { x: 13, y: 14 }, [0.5, 0.5]),
+    { value: 2.5, unit: "mm" });
+  assert.deepEqual(measure.distance(o, { x: 13, y: 14 }, null),
+    { value: 5, unit: "px" });
+  near(measure.distance(o, { x: 10, y: 20 }, [2, 0.5]).value, 20);
+  near(measure.angle({ x: 20, y: 10 }, o, { x: 10, y: 0 }, null, 1), 90);
+  near(measure.angle({ x: 20, y: 10 }, o, { x: 20, y: 15 }, [2, 1], 1), 45);
+  near(measure.angle({ x: 20, y: 10 }, o, { x: 20, y: 15 }, null, 2), 45);
+  assert.equal(measure.lengthText({ value: 7, unit: "px" }), "7.0 px");
+  assert.deepEqual(measure.roiText({ count: 9, mean: 35.26, sd: 4, min: -3,
+    max: 80, unit: "HU", area_mm2: 150 }),
+  ["mean 35.3 HU  SD 4", "-3 to 80 HU", "1.5 cm²"]);
+});
+
 await test("names, ages, numbers", () => {
   assert.equal(format.dicomName("NOVAK^MARIJA^ANA^^"), "NOVAK, MARIJA ANA");
   assert.equal(format.dicomName("Yamada^Tarou=山田^太郎"), "Yamada, Tarou");
+  assert.equal(format.dicomName("=山田^太郎"), "山田, 太郎");
   assert.equal(format.dicomName(null), "Name unknown");
   assert.equal(format.age("1968-03-14", "2026-03-13"), "57 y");
   assert.equal(format.age("2026-01-30", "2026-03-01"), "1 mo");

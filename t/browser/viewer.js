@@ -179,6 +179,38 @@ await step("Space resets", async () => {
 });
 await sameAsApi("at rest again");
 
+await step("lengths, angles and regions are measured", async () => {
+  await page.keyboard.press("m");
+  await reader.drag("left", 120, 0);
+  await page.locator(".mark text", { hasText: /^[\d.]+ mm$/ }).waitFor();
+  const length = await page.locator(".mark text").first().textContent();
+  await page.keyboard.press("e");
+  await reader.drag("left", -70, 60, 40);
+  await page.locator(".mark text", { hasText: /mean -?[\d.]+/ }).waitFor();
+  await page.keyboard.press("a");
+  await reader.drag("left", -90, -20, -60);
+  await page.mouse.move(middle.x - 60, middle.y - 170);
+  await page.mouse.click(middle.x - 60, middle.y - 170);
+  await page.locator(".mark text", { hasText: /^[\d.]+°$/ }).waitFor();
+  await page.keyboard.press("r");
+  await page.keyboard.press("+");
+  await reader.settled();
+  await shot("measured");
+  assert.equal(await page.locator(".mark text").first().textContent(), length);
+  await page.keyboard.press("ArrowUp");
+  await reader.settled();
+  assert.equal(await page.locator(".mark").count(), 0);
+  await page.keyboard.press("ArrowDown");
+  await reader.settled();
+  assert.equal(await page.locator(".mark").count(), 3);
+  for (let n = 0; n < 3; n++) {
+    await page.keyboard.press("Delete");
+  }
+  assert.equal(await page.locator(".mark").count(), 0);
+  await page.keyboard.press("w");
+  await page.keyboard.press(" ");
+});
+
 await step("a picture that is another one is not shown", async () => {
   const pattern = /\/layers\/\d+\?/;
   await page.route(pattern, async (route) => {

@@ -18,6 +18,15 @@
  * @property {number | number[] | null} stored
  * @property {number | number[] | null} value
  * @property {string | null} unit
+ *
+ * @typedef {object} RoiValue
+ * @property {number} count
+ * @property {number | null} mean
+ * @property {number | null} sd
+ * @property {number | null} min
+ * @property {number | null} max
+ * @property {string | null} unit
+ * @property {number | null} [area_mm2]
  */
 
 export class NodeApi {
@@ -94,5 +103,16 @@ export class NodeApi {
     return this.#http.json(
       `${this.#base}/stacks/${id}/layers/${layer}/pixels?x=${x}&y=${y}`,
       { signal, retries: 0 });
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} layer
+   * @param {string} shape  "ellipse:x1,y1,x2,y2" in image pixels
+   * @returns {Promise<RoiValue>}
+   */
+  roi(id, layer, shape) {
+    return this.#http.json(`${this.#base}/stacks/${id}/layers/${layer}/roi?`
+      + new URLSearchParams({ shape }));
   }
 }

@@ -5,13 +5,13 @@
 /** @typedef {import("../types.js").PersonName} PersonName */
 
 /**
- * A DICOM PN ("FAMILY^GIVEN^MIDDLE^PREFIX^SUFFIX", alphabetic group) as
- * "FAMILY, Given Middle".
+ * A DICOM PN ("FAMILY^GIVEN^MIDDLE^PREFIX^SUFFIX", the first group that is not
+ * empty) as "FAMILY, Given Middle".
  *
  * @param {string | null | undefined} name
  */
 export function dicomName(name) {
-  const group = (name ?? "").split("=", 1)[0];
+  const group = (name ?? "").split("=").find((one) => one.trim()) ?? "";
   const [family = "", given = "", middle = "", prefix = "", suffix = ""] =
     group.split("^").map((part) => part.trim());
   return joinName({ family, given, middle, prefix, suffix });

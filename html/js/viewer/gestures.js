@@ -4,13 +4,18 @@
  * Left button (or one finger): the active tool; middle: pan; right: zoom;
  * wheel: scroll, with Ctrl: zoom; two fingers: pan and zoom.
  *
- * @typedef {"window" | "scroll" | "pan" | "zoom"} Tool
+ * @typedef {"window" | "scroll" | "pan" | "zoom" | "length" | "angle"
+ *     | "ellipse"} Tool
  *
  * @typedef {object} Point
  * @property {number} x  CSS pixels from the left of the viewport
  * @property {number} y
  *
  * @typedef {object} GestureClient
+ * @property {(at: Point) => boolean} grab  true: the left drag is of
+ *     something under the point, told by grabbed() and dropped()
+ * @property {(at: Point) => void} grabbed
+ * @property {() => void} dropped
  * @property {() => void} begin
  * @property {(tool: Tool, dx: number, dy: number, from: Point,
  *     total: Point) => void} drag  total: since the start
@@ -41,6 +46,7 @@ export class Gestures {
   #drag = null;
 
   #wheel = 0;
+  #grabs = false;
 
   /** @type {Tool} */
   tool = "window";
@@ -85,7 +91,10 @@ export class Gestures {
     this.#element.setPointerCapture(event.pointerId);
     const at = this.#point(event);
     this.#pointers.set(event.pointerId, at);
-    if (this.#pointers.size === 1) {
+    if (this.#pointers.size === 1 && event.button === 0
+      && this.#client.grab(at)) {
+      this.#grabs = true;
+    } else if (this.#pointers.size === 1) {
       /** @type {Tool} */
       const tool = event.button === 1 ? "pan"
         : event.button === 2 ? "zoom" : this.tool;
@@ -107,7 +116,9 @@ export class Gestures {
       }
       return;
     }
-    if (this.#drag) {
+    if (this.#grabs) {
+      this.#client.grabbed(at);
+    } else if (this.#drag) {
       const { tool, from } = this.#drag;
       this.#client.drag(tool, at.x - before.x, at.y - before.y, from,
         { x: at.x - from.x, y: at.y - from.y });
@@ -139,7 +150,10 @@ export class Gestures {
     if (!this.#pointers.delete(event.pointerId)) {
       return;
     }
-    if (this.#pointers.size === 0) {
+    if (this.#pointers.size === 0 && this.#grabs) {
+      this.#grabs = false;
+      this.#client.dropped();
+    } else if (this.#pointers.size === 0) {
       this.#drag = null;
       this.#client.end();
     }

@@ -6,7 +6,7 @@
  * @property {string[]} keys   as KeyboardEvent.key, letters in lower case
  * @property {string} shown    on the overlay
  * @property {string} text
- * @property {"Images" | "Picture" | "Window"} group
+ * @property {"Images" | "Picture" | "Window" | "Measuring"} group
  * @property {(viewer: ViewerCommands) => void} run
  * @property {boolean} [control]  with Ctrl or Cmd
  *
@@ -62,6 +62,11 @@ export const SHORTCUTS = [
     control: true, run: ({ viewport }) => viewport.undo() },
   { keys: ["y"], shown: "Ctrl Y", group: "Picture", text: "Redo",
     control: true, run: ({ viewport }) => viewport.redo() },
+  ...tools([["w", "window", "Window by dragging"], ["m", "length", "Length"],
+    ["a", "angle", "Angle"], ["e", "ellipse", "Statistics of an ellipse"]]),
+  { keys: ["delete", "backspace"], shown: "Delete", group: "Measuring",
+    text: "Remove a measurement", run: ({ viewport }) => viewport.removeMark(),
+  },
   { keys: ["i"], shown: "I", group: "Window", text: "Invert",
     run: ({ viewport }) => viewport.toggleInvert() },
   ...Array.from({ length: 9 }, (_, n) => ({
@@ -74,8 +79,26 @@ export const SHORTCUTS = [
   { keys: ["n"], shown: "N", group: "Images", text: "Report",
     run: ({ toggleReport }) => toggleReport() },
   { keys: ["escape"], shown: "Esc", group: "Images",
-    text: "Back to the list", run: ({ back }) => back() },
+    text: "Back to the list", run: ({ viewport, back }) => {
+      if (!viewport.cancelMark()) {
+        back();
+      }
+    } },
 ];
+
+/**
+ * @param {[string, import("./gestures.js").Tool, string][]} rows
+ * @returns {Shortcut[]}
+ */
+function tools(rows) {
+  return rows.map(([key, tool, text]) => ({
+    keys: [key], shown: key.toUpperCase(), text,
+    group: tool === "window" ? "Window" : "Measuring",
+    run: ({ viewport }) => {
+      viewport.tool = tool;
+    },
+  }));
+}
 
 /**
  * Listens until the signal aborts.  Typing and open dialogs are left alone.

@@ -19,7 +19,7 @@ const MOUSE = [
  * @param {readonly import("./presets.js").Preset[]} presets
  */
 export function showShortcuts(shortcuts, presets) {
-  const columns = /** @type {const} */ (["Images", "Picture", "Window"])
+  const columns = /** @type {const} */ (["Images", "Picture", "Window", "Measuring"])
     .map((group) => column(group, shortcuts
       .filter((one) => one.group === group)
       .map((one) => [one.shown, one.text

@@ -14,7 +14,15 @@ const TOOLS = [
   { tool: "scroll", icon: "scroll", label: "Scroll: drag left button" },
   { tool: "pan", icon: "pan", label: "Pan: drag left or middle button" },
   { tool: "zoom", icon: "zoom", label: "Zoom: drag left or right button" },
+  { tool: "length", icon: "ruler", label: "Length (M): drag" },
+  { tool: "angle", icon: "angle",
+    label: "Angle (A): drag one arm, then click the end of the other" },
+  { tool: "ellipse", icon: "ellipse",
+    label: "Statistics of an ellipse (E): drag" },
 ];
+
+/** The first tools act on the view, the others measure. */
+const VIEW_TOOLS = 4;
 
 export class Toolbar {
   /** @type {Viewport} */
@@ -54,7 +62,8 @@ export class Toolbar {
     this.element = h("div", {
       class: "toolbar", role: "toolbar", "aria-label": "Image tools",
     },
-    group(...this.#tools.values()),
+    group(...[...this.#tools.values()].slice(0, VIEW_TOOLS)),
+    group(...[...this.#tools.values()].slice(VIEW_TOOLS)),
     group(this.#preset, this.#invert),
     group(
       button("rotate-left", "Rotate left (L)", () => viewport.rotate(-1)),

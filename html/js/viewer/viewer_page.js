@@ -9,7 +9,6 @@ import { NodeApi } from "../api/node.js";
 import { trimUrl } from "../api/registry.js";
 import { ReportPanel } from "../report/report_panel.js";
 import { SHORTCUTS, listenKeys } from "./keys.js";
-import { LineMeter } from "./line_meter.js";
 import { SeriesList } from "./series_list.js";
 import { SliceSlider } from "./slice_slider.js";
 import { Stack } from "./stack.js";
@@ -93,7 +92,7 @@ export class ViewerPage {
     this.#context = context;
     this.#facility = facility;
     const { signal } = this.#aborter;
-    this.#viewport = new Viewport(new LineMeter(), context.config.demo);
+    this.#viewport = new Viewport(context.meter, context.config.demo);
     const toolbar = new Toolbar(this.#viewport, signal);
     const slider = new SliceSlider(this.#viewport, signal);
     this.#reportButton = h("button", {

@@ -10,6 +10,8 @@ import { explain } from "../core/http.js";
 import { Cine } from "./cine.js";
 import { Gestures } from "./gestures.js";
 import { Overlay } from "./overlay.js";
+import { Marks } from "./marks.js";
+import { roiText } from "./measure.js";
 import { FULL, pictureKey } from "./picture.js";
 import { PictureLoader } from "./picture_loader.js";
 import { dragWindow, presetsFor } from "./presets.js";
@@ -46,7 +48,8 @@ export class Viewport extends EventTarget {
   #view = restView();
   #history = new ViewHistory();
 
-  /** @type {{stack: import("./stack.js").Stack, loader: PictureLoader,
+  /** @type {{node: import("../api/node.js").NodeApi,
+   *     stack: import("./stack.js").Stack, loader: PictureLoader,
    *     probe: Probe, presets: readonly import("./presets.js").Preset[],
    *     closed: AbortController} | null} */
   #open = null;
@@ -69,6 +72,8 @@ export class Viewport extends EventTarget {
 
   #canvas = h("canvas", { class: "picture", "aria-hidden": "true" });
   #notice = h("div", { class: "notice", role: "status", hidden: true });
+
+  #marks = new Marks((mark) => void this.#measure(mark));
 
   /** @type {Overlay} */
   #overlay;
@@ -96,10 +101,14 @@ export class Viewport extends EventTarget {
     this.element = h("div", {
       class: "viewport", tabindex: "0", role: "application",
       "aria-label": "Image", "aria-roledescription": "medical image viewport",
-    }, this.#canvas, this.#overlay.element, this.#notice);
+    }, this.#canvas, this.#marks.element, this.#overlay.element,
+    this.#notice);
     const { signal } = this.#aborter;
     this.#surface = new Surface(this.#canvas, () => this.#changed(), signal);
     this.#gestures = new Gestures(this.element, {
+      grab: (at) => this.#marks.grab(at, markKind(this.tool)),
+      grabbed: (at) => this.#marks.move(at),
+      dropped: () => this.#marks.release(),
       begin: () => this.#begin(),
       drag: (...drag) => this.#drag(...drag),
       pinch: (middle, dx, dy, factor) => this.#pinch(middle, dx, dy, factor),
@@ -169,8 +178,9 @@ export class Viewport extends EventTarget {
     const probe = new Probe(node, stack,
       (text) => this.#overlay.setProbe(text));
     const closed = new AbortController();
+    this.#marks.setSeries(series.uid);
     this.#open = {
-      stack, loader, probe, closed,
+      node, stack, loader, probe, closed,
       presets: presetsFor(info.modality ?? series.modality, info.windows),
     };
     this.#view = view ?? restView(Math.floor((info.layers - 1) / 2));
@@ -180,6 +190,8 @@ export class Viewport extends EventTarget {
     this.#overlay.clear();
     stack.addEventListener("layers", () => this.#layersKnown(),
       { signal: closed.signal });
+    // On a thin line something recognisable comes first.
+    this.#nowMoving();
     this.#changed();
     this.dispatchEvent(new Event("state"));
   }
@@ -196,6 +208,7 @@ export class Viewport extends EventTarget {
     clearTimeout(this.#restTimer);
     this.#surface.clear();
     this.#overlay.clear();
+    this.#marks.draw(null);
     this.#say("");
   }
 
@@ -326,7 +339,7 @@ export class Viewport extends EventTarget {
       this.setLayer(this.#dragged);
     } else if (tool === "pan") {
       this.#pan(dx, dy);
-    } else {
+    } else if (tool === "zoom") {
       this.#zoomTo(this.#view.zoom * Math.exp(-dy / 150), from);
     }
   }
@@ -365,6 +378,9 @@ export class Viewport extends EventTarget {
 
   /** @param {{x: number, y: number} | null} at  CSS pixels */
   #hover(at) {
+    if (at && this.#marks.move(at)) {
+      return;
+    }
     const picture = this.picture;
     if (!this.#open || !picture || !at || this.cine.running) {
       this.#open?.probe.clear();
@@ -391,12 +407,16 @@ export class Viewport extends EventTarget {
       return;
     }
     this.#view = view;
-    this.#moving = true;
-    clearTimeout(this.#restTimer);
-    this.#restTimer = setTimeout(() => this.#rest(), REST_MS);
+    this.#nowMoving();
     this.#open.probe.clear();
     this.#changed();
     this.dispatchEvent(new Event("view"));
+  }
+
+  #nowMoving() {
+    this.#moving = true;
+    clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => this.#rest(), REST_MS);
   }
 
   #rest() {
@@ -435,6 +455,50 @@ export class Viewport extends EventTarget {
       preview: picture.request.quality !== FULL
         || !this.#surface.matches(this.#view),
     });
+    this.#drawMarks(picture, stack.info.spacing);
+  }
+
+  /**
+   * @param {LoadedPicture} picture
+   * @param {[number, number] | null} spacing
+   */
+  #drawMarks({ request }, spacing) {
+    const { box, ratio } = this.#surface;
+    this.#marks.draw({
+      spacing, aspect: request.image.aspect, layer: request.view.layer,
+      matrix: viewMatrix(this.#view, request.image,
+        { width: box.width / ratio, height: box.height / ratio }),
+    });
+  }
+
+  /** @param {import("./marks.js").Mark} mark  an ellipse */
+  async #measure(mark) {
+    const open = this.#open;
+    if (!open) {
+      return;
+    }
+    const [a, b] = mark.points;
+    const shape = `ellipse:${[a.x, a.y, b.x, b.y]
+      .map((one) => one.toFixed(2)).join(",")}`;
+    try {
+      const roi = await open.stack.with(mark.layer, (id) =>
+        open.node.roi(id, mark.layer, shape));
+      if (mark.points[0] === a && mark.points[1] === b) {
+        this.#marks.setLabel(mark, roiText(roi));
+      }
+    } catch (error) {
+      this.#marks.setLabel(mark, [explain(error)]);
+    }
+  }
+
+  /** Removes the chosen measurement, or the last one of this image. */
+  removeMark() {
+    this.#marks.removeOne();
+  }
+
+  /** Breaks off a measurement under way; false: there is none. */
+  cancelMark() {
+    return this.#marks.cancel();
   }
 
   #ask() {
@@ -516,6 +580,7 @@ export class Viewport extends EventTarget {
     }
     this.#surface.clear();
     this.#overlay.clear();
+    this.#marks.draw(null);
     this.element.setAttribute("aria-busy", "false");
     this.#failure = `Image ${request.view.layer + 1} cannot be shown: `
       + explain(error);
@@ -585,4 +650,10 @@ export class Viewport extends EventTarget {
     setText(this.#notice, text);
     this.#notice.hidden = text === "";
   }
+}
+
+/** @param {import("./gestures.js").Tool} tool */
+function markKind(tool) {
+  return tool === "length" || tool === "angle" || tool === "ellipse"
+    ? tool : null;
 }

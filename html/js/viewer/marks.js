@@ -1,0 +1,295 @@
+/**
+ * Measurements over the picture: they are made, moved, removed, and follow
+ * every zoom, turn and flip.  They belong to one layer of one series and last
+ * as long as the study is open.
+ *
+ * @typedef {import("./measure.js").Spot} Spot
+ * @typedef {import("./view.js").Matrix} Matrix
+ *
+ * @typedef {"length" | "angle" | "ellipse"} MarkKind
+ *
+ * @typedef {object} Mark
+ * @property {MarkKind} kind
+ * @property {number} layer
+ * @property {Spot[]} points
+ * @property {string[]} label
+ *
+ * @typedef {object} MarksContext  what the marks lie on
+ * @property {Matrix} matrix   from the image to CSS pixels
+ * @property {number} layer    that is shown
+ * @property {[number, number] | null} spacing
+ * @property {number} aspect
+ */
+
+import { angle, angleText, distance, lengthText } from "./measure.js";
+import { apply, invert } from "./view.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const REACH = 9;                /* CSS pixels around a handle */
+const SMALLEST = 4;             /* a shorter drag was none */
+
+export class Marks {
+  /** @type {Map<string, Mark[]>} */
+  #all = new Map();
+
+  /** @type {Mark[]} */
+  #marks = [];
+
+  /** @type {{mark: Mark, point: number} | null} */
+  #held = null;
+
+  /** An angle that waits for its third point. @type {Mark | null} */
+  #open = null;
+
+  /** @type {Mark | null} */
+  #chosen = null;
+
+  /** @type {MarksContext | null} */
+  #context = null;
+
+  /** @type {(mark: Mark) => void} */
+  #measure;
+
+  element = svg("svg", { class: "marks", "aria-hidden": "true" });
+
+  /**
+   * @param {(mark: Mark) => void} measure  asks for an ellipse's statistics
+   */
+  constructor(measure) {
+    this.#measure = measure;
+  }
+
+  /** @param {string} series */
+  setSeries(series) {
+    this.#finish();
+    this.#context = null;
+    this.#marks = this.#all.get(series) ?? [];
+    this.#all.set(series, this.#marks);
+    this.element.replaceChildren();
+  }
+
+  /** @param {MarksContext | null} context */
+  draw(context) {
+    this.#context = context;
+    const shown = context ? this.#marks.filter(({ layer }) =>
+      layer === context.layer) : [];
+    this.element.replaceChildren(...shown.map((mark) =>
+      this.#shape(mark, /** @type {MarksContext} */ (context))));
+  }
+
+  /**
+   * Takes a handle under the point, or starts a mark; true when it did.
+   *
+   * @param {{x: number, y: number}} at  CSS pixels
+   * @param {MarkKind | null} kind
+   */
+  grab(at, kind) {
+    const context = this.#context;
+    if (!context) {
+      return false;
+    }
+    if (this.#open) {
+      this.#finish();
+      return true;
+    }
+    const held = this.#handleAt(at, context);
+    if (held) {
+      this.#held = held;
+      this.#chosen = held.mark;
+      return true;
+    }
+    this.#chosen = null;
+    if (!kind) {
+      return false;
+    }
+    const spot = this.#spot(at, context);
+    /** @type {Mark} */
+    const mark = { kind, layer: context.layer, points: [spot, { ...spot }],
+      label: [] };
+    this.#marks.push(mark);
+    this.#held = { mark, point: 1 };
+    this.#chosen = mark;
+    return true;
+  }
+
+  /** @param {{x: number, y: number}} at */
+  move(at) {
+    const held = this.#held
+      ?? (this.#open ? { mark: this.#open, point: 2 } : null);
+    if (!held || !this.#context) {
+      return false;
+    }
+    held.mark.points[held.point] = this.#spot(at, this.#context);
+    this.#label(held.mark);
+    this.draw(this.#context);
+    return true;
+  }
+
+  release() {
+    const held = this.#held;
+    this.#held = null;
+    if (!held || !this.#context) {
+      return;
+    }
+    const { mark } = held;
+    const [a, b] = mark.points.map((spot) => this.#onScreen(spot));
+    if (Math.hypot(a.x - b.x, a.y - b.y) < SMALLEST) {
+      this.#remove(mark);
+    } else if (mark.kind === "angle" && mark.points.length === 2) {
+      mark.points = [mark.points[0], mark.points[1], { ...mark.points[1] }];
+      this.#open = mark;
+    } else {
+      this.#label(mark);
+    }
+    this.draw(this.#context);
+  }
+
+  /** Removes the chosen mark, or the last one of the layer; false: none. */
+  removeOne() {
+    const mark = this.#chosen ?? this.#marks.findLast(({ layer }) =>
+      layer === this.#context?.layer);
+    if (!mark) {
+      return false;
+    }
+    this.#remove(mark);
+    this.draw(this.#context);
+    return true;
+  }
+
+  /** Ends an angle under way; false: there was none. */
+  cancel() {
+    if (!this.#open) {
+      return false;
+    }
+    this.#remove(this.#open);
+    this.draw(this.#context);
+    return true;
+  }
+
+  /**
+   * @param {Mark} mark
+   * @param {string[]} label
+   */
+  setLabel(mark, label) {
+    mark.label = label;
+    if (this.#marks.includes(mark)) {
+      this.draw(this.#context);
+    }
+  }
+
+  /** @param {Mark} mark */
+  #remove(mark) {
+    const at = this.#marks.indexOf(mark);
+    if (at >= 0) {
+      this.#marks.splice(at, 1);
+    }
+    this.#chosen = null;
+    this.#open = null;
+    this.#held = null;
+  }
+
+  #finish() {
+    const mark = this.#open;
+    this.#open = null;
+    if (mark && this.#context) {
+      this.#label(mark);
+    }
+  }
+
+  /** @param {Mark} mark */
+  #label(mark) {
+    const context = this.#context;
+    if (!context) {
+      return;
+    }
+    const [a, b, c] = mark.points;
+    if (mark.kind === "length") {
+      mark.label = [lengthText(distance(a, b, context.spacing))];
+    } else if (mark.kind === "angle") {
+      mark.label = c
+        ? [angleText(angle(a, b, c, context.spacing, context.aspect))] : [];
+    } else {
+      mark.label = [];
+      if (!this.#held) {
+        this.#measure(mark);
+      }
+    }
+  }
+
+  /**
+   * @param {{x: number, y: number}} at
+   * @param {MarksContext} context
+   */
+  #spot(at, context) {
+    return apply(invert(context.matrix), at.x, at.y);
+  }
+
+  /** @param {Spot} spot */
+  #onScreen(spot) {
+    const { matrix } = /** @type {MarksContext} */ (this.#context);
+    return apply(matrix, spot.x, spot.y);
+  }
+
+  /**
+   * @param {{x: number, y: number}} at
+   * @param {MarksContext} context
+   */
+  #handleAt(at, context) {
+    for (const mark of [...this.#marks].reverse()) {
+      if (mark.layer === context.layer) {
+        const point = mark.points.findIndex((spot) => {
+          const { x, y } = this.#onScreen(spot);
+          return Math.hypot(x - at.x, y - at.y) <= REACH;
+        });
+        if (point >= 0) {
+          return { mark, point };
+        }
+      }
+    }
+    return null;
+  }
+
+  /**
+   * @param {Mark} mark
+   * @param {MarksContext} context
+   */
+  #shape(mark, { matrix }) {
+    const points = mark.points.map(({ x, y }) => apply(matrix, x, y));
+    const group = svg("g", { class: mark === this.#chosen
+      ? "mark mark-chosen" : "mark" });
+    const [a, b] = points;
+    if (mark.kind === "ellipse") {
+      group.append(svg("ellipse", {
+        cx: (a.x + b.x) / 2, cy: (a.y + b.y) / 2,
+        rx: Math.abs(a.x - b.x) / 2, ry: Math.abs(a.y - b.y) / 2,
+      }));
+    } else {
+      group.append(svg("polyline", {
+        points: points.map(({ x, y }) => `${x},${y}`).join(" "),
+      }));
+    }
+    group.append(...points.map(({ x, y }) =>
+      svg("circle", { cx: x, cy: y, r: 3.5 })));
+    const right = points.reduce((far, one) => one.x > far.x ? one : far);
+    group.append(...mark.label.map((line, n) => {
+      const text = svg("text", { x: right.x + 9, y: right.y + 4 + 16 * n });
+      text.textContent = line;
+      return text;
+    }));
+    return group;
+  }
+}
+
+/**
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | number>} attributes
+ * @returns {SVGElementTagNameMap[K]}
+ */
+function svg(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    element.setAttribute(name, String(value));
+  }
+  return element;
+}
