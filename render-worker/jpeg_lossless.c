@@ -9,16 +9,26 @@
 
 #include "codec.h"
 
-#define FAST_BITS       11
+#define FAST_BITS       12
 #define MAX_COMPONENTS  4
 #define MAX_WIDTH       65535u
 
+/*
+ * What begins with FAST_BITS given bits: a whole difference, or the category
+ * alone when its bits reach further.
+ */
+struct fast {
+    int16_t   value;            /* the difference, or the category */
+    uint8_t   length;           /* of what is known; 0: not even the code */
+    bool      whole;
+};
+
 struct huffman {
-    bool      defined;
-    uint16_t  fast[1 << FAST_BITS];     /* length << 8 | value; 0: longer */
-    int32_t   last[18];                 /* greatest code of a length, or -1 */
-    int32_t   offset[17];               /* index of value less code */
-    uint8_t   values[256];
+    bool         defined;
+    struct fast  fast[1 << FAST_BITS];
+    int32_t      last[18];      /* greatest code of a length, or -1 */
+    int32_t      offset[17];    /* index of value less code */
+    uint8_t      values[256];
 };
 
 struct component {
@@ -27,12 +37,16 @@ struct component {
     bool     done;
 };
 
+struct bits {
+    const uint8_t  *data, *end;
+    uint64_t        next;       /* next bit is the highest */
+    unsigned        count;      /* of valid bits */
+    unsigned        missing;    /* bits made up behind the end */
+};
+
 struct stream {
     struct codec      *codec;
-    const uint8_t     *data, *end;
-    uint64_t           bits;            /* next bit is the highest */
-    unsigned           count;           /* of valid bits */
-    unsigned           missing;         /* bits made up behind the end */
+    struct bits        bits;
     struct huffman     tables[4];
     struct component   components[MAX_COMPONENTS];
     unsigned           ncomponents;     /* 0: no frame header yet */
@@ -57,89 +71,130 @@ damaged(struct stream *s, const char *detail)
 
 
 /* Bits of entropy-coded data; behind a marker come zeros, which are counted. */
-static void
-fill(struct stream *s)
+static inline void
+fill(struct bits *b)
 {
-    while (s->count <= 56) {
+    /* four bytes at once, when none of them is 0xff */
+    if (b->end - b->data >= 4 && b->count <= 32) {
+        uint32_t  word;
+
+        memcpy(&word, b->data, sizeof(word));
+        if (((~word - 0x01010101u) & word & 0x80808080u) == 0) {
+            b->next |= (uint64_t) __builtin_bswap32(word) << (32 - b->count);
+            b->count += 32;
+            b->data += 4;
+            return;
+        }
+    }
+
+    while (b->count <= 56) {
         uint64_t  byte = 0;
 
-        if (s->data < s->end && (s->data[0] != 0xff
-            || (s->end - s->data > 1 && s->data[1] == 0x00)))
+        if (b->data < b->end && (b->data[0] != 0xff
+            || (b->end - b->data > 1 && b->data[1] == 0x00)))
         {
-            byte = s->data[0];
-            s->data += byte == 0xff ? 2 : 1;
+            byte = b->data[0];
+            b->data += byte == 0xff ? 2 : 1;
         } else {
-            s->missing += 8;
+            b->missing += 8;
         }
-        s->bits |= byte << (56 - s->count);
-        s->count += 8;
+        b->next |= byte << (56 - b->count);
+        b->count += 8;
     }
 }
 
 
-static void
-drop(struct stream *s, unsigned count)
+static inline void
+drop(struct bits *b, unsigned count)
 {
-    s->bits <<= count;
-    s->count -= count;
+    b->next <<= count;
+    b->count -= count;
 }
 
 
 static void
-align(struct stream *s)
+align(struct bits *b)
 {
-    s->bits = 0;
-    s->count = 0;
-    s->missing = 0;
+    b->next = 0;
+    b->count = 0;
+    b->missing = 0;
+}
+
+
+/* The difference that a category's bits stand for (table H.2). */
+static inline int32_t
+extend(int32_t v, unsigned category)
+{
+    return v < 1 << (category - 1) ? v - (1 << category) + 1 : v;
 }
 
 
 static int
-slow_symbol(struct stream *s, const struct huffman *h)
+slow_category(struct bits *b, const struct huffman *h)
 {
-    int32_t   code = (int32_t) (s->bits >> (64 - FAST_BITS));
+    int32_t   code;
     unsigned  length = FAST_BITS;
 
     do {
         length++;
-        code = (int32_t) (s->bits >> (64 - length));
+        code = (int32_t) (b->next >> (64 - length));
     } while (length <= 16 && code > h->last[length]);
 
     if (length > 16) {
         return -1;
     }
-    drop(s, length);
+    drop(b, length);
     return h->values[(code + h->offset[length]) & 0xff];
 }
 
 
 /* One difference; at least 32 bits must be there. */
-static bool
-difference(struct stream *s, const struct huffman *h, int32_t *value)
+static inline bool
+difference(struct bits *b, const struct huffman *h, int32_t *value)
 {
-    unsigned  entry = h->fast[s->bits >> (64 - FAST_BITS)];
-    int       size;
+    struct fast  fast = h->fast[b->next >> (64 - FAST_BITS)];
+    int          category = fast.value;
 
-    if (entry != 0) {
-        drop(s, entry >> 8);
-        size = (int) (entry & 0xff);
-    } else {
-        size = slow_symbol(s, h);
+    drop(b, fast.length);
+    if (fast.whole) {
+        *value = fast.value;
+        return true;
+    }
+    if (fast.length == 0) {
+        category = slow_category(b, h);
     }
 
-    if (size == 0) {
-        *value = 0;
-    } else if (size > 0 && size < 16) {
-        int32_t  v = (int32_t) (s->bits >> (64 - size));
-
-        drop(s, (unsigned) size);
-        *value = v < 1 << (size - 1) ? v - (1 << size) + 1 : v;
-    } else if (size == 16) {
-        *value = 32768;
-    } else {
-        return false;
+    if (category > 0 && category < 16) {
+        *value = extend((int32_t) (b->next >> (64 - category)),
+            (unsigned) category);
+        drop(b, (unsigned) category);
+        return true;
     }
-    return true;
+    *value = category == 16 ? 32768 : 0;
+    return category == 0 || category == 16;
+}
+
+
+/* Fills the entries whose first size bits are code. */
+static void
+set_fast(struct huffman *h, unsigned code, unsigned size, unsigned category)
+{
+    unsigned  rest = FAST_BITS - size;
+
+    for (unsigned i = 0; i < 1u << rest; i++) {
+        struct fast  *fast = &h->fast[(code << rest) + i];
+
+        fast->length = (uint8_t) size;
+        fast->value = (int16_t) category;
+        if (category == 0) {
+            fast->whole = true;
+        } else if (category <= rest) {
+            fast->whole = true;
+            fast->length = (uint8_t) (size + category);
+            fast->value = (int16_t) extend((int32_t) (i >> (rest - category)),
+                category);
+        }
+    }
 }
 
 
@@ -167,12 +222,7 @@ read_tables(struct stream *s, const uint8_t *p, size_t length)
                     return damaged(s, "a JPEG Huffman table is malformed");
                 }
                 if (size <= FAST_BITS) {
-                    unsigned  first = code << (FAST_BITS - size);
-
-                    for (unsigned k = 0; k < 1u << (FAST_BITS - size); k++) {
-                        h->fast[first + k] = (uint16_t) (size << 8
-                            | h->values[index]);
-                    }
+                    set_fast(h, code, size, h->values[index]);
                 }
             }
             h->last[size] = p[size] > 0 ? (int32_t) code - 1 : -1;
@@ -287,42 +337,64 @@ predict(unsigned predictor, int32_t a, int32_t b, int32_t c)
 
 /*
  * One line of the scan.  above and line hold, for each component, a row of
- * values; first tells a line that has nothing above it.
+ * values; first tells a line that has nothing above it.  predictor and count
+ * are constants where speed matters.
  */
+static inline __attribute__((always_inline)) bool
+decode_values(struct stream *s, const struct scan *scan, bool first,
+    uint16_t *const *above, uint16_t *const *line, unsigned predictor,
+    unsigned count)
+{
+    const uint32_t  columns = s->codec->columns;
+    struct bits     b = s->bits;
+    int32_t         left[MAX_COMPONENTS];
+
+    for (unsigned i = 0; i < count; i++) {
+        left[i] = first ? 1 << (s->precision - scan->shift - 1)
+            : above[i][0];
+    }
+
+    for (uint32_t x = 0; x < columns; x++) {
+        for (unsigned i = 0; i < count; i++) {
+            const struct huffman  *h = &s->tables[scan->components[i]->table];
+            int32_t                value, guess = left[i];
+
+            if (b.count < 32) {
+                fill(&b);
+            }
+            if (!difference(&b, h, &value)) {
+                return damaged(s, "the JPEG stream has an unknown code");
+            }
+            if (x > 0 && !first && predictor != 1) {
+                guess = predict(predictor, left[i], above[i][x],
+                    above[i][x - 1]);
+            }
+            left[i] = (uint16_t) (guess + value);
+            line[i][x] = (uint16_t) left[i];
+        }
+    }
+    s->bits = b;
+
+    /* made-up bits are read ahead by 64 at most */
+    if (b.missing > b.count) {
+        return damaged(s, "the JPEG stream ends before the image does");
+    }
+    return true;
+}
+
+
 static bool
 decode_line(struct stream *s, const struct scan *scan, bool first,
     uint16_t *const *above, uint16_t *const *line)
 {
-    uint32_t  columns = s->codec->columns;
-    int32_t   start = 1 << (s->precision - scan->shift - 1);
-
-    for (uint32_t x = 0; x < columns; x++) {
-        for (unsigned i = 0; i < scan->ncomponents; i++) {
-            const struct huffman  *h = &s->tables[scan->components[i]->table];
-            int32_t                value, guess;
-
-            if (s->count < 32) {
-                fill(s);
-            }
-            if (!difference(s, h, &value)) {
-                return damaged(s, "the JPEG stream has an unknown code");
-            }
-
-            if (x > 0) {
-                guess = first ? line[i][x - 1] : predict(scan->predictor,
-                    line[i][x - 1], above[i][x], above[i][x - 1]);
-            } else {
-                guess = first ? start : above[i][0];
-            }
-            line[i][x] = (uint16_t) (guess + value);
-        }
+    if (scan->predictor == 1 && scan->ncomponents == 1) {
+        return decode_values(s, scan, first, above, line, 1, 1);
     }
-
-    /* made-up bits are read ahead by 64 at most */
-    if (s->missing > s->count) {
-        return damaged(s, "the JPEG stream ends before the image does");
+    if (scan->predictor == 1 && scan->ncomponents == 3) {
+        return decode_values(s, scan, first, above, line, 1, 3);
     }
-    return true;
+    return decode_values(s, scan, first, above, line, scan->predictor,
+        scan->ncomponents);
 }
 
 
@@ -338,9 +410,16 @@ store_line(const struct stream *s, const struct scan *scan, uint32_t y,
         uint8_t  *to = c->pixels + y * step * c->columns
             + scan->places[i] * bytes;
 
-        for (uint32_t x = 0; x < c->columns; x++) {
-            codec_store(to, bytes, (uint16_t) (line[i][x] << scan->shift));
-            to += step;
+        for (uint32_t x = 0; x < c->columns; x++, to += step) {
+            uint16_t  value = (uint16_t) (line[i][x] << scan->shift);
+
+            if (bytes == 1) {
+                *to = (uint8_t) value;
+            } else if (bytes == 2) {
+                memcpy(to, &value, 2);
+            } else {
+                codec_store(to, bytes, value);
+            }
         }
     }
 }
@@ -350,16 +429,18 @@ store_line(const struct stream *s, const struct scan *scan, uint32_t y,
 static bool
 restart(struct stream *s)
 {
-    align(s);
-    while (s->end - s->data >= 2) {
-        if (s->data[0] == 0xff && s->data[1] >= 0xd0 && s->data[1] <= 0xd7) {
-            s->data += 2;
+    struct bits  *b = &s->bits;
+
+    align(b);
+    while (b->end - b->data >= 2) {
+        if (b->data[0] == 0xff && b->data[1] >= 0xd0 && b->data[1] <= 0xd7) {
+            b->data += 2;
             return true;
         }
-        if (s->data[0] != 0xff || s->data[1] != 0xff) {
+        if (b->data[0] != 0xff || b->data[1] != 0xff) {
             break;
         }
-        s->data++;
+        b->data++;
     }
     return damaged(s, "a JPEG restart marker is missing");
 }
@@ -386,7 +467,7 @@ decode_scan(struct stream *s, const struct scan *scan)
         line[i] = above[i] + c->columns;
     }
 
-    align(s);
+    align(&s->bits);
     for (uint32_t y = 0; y < c->rows && done; y++) {
         bool  first = y == 0;
 
@@ -407,7 +488,7 @@ decode_scan(struct stream *s, const struct scan *scan)
     }
 
     free(rows);
-    align(s);
+    align(&s->bits);
     return done;
 }
 
@@ -416,12 +497,14 @@ decode_scan(struct stream *s, const struct scan *scan)
 static unsigned
 next_marker(struct stream *s)
 {
-    while (s->end - s->data >= 2) {
-        if (s->data[0] == 0xff && s->data[1] != 0x00 && s->data[1] != 0xff) {
-            s->data += 2;
-            return s->data[-1];
+    struct bits  *b = &s->bits;
+
+    while (b->end - b->data >= 2) {
+        if (b->data[0] == 0xff && b->data[1] != 0x00 && b->data[1] != 0xff) {
+            b->data += 2;
+            return b->data[-1];
         }
-        s->data++;
+        b->data++;
     }
     return 0;
 }
@@ -465,7 +548,7 @@ decode_stream(struct stream *s)
 
     while (left > 0) {
         unsigned        marker = next_marker(s);
-        const uint8_t  *segment = s->data;
+        const uint8_t  *segment = s->bits.data;
         size_t          length;
 
         if (marker == 0 || marker == 0xd9) {
@@ -477,12 +560,12 @@ decode_stream(struct stream *s)
             continue;
         }
 
-        length = s->end - s->data >= 2 ? (size_t) (segment[0] << 8
+        length = s->bits.end - segment >= 2 ? (size_t) (segment[0] << 8
             | segment[1]) : 0;
-        if (length < 2 || length > (size_t) (s->end - s->data)) {
+        if (length < 2 || length > (size_t) (s->bits.end - segment)) {
             return damaged(s, "a JPEG segment is cut short");
         }
-        s->data += length;
+        s->bits.data += length;
         if (!decode_segment(s, marker, segment + 2, length - 2)) {
             return false;
         }
@@ -506,8 +589,8 @@ codec_jpeg_lossless(struct codec *c)
         return codec_fail(c, DECODER_MEMORY, "out of memory");
     }
     s->codec = c;
-    s->data = c->stream;
-    s->end = c->stream + c->length;
+    s->bits.data = c->stream;
+    s->bits.end = c->stream + c->length;
     done = decode_stream(s);
     free(s);
     return done;
