@@ -176,7 +176,9 @@ prepare_database()
         "$(cat "$state/keys/database-owner")" \
         "$(cat "$state/keys/database")" >"$PGPASSFILE")
 
-    if [ -z "${DICOM_DATABASE_URL:-}" ]; then
+    if [ -n "$external_url" ]; then
+        [ -z "$external_password" ] || export PGPASSWORD=$external_password
+    else
         use_cockroach || make_cluster
         start_database
         ready database 60 owner_sql <<<"SELECT 1"
@@ -190,7 +192,8 @@ prepare_database()
         "$top/scripts/migrate" "$name" "$(database_url "$name")" \
             >>"$state/logs/migrate.log" 2>&1 || {
             tail -n 10 "$state/logs/migrate.log" >&2
-            die "the database $name could not be brought up to date"
+            die "the database $name could not be brought up to date" \
+                "is it there, and may its user make tables in it?"
         }
     done
 }

@@ -224,35 +224,50 @@ nginx_binary()
     PATH=$PATH:/usr/sbin:/sbin nginx "$@"
 }
 
-# A database elsewhere: its URL with the database's name put in.
+# A database elsewhere is named by $DICOM_DATABASE_URL; its password is taken out
+# of the URL, so that no process list shows it.
+external_url=${DICOM_DATABASE_URL:-}
+external_password=
+if [[ $external_url =~ ^([a-z]+://[^:/@]+):([^@]*)@(.*)$ ]]; then
+    external_url=${BASH_REMATCH[1]}@${BASH_REMATCH[3]}
+    printf -v external_password '%b' "${BASH_REMATCH[2]//%/\\x}"
+fi
+
 database_url()
 {
-    local name=$1 url=${DICOM_DATABASE_URL:-} query=
-    if [ -z "$url" ] && use_cockroach; then
+    local name=$1 url=$external_url query=
+    if [ -n "$url" ]; then
+        [[ $url != *\?* ]] || query=?${url#*\?}
+        url=${url%%\?*}
+        printf '%s/%s%s' "${url%/}" "$name" "$query"
+    elif use_cockroach; then
         printf 'postgresql://dicom@127.0.0.1:%d/%s?%s' $((port_base + 4)) \
             "$name" "sslmode=verify-full&sslrootcert=$state/certs/cockroach/ca.crt"
-        return
-    elif [ -z "$url" ]; then
+    else
         printf 'postgresql://dicom@/%s?host=%s' "$name" "$run/database"
-        return
     fi
-    [[ $url != *\?* ]] || query=?${url#*\?}
-    url=${url%%\?*}
-    url=${url%/}
-    printf '%s/%s%s' "$url" "$name" "$query"
 }
 
-# Puts the databases' URLs into a text; one elsewhere brings its own password.
+# Puts the databases' URLs into a text, and where the password is.
 put_database_url()
 {
-    local t=$1
-    t=$(awk -v a="$(database_url toplevel)" -v b="$(database_url facility)" '
+    local toplevel facility file=$state/keys/database
+    toplevel=$(database_url toplevel)
+    facility=$(database_url facility)
+    if [ -n "$external_url" ]; then
+        file=
+        if [ -n "$external_password" ]; then
+            file=$state/keys/database-external
+            (umask 077 && printf '%s' "$external_password" >"$file")
+        fi
+    fi
+    awk -v a="$toplevel" -v b="$facility" -v file="$file" '
         /^databaseUrl:/ { print "databaseUrl: \"" (/\/toplevel/ ? a : b) "\""
                           next }
-        { print }' <<<"$t")
-    [ -z "${DICOM_DATABASE_URL:-}" ] ||
-        t=$(sed '/^databasePasswordFile:/d' <<<"$t")
-    printf '%s' "$t"
+        /^databasePasswordFile:/ {
+            if (file != "") print "databasePasswordFile: \"" file "\""
+            next }
+        { print }' <<<"$1"
 }
 
 url_of()
