@@ -165,7 +165,8 @@ egl_start(struct egl *egl)
         return false;
     }
 
-    egl->software = software_name((const char *) egl->gl.GetString(GL_RENDERER));
+    egl->software =
+        software_name((const char *) egl->gl.GetString(GL_RENDERER));
 
     return true;
 }

@@ -43,7 +43,68 @@ struct picture {
     uint8_t                 *pixels;
     struct rows_scratch     *scratch;   /* of each worker */
     uint32_t                 height, band;
+    size_t                   stride;
 };
+
+
+/* Swaps rows and columns of 8 x 8 bytes. */
+static void
+transpose(uint64_t row[8])
+{
+    uint64_t  t;
+
+    static const uint64_t  masks[] = {
+        0x00ff00ff00ff00ff, 0x0000ffff0000ffff, 0x00000000ffffffff
+    };
+
+    for (int step = 2; step >= 0; step--) {
+        int  other = 1 << step, bits = 8 << step;
+
+        for (int i = 0; i < 8; i++) {
+            if (!(i & other)) {
+                t = ((row[i] >> bits) ^ row[i + other]) & masks[step];
+                row[i + other] ^= t;
+                row[i] ^= t << bits;
+            }
+        }
+    }
+}
+
+
+/* Puts n rows of height bytes as columns into a picture. */
+static void
+put_columns(uint8_t *to, size_t stride, const uint8_t *from, uint32_t n,
+    uint32_t height)
+{
+    uint32_t  x, y;
+    uint64_t  row[8];
+
+    for (y = 0; y + 8 <= height; y += 8) {
+        for (x = 0; x + 8 <= n; x += 8) {
+            for (uint32_t i = 0; i < 8; i++) {
+                memcpy(&row[i], from + (size_t) (x + i) * height + y, 8);
+            }
+
+            transpose(row);
+
+            for (uint32_t i = 0; i < 8; i++) {
+                memcpy(to + (y + i) * stride + x, &row[i], 8);
+            }
+        }
+
+        for ( ; x < n; x++) {
+            for (uint32_t i = 0; i < 8; i++) {
+                to[(y + i) * stride + x] = from[(size_t) x * height + y + i];
+            }
+        }
+    }
+
+    for ( ; y < height; y++) {
+        for (x = 0; x < n; x++) {
+            to[y * stride + x] = from[(size_t) x * height + y];
+        }
+    }
+}
 
 
 static void
@@ -55,8 +116,27 @@ draw_band(void *context, unsigned piece, unsigned worker)
     from = piece * picture->band;
     end = from + picture->band < picture->height ? from + picture->band
                                                  : picture->height;
-    rows_draw(picture->plan, from, end, picture->pixels,
+    rows_draw(picture->plan, from, end,
+              picture->pixels + from * picture->stride,
               &picture->scratch[worker]);
+}
+
+
+/* A band of a picture turned by a quarter: its rows become columns. */
+static void
+draw_turned(void *context, unsigned piece, unsigned worker)
+{
+    uint32_t               from, end;
+    struct rows_scratch   *scratch;
+    const struct picture  *picture = context;
+
+    from = piece * picture->band;
+    end = from + picture->band < picture->height ? from + picture->band
+                                                 : picture->height;
+    scratch = &picture->scratch[worker];
+    rows_draw(picture->plan, from, end, scratch->tile, scratch);
+    put_columns(picture->pixels + from, picture->stride, scratch->tile,
+                end - from, picture->plan->scene->draw->width);
 }
 
 
@@ -90,9 +170,10 @@ columns_reserve(struct renderer_cpu *renderer, uint32_t width)
 
 
 static bool
-scratch_reserve(struct renderer_cpu *renderer, size_t size)
+scratch_reserve(struct renderer_cpu *renderer, size_t size, size_t tile_size)
 {
     float                *line;
+    uint8_t              *tile;
     struct rows_scratch  *scratch;
 
     for (unsigned i = 0; i < bands_workers(renderer->bands); i++) {
@@ -107,7 +188,43 @@ scratch_reserve(struct renderer_cpu *renderer, size_t size)
             scratch->line = line;
             scratch->size = size;
         }
+
+        if (scratch->tile_size < tile_size) {
+            tile = realloc(scratch->tile, tile_size);
+            if (tile == NULL) {
+                return false;
+            }
+
+            scratch->tile = tile;
+            scratch->tile_size = tile_size;
+        }
     }
+
+    return true;
+}
+
+
+/*
+ * A picture whose rows run along the columns of the image would touch a
+ * memory page for each pixel.  It is drawn with its axes exchanged instead.
+ */
+static bool
+turn(struct scene *scene, struct draw *turned)
+{
+    struct draw_map  map = scene->map;
+
+    if (scene->voi == NULL || map.u[0] != 0 || map.v[1] != 0) {
+        return false;
+    }
+
+    *turned = *scene->draw;
+    turned->width = scene->draw->height;
+    turned->height = scene->draw->width;
+    scene->draw = turned;
+    scene->map.u[0] = map.u[1];
+    scene->map.u[1] = map.u[0];
+    scene->map.v[0] = map.v[1];
+    scene->map.v[1] = map.v[0];
 
     return true;
 }
@@ -116,7 +233,11 @@ scratch_reserve(struct renderer_cpu *renderer, size_t size)
 static bool
 cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
 {
+    bool                     turned;
     size_t                   size;
+    band_fn                  fn;
+    unsigned                 pieces;
+    struct draw              other;
     struct scene             scene;
     struct picture           picture;
     struct rows_plan         plan;
@@ -142,24 +263,38 @@ cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
         scene.bits = draw_bits(&draw->voi->bits);
     }
 
-    if (!columns_reserve(renderer, draw->width)) {
+    turned = turn(&scene, &other);
+
+    if (!columns_reserve(renderer, scene.draw->width)) {
         goto memory;
     }
 
     rows_plan(&plan, &scene, renderer->at, renderer->fraction);
 
-    if (!scratch_reserve(renderer, rows_scratch_size(&plan))) {
-        goto memory;
-    }
-
     picture.plan = &plan;
     picture.pixels = pixels;
     picture.scratch = renderer->scratch;
-    picture.height = draw->height;
-    picture.band = size <= ALONE_BYTES ? draw->height : BAND_ROWS;
+    picture.height = scene.draw->height;
+    picture.band = BAND_ROWS;
+    picture.stride = size / draw->height;
 
-    bands_run(renderer->bands, draw_band, &picture,
-              (draw->height - 1) / picture.band + 1);
+    if (!scratch_reserve(renderer, rows_scratch_size(&plan),
+                         turned ? (size_t) draw->height * BAND_ROWS : 0))
+    {
+        goto memory;
+    }
+
+    pieces = (picture.height - 1) / picture.band + 1;
+    fn = turned ? draw_turned : draw_band;
+
+    if (size > ALONE_BYTES) {
+        bands_run(renderer->bands, fn, &picture, pieces);
+        return true;
+    }
+
+    for (unsigned i = 0; i < pieces; i++) {
+        fn(&picture, i, 0);
+    }
 
     return true;
 
@@ -307,6 +442,7 @@ cpu_destroy(struct renderer *base)
 
     for (int i = 0; i < MAX_WORKERS; i++) {
         free(renderer->scratch[i].line);
+        free(renderer->scratch[i].tile);
     }
 
     free(renderer->at);

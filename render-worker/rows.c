@@ -6,270 +6,8 @@
  */
 
 #include "gather.h"
-#include "multiversion.h"
+#include "lines.h"
 #include "scene.h"
-
-/* Pixels of one pass: the arrays of a pass stay in the first-level cache */
-#define PASS  256
-
-
-/* Positions of n pixels from x on. */
-MULTIVERSION static void
-positions(int32_t *to, double row, double step, uint32_t x, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        to[i] = scene_low_word(row + step * ((int32_t) (x + i) + 0.5));
-    }
-}
-
-
-/* From positions to texels and the way to the next. */
-MULTIVERSION static void
-corners(const int32_t *position, int32_t *at, float *fraction, unsigned bits,
-    uint32_t n)
-{
-    int32_t  half, mask, p;
-    float    unit;
-
-    half = (1 << bits) >> 1;
-    mask = (1 << bits) - 1;
-    unit = 1.0f / (float) (1 << bits);
-
-    for (uint32_t i = 0; i < n; i++) {
-        p = position[i] - half;
-        at[i] = p >> bits;
-        fraction[i] = (float) (p & mask) * unit;
-    }
-}
-
-
-MULTIVERSION static void
-indices(int32_t *index, const int32_t *x, const int32_t *y, int32_t columns,
-    unsigned bits, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        index[i] = (y[i] >> bits) * columns + (x[i] >> bits);
-    }
-}
-
-
-static inline float
-stored(uint32_t texel, unsigned shift, uint32_t mask, uint32_t sign)
-{
-    uint32_t  v;
-
-    v = texel >> shift & mask;
-
-    return (float) (int32_t) ((v ^ sign) - sign);
-}
-
-
-static inline float
-blend(float a, float b, float f)
-{
-    return a + f * (b - a);
-}
-
-
-/*
- * Linear interpolation where each word holds a texel and its right neighbour:
- * top and bottom row.
- */
-MULTIVERSION static void
-blend_pairs(float *to, const uint32_t *top, const uint32_t *bottom,
-    const float *fx, const float *fy, struct draw_bits bits, unsigned next,
-    uint32_t n)
-{
-    float     left, right;
-    unsigned  near = bits.shift, far = bits.shift + next;
-
-    for (uint32_t i = 0; i < n; i++) {
-        left = blend(stored(top[i], near, bits.mask, bits.sign),
-                     stored(bottom[i], near, bits.mask, bits.sign), fy[i]);
-        right = blend(stored(top[i], far, bits.mask, bits.sign),
-                      stored(bottom[i], far, bits.mask, bits.sign), fy[i]);
-        to[i] = blend(left, right, fx[i]);
-    }
-}
-
-
-static inline void
-weights(float f, float w[4])
-{
-    w[0] = f * (f * (1.0f - f * 0.5f) - 0.5f);
-    w[1] = f * f * (f * 1.5f - 2.5f) + 1.0f;
-    w[2] = f * (f * (2.0f - f * 1.5f) + 0.5f);
-    w[3] = f * f * (f * 0.5f - 0.5f);
-}
-
-
-static inline float
-weigh(float a, float b, float c, float d, const float w[4])
-{
-    return a * w[0] + b * w[1] + c * w[2] + d * w[3];
-}
-
-
-/* Cubic interpolation of two columns: four words above each other hold both. */
-MULTIVERSION static void
-weigh_pairs(float *left, float *right, uint32_t (*word)[PASS],
-    const float *fy, struct draw_bits bits, unsigned next, uint32_t n)
-{
-    float     w[4];
-    unsigned  near = bits.shift, far = bits.shift + next;
-
-    for (uint32_t i = 0; i < n; i++) {
-        weights(fy[i], w);
-        left[i] = weigh(stored(word[0][i], near, bits.mask, bits.sign),
-                        stored(word[1][i], near, bits.mask, bits.sign),
-                        stored(word[2][i], near, bits.mask, bits.sign),
-                        stored(word[3][i], near, bits.mask, bits.sign), w);
-        right[i] = weigh(stored(word[0][i], far, bits.mask, bits.sign),
-                         stored(word[1][i], far, bits.mask, bits.sign),
-                         stored(word[2][i], far, bits.mask, bits.sign),
-                         stored(word[3][i], far, bits.mask, bits.sign), w);
-    }
-}
-
-
-MULTIVERSION static void
-weigh_lines(float *to, const float *a, const float *b, const float *c,
-    const float *d, const float *fx, uint32_t n)
-{
-    float  w[4];
-
-    for (uint32_t i = 0; i < n; i++) {
-        weights(fx[i], w);
-        to[i] = weigh(a[i], b[i], c[i], d[i], w);
-    }
-}
-
-
-/* Values of neighbouring texels of one row, taken between two or four rows */
-#define LINES(type)                                                           \
-                                                                              \
-MULTIVERSION static void                                                      \
-convert_##type(float *to, const type *a, struct draw_bits bits, uint32_t n)   \
-{                                                                             \
-    for (uint32_t i = 0; i < n; i++) {                                        \
-        to[i] = stored(a[i], bits.shift, bits.mask, bits.sign);               \
-    }                                                                         \
-}                                                                             \
-                                                                              \
-MULTIVERSION static void                                                      \
-blend_##type(float *to, const type *a, const type *b, float f,                \
-    struct draw_bits bits, uint32_t n)                                        \
-{                                                                             \
-    for (uint32_t i = 0; i < n; i++) {                                        \
-        to[i] = blend(stored(a[i], bits.shift, bits.mask, bits.sign),         \
-                      stored(b[i], bits.shift, bits.mask, bits.sign), f);     \
-    }                                                                         \
-}                                                                             \
-                                                                              \
-MULTIVERSION static void                                                      \
-weigh_##type(float *to, const type *const *row, const float *w,               \
-    struct draw_bits bits, uint32_t n)                                        \
-{                                                                             \
-    const type  *a = row[0], *b = row[1], *c = row[2], *d = row[3];           \
-                                                                              \
-    for (uint32_t i = 0; i < n; i++) {                                        \
-        to[i] = weigh(stored(a[i], bits.shift, bits.mask, bits.sign),         \
-                      stored(b[i], bits.shift, bits.mask, bits.sign),         \
-                      stored(c[i], bits.shift, bits.mask, bits.sign),         \
-                      stored(d[i], bits.shift, bits.mask, bits.sign), w);     \
-    }                                                                         \
-}
-
-LINES(uint8_t)
-LINES(uint16_t)
-
-
-/* Nearest: the gray of each texel, by the closed form or from the table */
-#define GRAYS(type)                                                           \
-                                                                              \
-MULTIVERSION static void                                                      \
-affine_##type(uint8_t *to, const type *a, float slope, float intercept,       \
-    struct draw_bits bits, uint32_t n)                                        \
-{                                                                             \
-    float  y;                                                                 \
-                                                                              \
-    for (uint32_t i = 0; i < n; i++) {                                        \
-        y = stored(a[i], bits.shift, bits.mask, bits.sign) * slope;           \
-        y = y + intercept;                                                    \
-        y = y < 0 ? 0 : y;                                                    \
-        y = y > 255 ? 255 : y;                                                \
-        to[i] = (uint8_t) (int32_t) (y + 0.5f);                               \
-    }                                                                         \
-}                                                                             \
-                                                                              \
-static void                                                                   \
-table_##type(uint8_t *to, const type *a, const uint8_t *display,              \
-    struct draw_bits bits, uint32_t n)                                        \
-{                                                                             \
-    for (uint32_t i = 0; i < n; i++) {                                        \
-        to[i] = display[(a[i] >> bits.shift & bits.mask) ^ bits.sign];        \
-    }                                                                         \
-}
-
-GRAYS(uint8_t)
-GRAYS(uint16_t)
-GRAYS(uint32_t)
-
-
-MULTIVERSION static void
-blend_lines(float *to, const float *a, const float *b, const float *f,
-    uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        to[i] = blend(a[i], b[i], f[i]);
-    }
-}
-
-
-MULTIVERSION static void
-shade_affine(uint8_t *to, const float *v, float slope, float intercept,
-    uint32_t n)
-{
-    float  y;
-
-    for (uint32_t i = 0; i < n; i++) {
-        y = v[i] * slope;
-        y = y + intercept;
-        y = y < 0 ? 0 : y;
-        y = y > 255 ? 255 : y;
-        to[i] = (uint8_t) (int32_t) (y + 0.5f);
-    }
-}
-
-
-/* Entries before and after a value, and its way from one to the other. */
-MULTIVERSION static void
-entries(const float *v, float first, float last, int32_t *before,
-    int32_t *after, float *fraction, uint32_t n)
-{
-    float    at;
-    int32_t  i;
-
-    for (uint32_t k = 0; k < n; k++) {
-        at = v[k] - first;
-        at = at < 0 ? 0 : at;
-        at = at > last ? last : at;
-        i = (int32_t) at;
-        before[k] = i;
-        after[k] = i + 1 < (int32_t) last ? i + 1 : (int32_t) last;
-        fraction[k] = at - (float) i;
-    }
-}
-
-
-MULTIVERSION static void
-round_blend(uint8_t *to, const float *a, const float *b, const float *f,
-    uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        to[i] = (uint8_t) (int32_t) (blend(a[i], b[i], f[i]) + 0.5f);
-    }
-}
 
 
 /* Grays of 1 to PASS interpolated values. */
@@ -289,15 +27,15 @@ shade(const struct voi_table *voi, uint8_t *to, const float *v, uint32_t n)
     }
 
     if (voi->affine) {
-        shade_affine(to, v, (float) voi->slope, (float) voi->intercept, n);
+        line_shade_affine(to, v, (float) voi->slope, (float) voi->intercept, n);
         return;
     }
 
-    entries(v, (float) voi->first, (float) (voi->count - 1), at[0], at[1], f,
-            n);
+    line_entries(v, (float) voi->first, (float) (voi->count - 1), at[0],
+                 at[1], f, n);
     gather(a.word, voi->value, at[0], sizeof(float), n);
     gather(b.word, voi->value, at[1], sizeof(float), n);
-    round_blend(to, a.real, b.real, f, n);
+    line_round_blend(to, a.real, b.real, f, n);
 }
 
 
@@ -317,27 +55,27 @@ shade_texels(const struct rows_plan *plan, uint8_t *to, const void *at,
 
     case 1:
         if (voi->affine) {
-            affine_uint8_t(to, at, slope, intercept, bits, n);
+            line_affine_uint8_t(to, at, slope, intercept, bits, n);
         } else {
-            table_uint8_t(to, at, voi->display, bits, n);
+            line_table_uint8_t(to, at, voi->display, bits, n);
         }
 
         return;
 
     case 2:
         if (voi->affine) {
-            affine_uint16_t(to, at, slope, intercept, bits, n);
+            line_affine_uint16_t(to, at, slope, intercept, bits, n);
         } else {
-            table_uint16_t(to, at, voi->display, bits, n);
+            line_table_uint16_t(to, at, voi->display, bits, n);
         }
 
         return;
 
     default:
         if (voi->affine) {
-            affine_uint32_t(to, at, slope, intercept, bits, n);
+            line_affine_uint32_t(to, at, slope, intercept, bits, n);
         } else {
-            table_uint32_t(to, at, voi->display, bits, n);
+            line_table_uint32_t(to, at, voi->display, bits, n);
         }
     }
 }
@@ -381,16 +119,17 @@ fill_line(const struct rows_plan *plan, int32_t y, float fy, float *line)
 
     if (fy == 0) {
         if (plan->texel == 1) {
-            convert_uint8_t(to, row[1], scene->bits, n);
+            line_convert_uint8_t(to, row[1], scene->bits, n);
         } else {
-            convert_uint16_t(to, (const uint16_t *) row[1], scene->bits, n);
+            line_convert_uint16_t(to, (const uint16_t *) row[1], scene->bits,
+                                  n);
         }
 
     } else if (cubic) {
-        weights(fy, w);
+        line_weights(fy, w);
 
         if (plan->texel == 1) {
-            weigh_uint8_t(to, row, w, scene->bits, n);
+            line_weigh_uint8_t(to, row, w, scene->bits, n);
         } else {
             const uint16_t  *wide[4];
 
@@ -398,15 +137,15 @@ fill_line(const struct rows_plan *plan, int32_t y, float fy, float *line)
                 wide[i] = (const uint16_t *) row[i];
             }
 
-            weigh_uint16_t(to, wide, w, scene->bits, n);
+            line_weigh_uint16_t(to, wide, w, scene->bits, n);
         }
 
     } else if (plan->texel == 1) {
-        blend_uint8_t(to, row[1], row[2], fy, scene->bits, n);
+        line_blend_uint8_t(to, row[1], row[2], fy, scene->bits, n);
 
     } else {
-        blend_uint16_t(to, (const uint16_t *) row[1],
-                       (const uint16_t *) row[2], fy, scene->bits, n);
+        line_blend_uint16_t(to, (const uint16_t *) row[1],
+                            (const uint16_t *) row[2], fy, scene->bits, n);
     }
 
     /* beyond the edges the last texel goes on */
@@ -452,9 +191,10 @@ straight_pass(const struct rows_plan *plan, const float *line, uint32_t x,
     }
 
     if (before) {
-        weigh_lines(to, tap[0], tap[1], tap[2], tap[3], plan->fraction + x, n);
+        line_weigh_lines(to, tap[0], tap[1], tap[2], tap[3],
+                         plan->fraction + x, n);
     } else {
-        blend_lines(to, tap[0], tap[1], plan->fraction + x, n);
+        line_blend_lines(to, tap[0], tap[1], plan->fraction + x, n);
     }
 }
 
@@ -510,7 +250,7 @@ straight_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels,
         return;
     }
 
-    corners(&v, &q, &fy, scene->map.fraction, 1);
+    line_corners(&v, &q, &fy, scene->map.fraction, 1);
     fill_line(plan, q, fy, line);
 
     for (uint32_t x = plan->from; x < plan->end; x += n) {
@@ -537,21 +277,22 @@ free_gray(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
     base = scene->texels;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        indices(index, u, v, (int32_t) scene->columns, scene->map.fraction, n);
+        line_indices(index, u, v, (int32_t) scene->columns,
+                     scene->map.fraction, n);
         gather(word[0], base, index, plan->texel, n);
         shade_texels(plan, pixels, word[0], sizeof(word[0][0]), n);
         return;
     }
 
-    corners(u, x, fx, scene->map.fraction, n);
-    corners(v, y, fy, scene->map.fraction, n);
-    indices(index, x, y, (int32_t) scene->columns, 0, n);
+    line_corners(u, x, fx, scene->map.fraction, n);
+    line_corners(v, y, fy, scene->map.fraction, n);
+    line_indices(index, x, y, (int32_t) scene->columns, 0, n);
 
     if (scene->draw->interpolation != DRAW_CUBIC) {
         gather(word[0], base, index, plan->texel, n);
         gather(word[1], base + stride, index, plan->texel, n);
-        blend_pairs(value, word[0], word[1], fx, fy, scene->bits, plan->next,
-                    n);
+        line_blend_pairs(value, word[0], word[1], fx, fy, scene->bits,
+                         plan->next, n);
         shade(scene->voi, pixels, value, n);
         return;
     }
@@ -563,32 +304,12 @@ free_gray(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
                    index, plan->texel, n);
         }
 
-        weigh_pairs(column[2 * half], column[2 * half + 1], word, fy,
-                    scene->bits, plan->next, n);
+        line_weigh_pairs(column[2 * half], column[2 * half + 1], word, fy,
+                         scene->bits, plan->next, n);
     }
 
-    weigh_lines(value, column[0], column[1], column[2], column[3], fx, n);
+    line_weigh_lines(value, column[0], column[1], column[2], column[3], fx, n);
     shade(scene->voi, pixels, value, n);
-}
-
-
-MULTIVERSION static void
-blend_colour(uint8_t *pixels, uint32_t (*word)[PASS], const float *fx,
-    const float *fy, uint32_t invert, uint32_t n)
-{
-    float  left, right, y;
-
-    for (uint32_t i = 0; i < n; i++) {
-        for (unsigned c = 0; c < 3; c++) {
-            left = blend(stored(word[0][i], 8 * c, 255, 0),
-                         stored(word[2][i], 8 * c, 255, 0), fy[i]);
-            right = blend(stored(word[1][i], 8 * c, 255, 0),
-                          stored(word[3][i], 8 * c, 255, 0), fy[i]);
-            y = blend(left, right, fx[i]);
-            y = invert ? 255 - y : y;
-            pixels[3 * i + c] = (uint8_t) (int32_t) (y + 0.5f);
-        }
-    }
 }
 
 
@@ -608,7 +329,8 @@ free_colour(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
         flip = scene->draw->invert ? UINT32_MAX : 0;
-        indices(index, u, v, (int32_t) scene->columns, scene->map.fraction, n);
+        line_indices(index, u, v, (int32_t) scene->columns,
+                     scene->map.fraction, n);
         gather(word[0], base, index, plan->texel, n);
 
         for (uint32_t i = 0; i < n; i++) {
@@ -621,16 +343,16 @@ free_colour(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
         return;
     }
 
-    corners(u, x, fx, scene->map.fraction, n);
-    corners(v, y, fy, scene->map.fraction, n);
-    indices(index, x, y, (int32_t) scene->columns, 0, n);
+    line_corners(u, x, fx, scene->map.fraction, n);
+    line_corners(v, y, fy, scene->map.fraction, n);
+    line_indices(index, x, y, (int32_t) scene->columns, 0, n);
 
     for (int i = 0; i < 4; i++) {
         gather(word[i], base + (i & 2 ? stride : 0) + (i & 1 ? 4 : 0), index,
                plan->texel, n);
     }
 
-    blend_colour(pixels, word, fx, fy, scene->draw->invert, n);
+    line_blend_colour(pixels, word, fx, fy, scene->draw->invert, n);
 }
 
 
@@ -716,8 +438,8 @@ free_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels)
 
     for (uint32_t x = first; x < last; x += n) {
         n = last - x < PASS ? last - x : PASS;
-        positions(u, u0, scene->map.u[0], x, n);
-        positions(v, v0, scene->map.v[0], x, n);
+        line_positions(u, u0, scene->map.u[0], x, n);
+        line_positions(v, v0, scene->map.v[0], x, n);
 
         if (samples == 1) {
             free_gray(plan, u, v, n, pixels + x);
@@ -750,7 +472,7 @@ plan_straight(struct rows_plan *plan, const struct scene *scene, int32_t *at,
     }
 
     n = plan->end - plan->from;
-    positions(at + plan->from, row, scene->map.u[0], plan->from, n);
+    line_positions(at + plan->from, row, scene->map.u[0], plan->from, n);
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
         for (uint32_t x = plan->from; x < plan->end; x++) {
@@ -758,8 +480,8 @@ plan_straight(struct rows_plan *plan, const struct scene *scene, int32_t *at,
         }
 
     } else {
-        corners(at + plan->from, at + plan->from, fraction + plan->from,
-                scene->map.fraction, n);
+        line_corners(at + plan->from, at + plan->from, fraction + plan->from,
+                     scene->map.fraction, n);
     }
 
     before = scene->draw->interpolation == DRAW_CUBIC ? 1 : 0;
@@ -824,13 +546,13 @@ rows_draw(const struct rows_plan *plan, uint32_t from, uint32_t end,
 
     stride = (size_t) draw->width * (plan->scene->voi != NULL ? 1 : 3);
 
-    for (uint32_t y = from; y < end; y++) {
+    for (uint32_t y = from; y < end; y++, pixels += stride) {
         if (plan->straight) {
-            straight_row(plan, y, pixels + y * stride, scratch->line);
+            straight_row(plan, y, pixels, scratch->line);
         } else if (plan->quick) {
-            free_row(plan, y, pixels + y * stride);
+            free_row(plan, y, pixels);
         } else {
-            sample_span(plan->scene, y, 0, draw->width, pixels + y * stride);
+            sample_span(plan->scene, y, 0, draw->width, pixels);
         }
     }
 }

@@ -56,8 +56,10 @@ void sample_span(const struct scene *scene, uint32_t y, uint32_t from,
 
 /* Memory one thread works in. */
 struct rows_scratch {
-    float   *line;
-    size_t   size;                      /* floats */
+    float    *line;
+    size_t    size;                     /* floats */
+    uint8_t  *tile;                     /* rows of a turned picture */
+    size_t    tile_size;
 };
 
 /* What the rows of a picture have in common. */
@@ -83,7 +85,7 @@ void rows_plan(struct rows_plan *plan, const struct scene *scene, int32_t *at,
 /* Floats a scratch line needs for plan. */
 size_t rows_scratch_size(const struct rows_plan *plan);
 
-/* Draws rows from to end of the picture, whose first byte is pixels. */
+/* Draws rows from to end of the picture; pixels is where the first goes. */
 void rows_draw(const struct rows_plan *plan, uint32_t from, uint32_t end,
     uint8_t *pixels, struct rows_scratch *scratch);
 

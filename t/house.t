@@ -84,7 +84,7 @@ is(join("\n", @upward), '', 'the module calls downward only');
     [qw(painter overlay)],
     [qw(stack frame)],
     [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows
-        texarray egl gl decoder zygote sandbox ingest objects)],
+        lines texarray egl gl decoder zygote sandbox ingest objects)],
     [qw(decoder_child dicom dicom_gdcm structure codec codec_jpeg
         codec_jpeg2000 codec_jpegls jpeg_lossless rle header header_frames
         header_picture header_tables attribute fragments)],

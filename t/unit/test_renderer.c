@@ -21,7 +21,8 @@
 /* links: render-worker/texarray.c render-worker/voi.c */
 /* links: render-worker/renderer.c render-worker/renderer_gl.c */
 /* links: render-worker/renderer_cpu.c render-worker/sample.c */
-/* links: render-worker/rows.c render-worker/gather.c render-worker/bands.c */
+/* links: render-worker/rows.c render-worker/lines.c */
+/* links: render-worker/gather.c render-worker/bands.c */
 /* links: render-worker/shaders/vertex.glsl */
 /* links: render-worker/shaders/fragment.glsl */
 /* pkg: egl gbm */

@@ -1,0 +1,97 @@
+/*
+ * The loops over many pixels that rows.c is made of.  Each step and its
+ * precision is that of sample.c; the compiler makes vector instructions of
+ * them.  Pure; lines do not overlap, other than where to is also an input.
+ */
+
+#ifndef DICOM_LINES_H
+#define DICOM_LINES_H
+
+#include "scene.h"
+
+/* Pixels of one pass: the arrays of a pass stay in the first-level cache */
+#define PASS  256
+
+/* Weights of the four texels around a cubic interpolation. */
+static inline void
+line_weights(float f, float w[4])
+{
+    w[0] = f * (f * (1.0f - f * 0.5f) - 0.5f);
+    w[1] = f * f * (f * 1.5f - 2.5f) + 1.0f;
+    w[2] = f * (f * (2.0f - f * 1.5f) + 0.5f);
+    w[3] = f * f * (f * 0.5f - 0.5f);
+}
+
+/* Positions of n pixels from x on. */
+void line_positions(int32_t *to, double row, double step, uint32_t x,
+    uint32_t n);
+
+/* From positions to texels and the way to the next; bits: of a fraction. */
+void line_corners(const int32_t *position, int32_t *at, float *fraction,
+    unsigned bits, uint32_t n);
+
+/* Index of the texel at x, y, without their lowest bits. */
+void line_indices(int32_t *index, const int32_t *x, const int32_t *y,
+    int32_t columns, unsigned bits, uint32_t n);
+
+/*
+ * Linear interpolation where each word holds a texel and its right neighbour:
+ * top and bottom row.
+ */
+void line_blend_pairs(float *to, const uint32_t *top, const uint32_t *bottom,
+    const float *fx, const float *fy, struct draw_bits bits, unsigned next,
+    uint32_t n);
+
+/* Cubic interpolation of two columns: four words above each other hold both. */
+void line_weigh_pairs(float *left, float *right, uint32_t (*word)[PASS],
+    const float *fy, struct draw_bits bits, unsigned next, uint32_t n);
+
+/* Between two, and between four values. */
+void line_blend_lines(float *to, const float *a, const float *b,
+    const float *f, uint32_t n);
+void line_weigh_lines(float *to, const float *a, const float *b,
+    const float *c, const float *d, const float *fx, uint32_t n);
+
+/* Values of neighbouring texels of one row, or between two or four rows */
+void line_convert_uint8_t(float *to, const uint8_t *a, struct draw_bits bits,
+    uint32_t n);
+void line_convert_uint16_t(float *to, const uint16_t *a,
+    struct draw_bits bits, uint32_t n);
+void line_blend_uint8_t(float *to, const uint8_t *a, const uint8_t *b,
+    float f, struct draw_bits bits, uint32_t n);
+void line_blend_uint16_t(float *to, const uint16_t *a, const uint16_t *b,
+    float f, struct draw_bits bits, uint32_t n);
+void line_weigh_uint8_t(float *to, const uint8_t *const *row, const float *w,
+    struct draw_bits bits, uint32_t n);
+void line_weigh_uint16_t(float *to, const uint16_t *const *row,
+    const float *w, struct draw_bits bits, uint32_t n);
+
+/* Nearest: the gray of each texel, by the closed form or from the table */
+void line_affine_uint8_t(uint8_t *to, const uint8_t *a, float slope,
+    float intercept, struct draw_bits bits, uint32_t n);
+void line_affine_uint16_t(uint8_t *to, const uint16_t *a, float slope,
+    float intercept, struct draw_bits bits, uint32_t n);
+void line_affine_uint32_t(uint8_t *to, const uint32_t *a, float slope,
+    float intercept, struct draw_bits bits, uint32_t n);
+void line_table_uint8_t(uint8_t *to, const uint8_t *a,
+    const uint8_t *display, struct draw_bits bits, uint32_t n);
+void line_table_uint16_t(uint8_t *to, const uint16_t *a,
+    const uint8_t *display, struct draw_bits bits, uint32_t n);
+void line_table_uint32_t(uint8_t *to, const uint32_t *a,
+    const uint8_t *display, struct draw_bits bits, uint32_t n);
+
+/* Grays of interpolated values: closed form */
+void line_shade_affine(uint8_t *to, const float *v, float slope,
+    float intercept, uint32_t n);
+
+/* and table: entries before and after a value, and its way between them. */
+void line_entries(const float *v, float first, float last, int32_t *before,
+    int32_t *after, float *fraction, uint32_t n);
+void line_round_blend(uint8_t *to, const float *a, const float *b,
+    const float *f, uint32_t n);
+
+/* RGB from words of RGBA: upper left, upper right, lower left, lower right. */
+void line_blend_colour(uint8_t *pixels, uint32_t (*word)[PASS],
+    const float *fx, const float *fy, uint32_t invert, uint32_t n);
+
+#endif /* DICOM_LINES_H */
