@@ -27,8 +27,8 @@ my $t = Test::Dicom->new();
 
 $t->start_postgres();
 $t->start_worker();
-# Tokens are renewed at 40% of their life: every 8 seconds here.
-$t->yaml('toplevel', tokenLife => 20,
+# Tokens are renewed at 40% of their life: every 6 seconds here.
+$t->yaml('toplevel', tokenLife => 15,
     corsOrigins => ['https://127.0.0.1:' . $t->port('web')]);
 $t->start_nginx(tls => 1);
 $t->seed_demo();

@@ -95,6 +95,9 @@ class App {
   /** Where uploads go: the node of the user's facility. */
   #ownNode() {
     const { registry, session } = this.#context;
+    if (!session.may("radiographer", "physician", "facility_admin")) {
+      return null;
+    }
     const own = registry.find(session.user?.facility?.id)
       ?? (registry.facilities.length === 1 ? registry.facilities[0] : null);
     return own?.nodes[0] ?? null;

@@ -1,6 +1,7 @@
 // Test Anything Protocol on standard output, for t/lib/Test/Dicom/Node.pm.
 
 let count = 0;
+const started = Date.now();
 let failed = 0;
 
 /**
@@ -12,6 +13,9 @@ export function ok(good, name, why = "") {
   count++;
   if (!good) {
     failed++;
+  }
+  if (process.env.TAP_TIMES) {
+    console.log(`# ${((Date.now() - started) / 1000).toFixed(1)} s`);
   }
   console.log(`${good ? "" : "not "}ok ${count} - ${name.replace(/#/g, "")}`);
   if (!good && why) {

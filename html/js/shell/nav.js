@@ -10,7 +10,7 @@ import { h, icon } from "../core/dom.js";
  * @returns {HTMLElement}
  */
 export function listBar(context, current) {
-  const { config, session, uploads } = context;
+  const { config, uploads } = context;
   /**
    * @param {"studies" | "patients"} page
    * @param {string} title
@@ -19,8 +19,7 @@ export function listBar(context, current) {
     href: `#/${page}`, class: "nav-link",
     "aria-current": page === current ? "page" : null,
   }, title);
-  const upload = session.may("radiographer", "physician", "facility_admin")
-    && uploads.node
+  const upload = uploads.node
     ? h("button", { type: "button", class: "button", title:
       "Upload DICOM files: choose them here, or drop files and folders on "
       + "the page", onclick: () => uploads.open() },
