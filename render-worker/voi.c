@@ -481,11 +481,72 @@ affine_try(struct voi_table *table, const struct mapping *map)
 }
 
 
+/*
+ * Entries that are neither black nor white, and two more at either end: most
+ * windows leave few of them, and only those need computing.
+ */
+static void
+ramp_entries(const struct voi_table *table, const struct mapping *map,
+    uint32_t *from, uint32_t *end)
+{
+    double  middle, span, a, b, t;
+
+    *from = 0;
+    *end = table->count;
+
+    if (map->modality != NULL || map->voi != NULL
+        || map->function == WIRE_VOI_SIGMOID)
+    {
+        return;
+    }
+
+    window_ramp(map, &middle, &span);
+    a = (middle - span / 2 - map->intercept) / map->slope - table->first;
+    b = (middle + span / 2 - map->intercept) / map->slope - table->first;
+
+    if (a > b) {
+        t = a;
+        a = b;
+        b = t;
+    }
+
+    a = floor(a) - 2;
+    b = ceil(b) + 3;
+
+    if (!(a <= b)) {
+        return;                         /* not a number */
+    }
+
+    *from = a <= 0 ? 0 : a >= table->count ? table->count : (uint32_t) a;
+    *end = b <= *from ? *from : b >= table->count ? table->count
+                                                  : (uint32_t) b;
+}
+
+
+static void
+flat_fill(struct voi_table *table, const struct mapping *map, uint32_t from,
+    uint32_t end, bool rising)
+{
+    uint8_t  gray;
+
+    if (from == end) {
+        return;
+    }
+
+    gray = ((map->slope > 0) == rising) != map->invert ? 255 : 0;
+    memset(table->display + from, gray, end - from);
+
+    for (uint32_t i = from; i < end; i++) {
+        table->value[i] = gray;
+    }
+}
+
+
 static bool
 table_fill(struct voi_table *table, const struct mapping *map)
 {
     double    x[1024];
-    uint32_t  i, j, n, wrong;
+    uint32_t  i, j, n, from, end, wrong;
 
     table->display = malloc(table->count);
     table->value = malloc(table->count * sizeof(float));
@@ -494,10 +555,12 @@ table_fill(struct voi_table *table, const struct mapping *map)
         return false;
     }
 
-    wrong = 0;
+    ramp_entries(table, map, &from, &end);
+    flat_fill(table, map, 0, from, false);
+    flat_fill(table, map, end, table->count, true);
 
-    for (i = 0; i < table->count; i += n) {
-        n = table->count - i < 1024 ? table->count - i : 1024;
+    for (i = from; i < end; i += n) {
+        n = end - i < 1024 ? end - i : 1024;
 
         if (map->modality != NULL) {
             for (j = 0; j < n; j++) {
@@ -510,13 +573,14 @@ table_fill(struct voi_table *table, const struct mapping *map)
                           map->intercept);
         }
 
+        wrong = 0;
         voi_line(map, x, n);
         round_line(x, n, map->invert ? -1 : 1, map->invert ? 255 : 0,
                    table->display + i, table->value + i, &wrong);
-    }
 
-    if (wrong) {
-        round_repair(table->display, table->value, table->count);
+        if (wrong) {
+            round_repair(table->display + i, table->value + i, n);
+        }
     }
 
     affine_try(table, map);
