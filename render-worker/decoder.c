@@ -36,12 +36,19 @@ struct child {
     uint64_t             memfd_size;
 };
 
+/* A call that waits for a child. */
+struct waiter {
+    const uint8_t  *user;
+    struct child   *child;              /* granted */
+    struct waiter  *next;               /* came later */
+};
+
 struct decoder {
     struct decoder_config  config;
     struct zygote         *zygote;
     pthread_mutex_t        mutex;
-    pthread_cond_t         released;
-    uint64_t               tickets, serving;    /* first come, first served */
+    pthread_cond_t         granted;
+    struct waiter         *waiters;     /* in the order they came */
     uint64_t               uses;
     struct child          *children;
 };
@@ -84,8 +91,7 @@ end_child(struct child *child)
 struct decoder *
 decoder_create(const struct decoder_config *config)
 {
-    struct decoder      *decoder = calloc(1, sizeof(*decoder));
-    pthread_condattr_t   monotonic;
+    struct decoder  *decoder = calloc(1, sizeof(*decoder));
 
     if (decoder == NULL) {
         log_error("decoder", "out of memory");
@@ -111,10 +117,7 @@ decoder_create(const struct decoder_config *config)
         decoder->children[i].process.pidfd = -1;
         decoder->children[i].memfd = -1;
     }
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&decoder->released, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&decoder->granted, NULL);
     pthread_mutex_init(&decoder->mutex, NULL);
     return decoder;
 }
@@ -137,7 +140,7 @@ decoder_destroy(struct decoder *decoder)
         end_child(&decoder->children[i]);
     }
     zygote_destroy(decoder->zygote);
-    pthread_cond_destroy(&decoder->released);
+    pthread_cond_destroy(&decoder->granted);
     pthread_mutex_destroy(&decoder->mutex);
     free(decoder->children);
     free(decoder);
@@ -171,35 +174,85 @@ find_idle(struct decoder *decoder, const uint8_t user[16])
 }
 
 
+static unsigned
+busy_children(const struct decoder *decoder, const uint8_t user[16])
+{
+    unsigned  busy = 0;
+
+    for (unsigned i = 0; i < decoder->config.children; i++) {
+        const struct child  *child = &decoder->children[i];
+
+        busy += child->busy
+            && memcmp(child->user, user, sizeof(child->user)) == 0;
+    }
+    return busy;
+}
+
+
+/*
+ * Grants idle children to those who wait: to the user who has the fewest at
+ * work, and of these to the call that came first.  So nobody's frames, however
+ * many and slow, delay another user by more than one call.
+ */
+static void
+grant(struct decoder *decoder)
+{
+    bool  any = false;
+
+    while (decoder->waiters != NULL) {
+        struct waiter  **best = &decoder->waiters;
+        struct waiter   *waiter;
+        struct child    *child;
+        unsigned         fewest = UINT32_MAX;
+
+        for (struct waiter **w = &decoder->waiters; *w != NULL;
+            w = &(*w)->next)
+        {
+            unsigned  busy = busy_children(decoder, (*w)->user);
+
+            if (busy < fewest) {
+                fewest = busy;
+                best = w;
+            }
+        }
+
+        waiter = *best;
+        child = find_idle(decoder, waiter->user);
+        if (child == NULL) {
+            break;
+        }
+        *best = waiter->next;
+        waiter->child = child;
+        child->busy = true;
+        if (child->process.socket != -1
+            && memcmp(child->user, waiter->user, sizeof(child->user)) != 0)
+        {
+            end_child(child);
+        }
+        memcpy(child->user, waiter->user, sizeof(child->user));
+        any = true;
+    }
+    if (any) {
+        pthread_cond_broadcast(&decoder->granted);
+    }
+}
+
+
 static struct child *
 acquire(struct decoder *decoder, const uint8_t user[16])
 {
-    struct child  *child;
-    uint64_t       ticket;
+    struct waiter    waiter = { .user = user };
+    struct waiter  **last;
 
     pthread_mutex_lock(&decoder->mutex);
-    ticket = decoder->tickets++;
-    for (;;) {
-        if (ticket == decoder->serving) {
-            child = find_idle(decoder, user);
-            if (child != NULL) {
-                break;
-            }
-        }
-        pthread_cond_wait(&decoder->released, &decoder->mutex);
+    for (last = &decoder->waiters; *last != NULL; last = &(*last)->next) { }
+    *last = &waiter;
+    grant(decoder);
+    while (waiter.child == NULL) {
+        pthread_cond_wait(&decoder->granted, &decoder->mutex);
     }
-    child->busy = true;
-    decoder->serving++;
-    pthread_cond_broadcast(&decoder->released);
     pthread_mutex_unlock(&decoder->mutex);
-
-    if (child->process.socket != -1
-        && memcmp(child->user, user, sizeof(child->user)) != 0)
-    {
-        end_child(child);
-    }
-    memcpy(child->user, user, sizeof(child->user));
-    return child;
+    return waiter.child;
 }
 
 
@@ -212,7 +265,7 @@ release(struct decoder *decoder, struct child *child)
     pthread_mutex_lock(&decoder->mutex);
     child->busy = false;
     child->last_use = ++decoder->uses;
-    pthread_cond_broadcast(&decoder->released);
+    grant(decoder);
     pthread_mutex_unlock(&decoder->mutex);
 }
 

@@ -771,6 +771,72 @@ test_threads(void **state)
 }
 
 
+/* Six calls of mallory's wait for two children; anna's comes before them. */
+struct call {
+    const uint8_t     *user;
+    struct timespec    ended;
+    pthread_t          thread;
+    int                fd;
+};
+
+static void *
+one_call(void *data)
+{
+    struct decoder_error  error;
+    struct call          *call = data;
+
+    read_header(decoder, call->fd, call->user, &error);
+    clock_gettime(CLOCK_MONOTONIC, &call->ended);
+    return NULL;
+}
+
+
+static void
+test_fairness(void **state)
+{
+    static const uint8_t   mallory[16] = { 66 };
+    struct dicom_bytes     b = { 0 };
+    static uint8_t         zeros[1 << 20], packed[1 << 20];
+    struct call            calls[7];
+    z_stream               z = { 0 };
+    unsigned               later = 0;
+    int                    bomb;
+
+    deflateInit2(&z, 1, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+    z.next_out = packed;
+    z.avail_out = sizeof(packed);
+    for (unsigned i = 0; i < 100; i++) {
+        z.next_in = zeros;
+        z.avail_in = sizeof(zeros);
+        assert_int_equal(deflate(&z, i < 99 ? Z_NO_FLUSH : Z_FINISH),
+            i < 99 ? Z_OK : Z_STREAM_END);
+    }
+    bytes_meta(&b, "1.2.840.10008.1.2.1.99");
+    bytes_put(&b, packed, z.total_out);
+    deflateEnd(&z);
+    bomb = bytes_file(&b);
+
+    for (unsigned i = 0; i < 7; i++) {
+        calls[i].user = i < 6 ? mallory : anna;
+        calls[i].fd = i < 6 ? bomb : small_file();
+        assert_int_equal(pthread_create(&calls[i].thread, NULL, one_call,
+            &calls[i]), 0);
+        nanosleep(&(struct timespec) { 0, 5000000 }, NULL);
+    }
+    for (unsigned i = 0; i < 7; i++) {
+        pthread_join(calls[i].thread, NULL);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        later += calls[i].ended.tv_sec > calls[6].ended.tv_sec
+            || (calls[i].ended.tv_sec == calls[6].ended.tv_sec
+                && calls[i].ended.tv_nsec > calls[6].ended.tv_nsec);
+    }
+    assert_in_range(later, 3, 6);
+    close(bomb);
+    close(calls[6].fd);
+}
+
+
 int
 main(void)
 {
@@ -787,6 +853,7 @@ main(void)
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_fairness),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
