@@ -7,6 +7,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <math.h>
 
 #include "ngx_http_dicom_picture.h"

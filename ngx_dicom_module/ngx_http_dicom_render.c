@@ -10,6 +10,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/evp.h>
 
 #include "ngx_http_dicom_render.h"
@@ -175,7 +178,7 @@ ngx_http_dicom_render_call(ngx_http_dicom_render_ctx_t *ctx,
 {
     ngx_dicom_call_t           *call;
     ngx_http_request_t         *r;
-    ngx_pool_cleanup_t         *cln;
+    ngx_http_cleanup_t         *cln;
     ngx_http_dicom_srv_conf_t  *dscf;
 
     r = ctx->request;
@@ -191,7 +194,7 @@ ngx_http_dicom_render_call(ngx_http_dicom_render_ctx_t *ctx,
     call->handler = ngx_http_dicom_render_call_handler;
     call->data = ctx;
 
-    cln = ngx_pool_cleanup_add(r->pool, 0);
+    cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -9,6 +9,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/evp.h>
 
 #include "ngx_http_dicom_facility.h"
