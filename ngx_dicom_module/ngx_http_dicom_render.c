@@ -254,7 +254,9 @@ ngx_http_dicom_render_call_done(ngx_http_dicom_render_ctx_t *ctx)
     if (ngx_dicom_call_error(r->pool, &call->meta, &slug, &detail) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "render worker sent a malformed error");
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_DICOM_RENDER_SLUG,
+                                      NGX_HTTP_DICOM_RENDER_DETAIL, NULL);
     }
 
     return ngx_http_dicom_problem(r, call->response.status,

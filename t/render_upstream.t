@@ -5,25 +5,26 @@
 use strict;
 use warnings;
 
-use IO::Socket::UNIX;
-use IO::Select;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
 use Test::Dicom;
+use Test::Dicom::FakeWorker;
+
+*give = \&Test::Dicom::FakeWorker::give;
+*head = \&Test::Dicom::FakeWorker::head;
+*picture = \&Test::Dicom::FakeWorker::picture;
 
 use constant { RENDER => 7, STATUS => 5, RELEASE => 6, PIXEL => 8, ROI => 9,
     LAYERS => 11 };
 
 my $t = Test::Dicom->new(plan => 84);
-my $socket = $t->socket_path('fake');
-my $log = $t->write_file('fake.log', '');
-my $fake = start_fake();
+my $fake = Test::Dicom::FakeWorker->new($t, serve => \&serve)->start();
 
 $t->start_postgres();
 $t->seed_demo();
-$t->yaml('node', renderWorker => "unix:$socket");
+$t->yaml('node', renderWorker => 'unix:' . $fake->socket);
 $t->start_nginx();
 
 my $token = $t->login('physician');
@@ -148,13 +149,13 @@ wait_for(qr/stalling/);
 close $client;
 ok(wait_for(qr/client gone/), 'a client that goes away cancels');
 
-stop_fake();
+$fake->stop();
 $t->allow_alerts(qr/connect\(\) to unix:.* failed/);
 is(outcome(1), '503 renderer-unavailable', 'no worker');
-$fake = start_fake();
+$fake->start();
 is(outcome(1), '200 ', 'worker is back');
 
-stop_fake();
+$fake->stop();
 exit 0;
 
 
@@ -198,105 +199,24 @@ sub wait_for {
 
 # --- the worker
 
-sub note_down {
-    open my $fh, '>>', $log or return;
-    syswrite $fh, "$_[0]\n";
-}
-
-
-sub start_fake {
-    unlink $socket;
-    my $server = IO::Socket::UNIX->new(Local => $socket, Listen => 64)
-        or die "listen: $!";
-    chmod 0666, $socket;
-
-    my $parent = $$;
-    my $pid = fork() // die;
-    return $pid if $pid;
-
-    $SIG{CHLD} = 'IGNORE';
-    $SIG{TERM} = 'DEFAULT';
-    my $select = IO::Select->new($server);
-
-    while (getppid() == $parent) {
-        $select->can_read(0.2) or next;
-        my $c = $server->accept() or next;
-        note_down('accept');
-        my $child = fork() // 1;
-        if ($child == 0) {
-            serve($c);
-            POSIX::_exit(0);
-        }
-        close $c;
-    }
-
-    POSIX::_exit(0);
-}
-
-
-sub stop_fake {
-    kill 'TERM', $fake;
-    waitpid $fake, 0;
-    unlink $socket;
-}
-
-
-sub take {
-    my ($c, $n) = @_;
-    my $data = '';
-    while (length $data < $n) {
-        sysread($c, $data, $n - length $data, length $data) or return undef;
-    }
-    return $data;
-}
-
-
-sub head {
-    my (%h) = @_;
-    return pack 'VvvvvVQ<VVVV', $h{magic} // 0x52574444, $h{version} // 1,
-        $h{type}, $h{status} // 200, $h{retry} // 0, $h{meta} // 0,
-        $h{body} // 0, 1, 2345, 10, 1234567;
-}
-
-
-sub picture {
-    my (%p) = @_;
-    return pack 'a72VVVVa32C8d<d<d<d<d<d<CCx6', '1.2.3.4', 5, $p{layer} // 0,
-        512, 256, 'A' x 32, 1, 0, $p{voi} // 1, 0, 0, 3, 1, $p{samples} // 1,
-        $p{center} // 40, 400.5, 1, 0, -2.25, 90, 1, 90;
-}
-
-
 sub serve {
-    my ($c) = @_;
+    my ($worker, $c, $type, $body) = @_;
 
-    while (defined(my $request = take($c, 32))) {
-        my ($magic, $version, $type, $length) = unpack 'VvvV', $request;
-        my $body = $length ? take($c, $length) : '';
-        defined $body or return;
+    return give($c, head(type => $type, status => 204)) if $type == RELEASE;
+    return render($worker, $c, $body) if $type == RENDER;
 
-        if ($type == RELEASE) {
-            syswrite $c, head(type => $type, status => 204);
-            next;
-        }
-        if ($type != RENDER) {
-            my $json = qq({"type_sent":$type});
-            syswrite $c, head(type => $type, body => length $json) . $json;
-            next;
-        }
-
-        render($c, $body) or return;
-    }
+    my $json = qq({"type_sent":$type});
+    return give($c, head(type => $type, body => length $json) . $json);
 }
 
 
 sub render {
-    my ($c, $body) = @_;
+    my ($worker, $c, $body) = @_;
 
     my ($stack, $layer, $set, $mode, $height, $voi, $index, $invert, $flip,
         $interpolation, $format, $quality, $overlays, @d)
         = unpack 'H32VVVVC8d<6', $body;
-    note_down("render $stack layer $layer set $set size ${mode}x$height voi "
+    $worker->note("render $stack layer $layer set $set size ${mode}x$height voi "
         . "$voi:$index invert $invert flip $flip interpolation $interpolation "
         . "format $format quality $quality overlays $overlays center $d[0] "
         . "window $d[1] zoom $d[2] pan $d[3],$d[4] rotate $d[5]");
@@ -330,27 +250,15 @@ sub render {
     );
 
     if ($mode == 8) {
-        note_down('stalling');
+        $worker->note('stalling');
         sysread $c, my $rest, 1;
-        note_down('client gone');
+        $worker->note('client gone');
         return 0;
     }
 
     my $answer = $answers{$mode} ? $answers{$mode}->()
         : head(%h) . $meta . $data;
 
-    if ($mode == 2 || $mode == 16) {
-        for my $byte (split //, $answer) {
-            syswrite $c, $byte;
-            sleep(0.0005);
-        }
-        return 1;
-    }
-
-    while (length $answer) {
-        my $n = syswrite $c, $answer or return 0;
-        substr $answer, 0, $n, '';
-    }
-
-    return $mode != 5 && $mode != 6 && $mode != 18;
+    return give($c, $answer, $mode == 2 || $mode == 16 ? 0.0005 : 0)
+        && $mode != 5 && $mode != 6 && $mode != 18;
 }
