@@ -85,8 +85,8 @@ is(join("\n", @upward), '', 'the module calls downward only');
     [qw(stack frame)],
     [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows
         lines texarray egl gl decoder zygote sandbox ingest objects)],
-    [qw(decoder_child dicom dicom_gdcm structure codec codec_jpeg
-        codec_jpeg2000 codec_jpegls jpeg_lossless rle header header_frames
+    [qw(decoder_child dicom dicom_gdcm structure codec codec_native codec_jpeg
+        codec_jpeg2000 codec_jpegls codec_native jpeg_lossless rle header header_frames
         header_picture header_tables attribute fragments)],
     [qw(voi geometry)],
     [qw(index meta charset encode json digest buffer pool log multiversion
