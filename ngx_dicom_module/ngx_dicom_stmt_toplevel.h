@@ -210,8 +210,8 @@ X(MODALITY_LIST, 2,
 
 
 #define NGX_DICOM_PATIENT_COLUMNS                                             \
-  "p.id, p.family, p.given, p.middle, p.prefix, p.suffix, p.birth_date, "     \
-  "p.sex, "                                                                   \
+  "p.id, p.family_name, p.given_name, p.middle_name, p.name_prefix, "         \
+  "p.name_suffix, p.birth_date, p.sex, "                                      \
   "(SELECT json_agg(json_build_object('issuer', i.issuer, "                   \
                                      "'value', i.value) "                     \
                    "ORDER BY i.position) "                                    \
@@ -228,16 +228,17 @@ X(PATIENT_LOCK, 2,
   "FROM patients p WHERE p.id = $1::UUID FOR UPDATE OF p")
 
 X(PATIENT_INSERT, 11,
-  "INSERT INTO patients (id, family, given, middle, prefix, suffix, "
-                        "birth_date, sex, active, sort_name, created_as) "
+  "INSERT INTO patients (id, family_name, given_name, middle_name, "
+                        "name_prefix, name_suffix, birth_date, sex, active, "
+                        "sort_name, created_as) "
   "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::TEXT, $5::TEXT, $6::TEXT, "
           "$7::DATE, $8::TEXT, $9::BOOL, $10::TEXT, $11::TEXT) "
   "ON CONFLICT (id) DO NOTHING RETURNING id")
 
 X(PATIENT_UPDATE, 10,
-  "UPDATE patients SET family = $2::TEXT, given = $3::TEXT, "
-         "middle = $4::TEXT, prefix = $5::TEXT, suffix = $6::TEXT, "
-         "birth_date = $7::DATE, sex = $8::TEXT, active = $9::BOOL, "
+  "UPDATE patients SET family_name = $2::TEXT, given_name = $3::TEXT, "
+         "middle_name = $4::TEXT, name_prefix = $5::TEXT, "
+         "name_suffix = $6::TEXT, birth_date = $7::DATE, sex = $8::TEXT, active = $9::BOOL, "
          "sort_name = $10::TEXT, version = version + 1, updated_at = now() "
   "WHERE id = $1::UUID")
 

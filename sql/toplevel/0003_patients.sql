@@ -4,11 +4,11 @@
 -- sort_name is the folded name, family name first: the order of lists.
 CREATE TABLE patients (
     id              UUID NOT NULL,
-    family          TEXT NOT NULL DEFAULT '',
-    given           TEXT NOT NULL DEFAULT '',
-    middle          TEXT NOT NULL DEFAULT '',
-    prefix          TEXT NOT NULL DEFAULT '',
-    suffix          TEXT NOT NULL DEFAULT '',
+    family_name     TEXT NOT NULL DEFAULT '',
+    given_name      TEXT NOT NULL DEFAULT '',
+    middle_name     TEXT NOT NULL DEFAULT '',
+    name_prefix     TEXT NOT NULL DEFAULT '',
+    name_suffix     TEXT NOT NULL DEFAULT '',
     birth_date      DATE NULL,
     sex             TEXT NULL,
     sort_name       TEXT NOT NULL,
