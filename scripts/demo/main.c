@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "files.h"
+#include "writer.h"
 
 static void usage(FILE *f)
 {
