@@ -24,7 +24,7 @@ import { Registry } from "./api/registry.js";
 import { ToplevelApi } from "./api/toplevel.js";
 import { loadConfig } from "./core/config.js";
 import { Connectivity } from "./core/connectivity.js";
-import { fill, h, icon, setText } from "./core/dom.js";
+import { fill, h, icon, loadIcons, setText } from "./core/dom.js";
 import { explain, Http } from "./core/http.js";
 import { Session } from "./core/session.js";
 import { LoginForm } from "./shell/login_form.js";
@@ -183,6 +183,7 @@ function noPatientsPage(context) {
 async function main() {
   const message = h("p", { class: "empty", role: "status" });
   fill(document.body, message);
+  void loadIcons();
   const config = await loadConfig((text) => setText(message, text));
   document.title = config.name;
   message.remove();

@@ -85,6 +85,10 @@ await step("Enter on the row opens the study", async () => {
     new RegExp(system.patient));
   await page.locator(".thumb[data-drawn]").first().waitFor();
   await page.locator(".loading").waitFor({ state: "hidden" });
+  const wide = await page.evaluate(() =>
+    Math.max(document.documentElement.scrollWidth,
+      document.querySelector("main")?.getBoundingClientRect().right ?? 0));
+  assert.equal(wide, 1280, "nothing sticks out of the window");
   await shot("viewer");
 });
 await sameAsApi("the canvas is the API's PNG, pixel by pixel");

@@ -55,6 +55,22 @@ export function fill(parent, ...children) {
 }
 
 /**
+ * Brings the icons into the document, so that they are there when the line is
+ * not.  Without them the page works all the same.
+ */
+export async function loadIcons() {
+  try {
+    const response = await fetch("icons/icons.svg");
+    const sprite = new DOMParser().parseFromString(
+      await response.text(), "image/svg+xml").documentElement;
+    sprite.setAttribute("hidden", "");
+    document.head.append(document.importNode(sprite, true));
+  } catch {
+    // The labels of the buttons have to do.
+  }
+}
+
+/**
  * An icon of icons/icons.svg; silent for screen readers.
  *
  * @param {string} name
@@ -66,7 +82,7 @@ export function icon(name) {
   svg.setAttribute("aria-hidden", "true");
   svg.setAttribute("viewBox", "0 0 20 20");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `icons/icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
 }

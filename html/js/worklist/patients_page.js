@@ -8,7 +8,7 @@ import { debounce } from "../core/latest.js";
 import { listBar } from "../shell/nav.js";
 import { PagedList } from "./paged_list.js";
 import { editPatient } from "./patient_form.js";
-import { moveRow } from "./study_table.js";
+import { keepFocus, moveRow } from "./study_table.js";
 
 /** @typedef {import("../types.js").Patient} Patient */
 
@@ -108,23 +108,28 @@ export class PatientsPage {
    * @param {boolean} first
    */
   #show(items, first) {
-    if (first) {
-      fill(this.#body);
-    }
-    this.#body.append(...items.map((patient) => {
-      const link = h("a", { class: "row-link",
-        href: `#/patients/${patient.id}` }, joinName(patient.name));
-      return h("tr", { onclick: (/** @type {MouseEvent} */ event) => {
-        if (event.target !== link && !getSelection()?.toString()) {
-          link.click();
-        }
-      } },
-      h("td", { class: "col-patient" }, link),
-      h("td", { class: "col-born" }, day(patient.birth_date)),
-      h("td", { class: "col-sex" }, sexName(patient.sex)),
-      h("td", { class: "col-numbers" }, ...patient.identifiers.map((one) =>
-        h("span", { class: "identifier" }, one.value,
-          h("span", { class: "muted" }, ` ${one.issuer}`)))));
-    }));
+    keepFocus(this.#body, this.#search, () => {
+      if (first) {
+        fill(this.#body);
+      }
+      this.#body.append(...items.map((patient) => this.#row(patient)));
+    });
+  }
+
+  /** @param {Patient} patient */
+  #row(patient) {
+    const link = h("a", { class: "row-link",
+      href: `#/patients/${patient.id}` }, joinName(patient.name));
+    return h("tr", { onclick: (/** @type {MouseEvent} */ event) => {
+      if (event.target !== link && !getSelection()?.toString()) {
+        link.click();
+      }
+    } },
+    h("td", { class: "col-patient" }, link),
+    h("td", { class: "col-born" }, day(patient.birth_date)),
+    h("td", { class: "col-sex" }, sexName(patient.sex)),
+    h("td", { class: "col-numbers" }, ...patient.identifiers.map((one) =>
+      h("span", { class: "identifier" }, one.value,
+        h("span", { class: "muted" }, ` ${one.issuer}`)))));
   }
 }

@@ -6,7 +6,7 @@ import { h, icon } from "../core/dom.js";
 import { debounce } from "../core/latest.js";
 import { listBar } from "../shell/nav.js";
 import { PagedList } from "./paged_list.js";
-import { StudyTable } from "./study_table.js";
+import { keepFocus, StudyTable } from "./study_table.js";
 
 /** @typedef {import("../types.js").StudyItem} StudyItem */
 
@@ -174,11 +174,13 @@ export class StudiesPage {
    * @param {boolean} first
    */
   #show(items, first) {
-    if (first) {
-      this.#table.clear();
-    }
-    this.#table.append(items.map((study) =>
-      ({ study, facility: this.#facility.value })));
+    keepFocus(this.#table.element, this.#search, () => {
+      if (first) {
+        this.#table.clear();
+      }
+      this.#table.append(items.map((study) =>
+        ({ study, facility: this.#facility.value })));
+    });
   }
 }
 

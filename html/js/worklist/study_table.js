@@ -128,3 +128,23 @@ export function moveRow(event) {
     link.focus();
   }
 }
+
+/**
+ * Draws a list anew; a row that had the focus has it again.  If it is gone the
+ * search has it, not another row: Enter must never open somebody else.
+ *
+ * @param {HTMLElement} list
+ * @param {HTMLElement} search
+ * @param {() => void} render
+ */
+export function keepFocus(list, search, render) {
+  const focused = document.activeElement;
+  const href = focused instanceof HTMLAnchorElement && list.contains(focused)
+    ? focused.getAttribute("href") : null;
+  render();
+  if (href !== null) {
+    const same = [...list.querySelectorAll("a")].find((link) =>
+      link.getAttribute("href") === href);
+    (same ?? search).focus();
+  }
+}
