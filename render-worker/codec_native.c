@@ -155,7 +155,7 @@ codec_gdcm(struct codec *c)
 }
 
 
-/* The start-of-frame segment of a JPEG stream, from its marker's second byte. */
+/* A JPEG stream's start-of-frame segment, from its marker's second byte on. */
 static const uint8_t *
 find_frame(const uint8_t *p, const uint8_t *end)
 {

@@ -222,6 +222,28 @@ sandbox_description(const struct sandbox *sandbox)
 }
 
 
+bool
+sandbox_close_from(int first)
+{
+    struct rlimit  limits;
+
+    if (syscall(SYS_close_range, first, ~0U, 0) == 0) {
+        return true;
+    }
+
+    /* an old kernel, or a container that does not know the call */
+    if (getrlimit(RLIMIT_NOFILE, &limits) == -1
+        || limits.rlim_cur > 1048576)
+    {
+        return false;
+    }
+    for (int fd = first; fd < (int) limits.rlim_cur; fd++) {
+        close(fd);
+    }
+    return true;
+}
+
+
 /* Standard descriptors to /dev/null, socket to 3, all others closed. */
 static bool
 keep_only(int socket)
@@ -236,7 +258,7 @@ keep_only(int socket)
     if (socket != 3 && dup2(socket, 3) == -1) {
         return false;
     }
-    return syscall(SYS_close_range, 4, ~0U, 0) == 0;
+    return sandbox_close_from(4);
 }
 
 

@@ -31,4 +31,7 @@ const char *sandbox_description(const struct sandbox *sandbox);
 bool sandbox_enter(const struct sandbox *sandbox, int socket, uint64_t memory,
     unsigned seconds);
 
+/* Closes every descriptor from first on. */
+bool sandbox_close_from(int first);
+
 #endif /* DICOM_SANDBOX_H */

@@ -146,9 +146,7 @@ zygote_create(uint64_t memory, unsigned seconds)
         return NULL;
     }
     if (zygote->pid == 0) {
-        if (dup2(pair[1], 3) == -1
-            || syscall(SYS_close_range, 4, ~0U, 0) != 0)
-        {
+        if (dup2(pair[1], 3) == -1 || !sandbox_close_from(4)) {
             _exit(1);
         }
         zygote_run(3, memory, seconds);
