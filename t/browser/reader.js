@@ -22,7 +22,7 @@ export class Reader {
       headless: true, args: ARGUMENTS, viewport: size,
       ignoreHTTPSErrors: true,
     });
-    context.setDefaultTimeout(12000);
+    context.setDefaultTimeout(25000);
     return new Reader(context, await context.newPage());
   }
 

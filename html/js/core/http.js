@@ -114,8 +114,19 @@ export class Http {
    * @returns {Promise<T>}
    */
   async json(url, options) {
-    const response = await this.request(url, options);
-    return response.json();
+    const repeatable = (options?.method ?? "GET") === "GET";
+    for (let tries = 0; ; tries++) {
+      const response = await this.request(url, options);
+      try {
+        return await response.json();
+      } catch (error) {
+        // The line broke within the answer.
+        if (!repeatable || tries >= 3 || options?.signal?.aborted) {
+          throw error;
+        }
+        await sleep(FIRST_WAIT, options?.signal);
+      }
+    }
   }
 
   /**
