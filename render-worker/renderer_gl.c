@@ -636,56 +636,84 @@ static const struct renderer_procs  gl_procs = {
 };
 
 
+/* A picture by each of two tables, nearest and linear, from a small array. */
+static bool
+pre_warm_array(struct renderer_gl *renderer, const struct voi_table tables[2],
+    enum layer_format format, uint32_t size)
+{
+    bool              ok;
+    uint8_t           pixels[64 * 64 * 3], zero[8 * 8 * 4] = { 0 };
+    struct draw       draw;
+    struct renderer  *base = &renderer->base;
+
+    memset(&draw, 0, sizeof(draw));
+    draw.width = draw.height = 64;
+    draw.matrix[0] = draw.matrix[4] = 1;
+    draw.array = renderer_array_create(base, size, size, format, 1);
+    ok = draw.array != NULL && renderer_upload(base, draw.array, 0, zero);
+
+    for (int i = 0; ok && i < 4; i++) {
+        if (i >= 2 && layer_format_size(format) != 2) {
+            break;
+        }
+
+        draw.interpolation = i % 2 ? DRAW_LINEAR : DRAW_NEAREST;
+        draw.voi = format == LAYER_RGBA8 ? NULL : &tables[i / 2];
+        ok = renderer_draw(base, &draw, pixels);
+    }
+
+    renderer_array_destroy(base, draw.array);
+
+    return ok;
+}
+
+
 /*
  * Compiles what most pictures need, by drawing one of each kind: a driver
- * finishes a shader at its first draw.
+ * finishes a shader at its first draw.  llvmpipe does so anew for each format,
+ * for sizes that are powers of two and those that are not, and for buffers
+ * above and below 64 KB.
  */
 static bool
 pre_warm(struct renderer_gl *renderer)
 {
     bool                 ok;
-    uint8_t              pixels[64 * 64 * 3], zero[4 * 4 * 4] = { 0 };
-    struct draw          draw;
-    struct voi_table     voi;
-    struct dicom_index   index;
-    struct voi_choice    choice;
     const char          *error;
+    struct voi_table     tables[2];
+    struct voi_choice    choice;
+    struct dicom_index   index;
 
     static const enum layer_format  formats[] = {
         LAYER_R16I, LAYER_R16UI, LAYER_R8UI, LAYER_RGBA8
     };
 
+    memset(tables, 0, sizeof(tables));
     memset(&index, 0, sizeof(index));
-    memset(&choice, 0, sizeof(choice));
-    index.bits_stored = index.bits_allocated = 8;
-    index.high_bit = 7;
-
-    if (!voi_table_init(&voi, &index, 0, &choice, 0, 255, &error)) {
-        return false;
-    }
-
-    memset(&draw, 0, sizeof(draw));
-    draw.width = draw.height = 64;
-    draw.matrix[0] = draw.matrix[4] = 1;
     ok = true;
 
+    /* a wide window of few bits, and one that is read between its entries */
+
+    for (int i = 0; i < 2; i++) {
+        memset(&choice, 0, sizeof(choice));
+        choice.has_window = true;
+        choice.center = 128;
+        choice.width = i == 0 ? 256 : 2;
+        index.bits_stored = index.bits_allocated = i == 0 ? 8 : 16;
+        index.high_bit = index.bits_stored - 1;
+        ok = ok && voi_table_init(&tables[i], &index, 0, &choice, 0, 255,
+                                  &error);
+    }
+
     for (size_t i = 0; ok && i < sizeof(formats) / sizeof(formats[0]); i++) {
-        draw.voi = formats[i] == LAYER_RGBA8 ? NULL : &voi;
-        draw.array = renderer_array_create(&renderer->base, 4, 4, formats[i],
-                                           1);
-        ok = draw.array != NULL
-             && renderer_upload(&renderer->base, draw.array, 0, zero);
-
-        for (int filter = 0; ok && filter < FILTERS; filter++) {
-            draw.interpolation = filter;
-            ok = renderer_draw(&renderer->base, &draw, pixels);
-        }
-
-        renderer_array_destroy(&renderer->base, draw.array);
+        ok = pre_warm_array(renderer, tables, formats[i], 8)
+             && pre_warm_array(renderer, tables, formats[i], 7);
     }
 
     renderer_trim(&renderer->base, 0);
-    voi_table_finish(&voi);
+
+    for (int i = 0; i < 2; i++) {
+        voi_table_finish(&tables[i]);
+    }
 
     return ok;
 }
