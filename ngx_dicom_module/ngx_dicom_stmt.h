@@ -4,9 +4,9 @@
  * the migrations in sql/.
  *
  * ngx_dicom_stmt_toplevel.h and ngx_dicom_stmt_facility.h hold the tables as
- * X(ID, parameters, "SQL"), one a database; statements name their columns (never SELECT *), number their
- * parameters with explicit casts ($1::UUID), and stay within what PostgreSQL 15
- * and CockroachDB 23.2 both take.
+ * X(ID, parameters, "SQL"), one a database; statements name their columns
+ * (never SELECT *), number their parameters with explicit casts ($1::UUID), and
+ * stay within what PostgreSQL 15 and CockroachDB 23.2 both take.
  */
 
 

@@ -238,8 +238,9 @@ X(PATIENT_INSERT, 11,
 X(PATIENT_UPDATE, 10,
   "UPDATE patients SET family_name = $2::TEXT, given_name = $3::TEXT, "
          "middle_name = $4::TEXT, name_prefix = $5::TEXT, "
-         "name_suffix = $6::TEXT, birth_date = $7::DATE, sex = $8::TEXT, active = $9::BOOL, "
-         "sort_name = $10::TEXT, version = version + 1, updated_at = now() "
+         "name_suffix = $6::TEXT, birth_date = $7::DATE, sex = $8::TEXT, "
+         "active = $9::BOOL, sort_name = $10::TEXT, "
+         "version = version + 1, updated_at = now() "
   "WHERE id = $1::UUID")
 
 X(PATIENT_END, 1,
