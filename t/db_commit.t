@@ -1,0 +1,179 @@
+#!/usr/bin/perl
+
+# The connection is lost at COMMIT, before the server got it or after it was
+# done: a relay before a real PostgreSQL cuts there.  The client gets a success,
+# and the write is there exactly once.
+
+use strict;
+use warnings;
+
+use IO::Select;
+use IO::Socket::INET;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use lib 't/lib';
+use Test::Dicom;
+
+my $t = Test::Dicom->new();
+$t->start_postgres();
+
+my $mode = $t->path('mode');
+my $listener = IO::Socket::INET->new(Listen => 64, ReuseAddr => 1,
+    Proto => 'tcp', LocalAddr => '127.0.0.1:' . $t->port('relay'))
+    or die "relay: $!\n";
+my $relay = fork() // die "fork: $!\n";
+if ($relay == 0) {
+    relay($listener);
+    POSIX::_exit(0);
+}
+close $listener;
+END { if ($relay) { local $?; kill 'KILL', $relay; waitpid $relay, 0 } }
+
+$t->yaml('toplevel', databaseUrl => 'postgresql://dicom@127.0.0.1:'
+    . $t->port('relay') . '/toplevel');
+$t->start_nginx();
+$t->seed_demo();
+my $admin = $t->login('admin');
+my $physician = $t->login('physician');
+
+sub api {
+    my ($token, $method, $path, %opt) = @_;
+    return $t->http('toplevel', $method => "/api/v1$path", token => $token,
+        %opt);
+}
+
+# The next COMMIT is cut, and as many after it as TIMES says.
+sub cut {
+    my ($where, $times) = @_;
+    $t->write_file("mode.new", join ' ', $where, $times // 1);
+    rename "$mode.new", $mode or die;
+}
+
+sub was_cut { is($t->read_file('mode'), '', 'the connection was cut') }
+
+my $n = 0;
+for my $where (qw(before after)) {
+    cut($where);
+    my $res = api($admin, POST => '/facilities', json => { name => 'Cut',
+        code => 'CUT' . ++$n });
+    is($res->{status}, 201, "$where COMMIT: created");
+    was_cut();
+    my $f = $res->{json}{id};
+    is($t->psql('toplevel', "SELECT count(*) FROM facilities WHERE code = "
+        . "'CUT$n'"), 1, 'once');
+    is($t->psql('toplevel', "SELECT count(*) FROM audit WHERE object = '$f'"),
+        1, 'audited once');
+
+    cut($where);
+    $res = api($admin, PATCH => "/facilities/$f", json => { city => 'Kiel' },
+        headers => { 'If-Match' => '"1"' });
+    is($res->{status}, 200, "$where COMMIT: changed");
+    was_cut();
+    is($res->{json}{city}, 'Kiel', 'as was asked for');
+    is($res->{headers}{etag}, '"2"', 'once');
+    is($t->psql('toplevel', "SELECT version FROM facilities WHERE id = '$f'"),
+        2, 'in the table, too');
+
+    cut($where);
+    $res = api($admin, DELETE => "/facilities/$f",
+        headers => { 'If-Match' => '"2"' });
+    is($res->{status}, 204, "$where COMMIT: deactivated");
+    was_cut();
+    is($t->psql('toplevel', "SELECT version FROM facilities WHERE id = '$f'"),
+        3, 'once');
+    is($t->psql('toplevel', "SELECT count(*) FROM audit WHERE object = '$f'"),
+        3, 'each was audited once');
+
+    cut($where);
+    $res = api($physician, POST => '/patients', json => {
+        name => { family => "Cut$n" },
+        identifiers => [{ issuer => 'CUT', value => "$n" }] });
+    is($res->{status}, 201, "$where COMMIT: patient created");
+    was_cut();
+    cut($where);
+    $res = api($physician, PATCH => "/patients/$res->{json}{id}",
+        json => { identifiers => [{ issuer => 'CUT', value => "1$n" }] },
+        headers => { 'If-Match' => $res->{headers}{etag} });
+    is($res->{status}, 200, "$where COMMIT: patient changed");
+    was_cut();
+    is($t->psql('toplevel', "SELECT value FROM patient_identifiers WHERE "
+        . "patient = '$res->{json}{id}'"), "1$n", 'identifier');
+
+    cut($where, 2);
+    $res = api($admin, POST => '/facilities', json => { name => 'Twice',
+        code => "TWICE$n" });
+    is($res->{status}, 503, "$where COMMIT, twice: nobody knows");
+    like($res->{json}{detail}, qr/look whether/, 'which it says');
+    is($t->psql('toplevel', "SELECT count(*) FROM facilities WHERE code = "
+        . "'TWICE$n'"), $where eq 'before' ? 0 : 1, 'and so it is');
+    cut('never', 0);
+}
+
+$t->finish();
+
+
+sub relay {
+    my ($listener) = @_;
+
+    $SIG{PIPE} = 'IGNORE';
+    $SIG{TERM} = $SIG{INT} = 'DEFAULT';
+    my $select = IO::Select->new($listener);
+    my (%peer, %client, %cut);
+    my $close = sub {
+        my ($s) = @_;
+        my $p = $peer{$s} or return;
+        $select->remove($s, $p);
+        delete @peer{$s, $p};
+        close $_ for $s, $p;
+    };
+
+    while (1) {
+        for my $s ($select->can_read) {
+            if ($s == $listener) {
+                my $c = $listener->accept or next;
+                my $server = IO::Socket::INET->new(Proto => 'tcp',
+                    PeerAddr => '127.0.0.1:' . $t->port('postgres')) or next;
+                @peer{$c, $server} = ($server, $c);
+                $client{$c} = 1;
+                delete @cut{$c, $server};
+                delete $client{$server};
+                $select->add($c, $server);
+                next;
+            }
+            my $p = $peer{$s} or next;
+            my $data;
+            if (!sysread $s, $data, 65536) {
+                $close->($s);
+                next;
+            }
+            if ($client{$s} && $data =~ /\0COMMIT\0/) {
+                my $where = order();
+                if ($where eq 'before') {
+                    $close->($s);
+                    next;
+                }
+                $cut{$p} = 1 if $where eq 'after';
+            }
+            if ($cut{$s} && !$client{$s}) {
+                # COMMIT's own answer has come: nobody hears of it
+                $close->($s) if $data =~ /C\0\0\0\x0bCOMMIT\0/;
+                next;
+            }
+            while (length $data) {
+                my $sent = syswrite $p, $data or last;
+                substr $data, 0, $sent, '';
+            }
+        }
+    }
+}
+
+sub order {
+    open my $fh, '<', $mode or return '';
+    my ($where, $times) = split ' ', scalar(<$fh>) // '';
+    return '' if !$times;
+    open $fh, '>', $mode or die;
+    print $fh $times > 1 ? "$where " . ($times - 1) : '';
+    close $fh;
+    return $where;
+}
