@@ -159,8 +159,8 @@ check_index(const struct check_config *config, struct decoder *decoder,
     struct objects *objects, const struct dicom_index *index)
 {
     struct frame_source source = { objects, decoder };
-    struct renderer *renderer = config->renderer == PAINTER_CPU
-        ? renderer_cpu_create() : renderer_gl_create(&config->egl);
+    struct renderer *renderer = renderer_create(config->renderer,
+        &config->egl);
 
     if (renderer == NULL) {
         return false;

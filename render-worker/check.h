@@ -15,7 +15,7 @@ struct check_config {
     const char              *path;
     uint32_t                 frame;
     struct wire_render       ask;       /* but stack and layer */
-    enum painter_kind        renderer;
+    enum renderer_kind        renderer;
     struct renderer_config   egl;
 };
 

@@ -1,6 +1,11 @@
 #include "lines.h"
 #include "multiversion.h"
 
+/* Compilers take half of AVX-512 for fear of older machines' clocks */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC target("prefer-vector-width=512")
+#endif
+
 
 static inline float
 stored(uint32_t texel, unsigned shift, uint32_t mask, uint32_t sign)
@@ -56,11 +61,40 @@ line_corners(const int32_t *position, int32_t *at, float *fraction,
 
 
 MULTIVERSION void
-line_indices(int32_t *index, const int32_t *x, const int32_t *y,
-    int32_t columns, unsigned bits, uint32_t n)
+line_texels(const double u[2], const double v[2], uint32_t x, uint32_t n,
+    int32_t columns, unsigned bits, int32_t *index)
 {
+    int32_t  p, q;
+    double   at;
+
     for (uint32_t i = 0; i < n; i++) {
-        index[i] = (y[i] >> bits) * columns + (x[i] >> bits);
+        at = (int32_t) (x + i) + 0.5;
+        p = scene_low_word(u[0] + u[1] * at) >> bits;
+        q = scene_low_word(v[0] + v[1] * at) >> bits;
+        index[i] = q * columns + p;
+    }
+}
+
+
+MULTIVERSION void
+line_places(const double u[2], const double v[2], uint32_t x, uint32_t n,
+    int32_t columns, unsigned bits, int32_t *index, float *fx, float *fy)
+{
+    float    unit;
+    double   at;
+    int32_t  half, mask, p, q;
+
+    half = (1 << bits) >> 1;
+    mask = (1 << bits) - 1;
+    unit = 1.0f / (float) (1 << bits);
+
+    for (uint32_t i = 0; i < n; i++) {
+        at = (int32_t) (x + i) + 0.5;
+        p = scene_low_word(u[0] + u[1] * at) - half;
+        q = scene_low_word(v[0] + v[1] * at) - half;
+        index[i] = (q >> bits) * columns + (p >> bits);
+        fx[i] = (float) (p & mask) * unit;
+        fy[i] = (float) (q & mask) * unit;
     }
 }
 

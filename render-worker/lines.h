@@ -22,7 +22,7 @@ line_weights(float f, float w[4])
     w[3] = f * f * (f * 0.5f - 0.5f);
 }
 
-/* Positions of n pixels from x on. */
+/* Positions of n pixels of a straight row from x on. */
 void line_positions(int32_t *to, double row, double step, uint32_t x,
     uint32_t n);
 
@@ -30,9 +30,15 @@ void line_positions(int32_t *to, double row, double step, uint32_t x,
 void line_corners(const int32_t *position, int32_t *at, float *fraction,
     unsigned bits, uint32_t n);
 
-/* Index of the texel at x, y, without their lowest bits. */
-void line_indices(int32_t *index, const int32_t *x, const int32_t *y,
-    int32_t columns, unsigned bits, uint32_t n);
+/*
+ * Of n pixels of any row from x on, whose positions are u[0] + u[1] (x + 0.5)
+ * and the same of v: index of the texel there; or of the texel before, and the
+ * ways to the next.
+ */
+void line_texels(const double u[2], const double v[2], uint32_t x, uint32_t n,
+    int32_t columns, unsigned bits, int32_t *index);
+void line_places(const double u[2], const double v[2], uint32_t x, uint32_t n,
+    int32_t columns, unsigned bits, int32_t *index, float *fx, float *fy);
 
 /*
  * Linear interpolation where each word holds a texel and its right neighbour:

@@ -21,7 +21,7 @@
 struct options {
     const char             *socket, *store;
     struct renderer_config  egl;
-    enum painter_kind       renderer;
+    enum renderer_kind       renderer;
     uint64_t                idle, budget, user_budget;
     uint64_t                children, frame_timeout;
     enum log_level          level;
@@ -39,7 +39,7 @@ static const char usage[] =
     "   or: render-worker --render FILE [--frame N] [--center C --window W]\n"
     "  [--window-index N] [--voi file|linear|linear_exact|sigmoid|lut] "
     "[--overlays]\n"
-    "  [--renderer gl|cpu] > PNG\n";
+    "  [--renderer auto|gl|cpu] > PNG\n";
 
 enum { OPT_SOCKET = 1, OPT_STORE, OPT_EGL, OPT_DEVICE, OPT_RENDERER, OPT_IDLE,
     OPT_USER_BUDGET, OPT_BUDGET, OPT_CHILDREN, OPT_FRAME_TIMEOUT,
@@ -102,11 +102,11 @@ parse_egl(const char *text, const char **egl)
 }
 
 static bool
-parse_renderer(const char *text, enum painter_kind *kind)
+parse_renderer(const char *text, enum renderer_kind *kind)
 {
-    *kind = strcmp(text, "cpu") == 0 ? PAINTER_CPU : PAINTER_GL;
-    return *kind == PAINTER_CPU || strcmp(text, "auto") == 0
-        || strcmp(text, "gl") == 0;
+    *kind = strcmp(text, "cpu") == 0 ? RENDERER_CPU
+        : strcmp(text, "gl") == 0 ? RENDERER_GL : RENDERER_AUTO;
+    return *kind != RENDERER_AUTO || strcmp(text, "auto") == 0;
 }
 
 static bool
@@ -354,7 +354,7 @@ main(int argc, char **argv)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct options options = {
         .egl = { .egl = "auto" },
-        .renderer = PAINTER_GL,
+        .renderer = RENDERER_AUTO,
         .idle = 600,
         .children = processors > 0 ? (uint64_t) processors : 1,
         .frame_timeout = 20000,

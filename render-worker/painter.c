@@ -384,8 +384,8 @@ static void *
 painter_thread(void *data)
 {
     struct painter *painter = data;
-    struct renderer *renderer = painter->config.kind == PAINTER_CPU
-        ? renderer_cpu_create() : renderer_gl_create(&painter->config.renderer);
+    struct renderer *renderer = renderer_create(painter->config.kind,
+        &painter->config.renderer);
 
     pthread_mutex_lock(&painter->mutex);
     painter->renderer = renderer;

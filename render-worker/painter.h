@@ -20,10 +20,9 @@
 
 struct painter;
 
-enum painter_kind { PAINTER_GL, PAINTER_CPU };
 
 struct painter_config {
-    enum painter_kind       kind;
+    enum renderer_kind       kind;
     struct renderer_config  renderer;
     unsigned                queue;      /* pictures that may wait, in all */
     unsigned                user_queue; /* ... of one user */

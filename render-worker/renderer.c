@@ -5,6 +5,39 @@
 #include "renderer_impl.h"
 
 
+struct renderer *
+renderer_create(enum renderer_kind kind, const struct renderer_config *config)
+{
+    struct renderer         *renderer;
+    struct renderer_config   gpu;
+
+    switch (kind) {
+
+    case RENDERER_GL:
+        return renderer_gl_create(config);
+
+    case RENDERER_CPU:
+        return renderer_cpu_create();
+
+    case RENDERER_AUTO:
+        break;
+    }
+
+    gpu = *config;
+    gpu.gpu_only = true;
+    renderer = renderer_gl_create(&gpu);
+
+    if (renderer != NULL) {
+        return renderer;
+    }
+
+    log_info("renderer", "no GPU: drawing without OpenGL (--renderer gl draws "
+             "with it in software)");
+
+    return renderer_cpu_create();
+}
+
+
 void
 renderer_destroy(struct renderer *renderer)
 {

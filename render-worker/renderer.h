@@ -65,7 +65,18 @@ struct renderer_info {
 struct renderer_config {
     const char  *egl;      /* "auto", "gbm", "device", "surfaceless" */
     const char  *device;   /* DRM render node for gbm/device, or NULL */
+    bool         gpu_only; /* OpenGL in software is no renderer, either */
 };
+
+enum renderer_kind { RENDERER_AUTO, RENDERER_GL, RENDERER_CPU };
+
+/*
+ * Creates a renderer on the calling thread.  RENDERER_AUTO is GL on a GPU; where
+ * EGL has none to offer it is the CPU renderer, which draws the same pictures
+ * several times as fast as OpenGL in software.  NULL on failure (logged).
+ */
+struct renderer *renderer_create(enum renderer_kind kind,
+    const struct renderer_config *config);
 
 /*
  * Creates the GL renderer on the calling thread, compiles and pre-warms the

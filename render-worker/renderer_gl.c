@@ -738,6 +738,10 @@ renderer_gl_create(const struct renderer_config *config)
         goto error;
     }
 
+    if (config->gpu_only && renderer->egl->software) {
+        goto error;
+    }
+
     renderer->gl = &renderer->egl->gl;
     texpool_init(&renderer->pool, renderer->gl);
     renderer->gl->GenVertexArrays(1, &renderer->vertex_array);

@@ -263,12 +263,12 @@ straight_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels,
 
 /* n <= PASS pixels of any row, all with their neighbours inside the image. */
 static void
-free_gray(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
-    uint32_t n, uint8_t *pixels)
+free_gray(const struct rows_plan *plan, const double u[2],
+    const double v[2], uint32_t x, uint32_t n, uint8_t *pixels)
 {
     float                fx[PASS], fy[PASS], value[PASS], column[4][PASS];
     size_t               stride;
-    int32_t              x[PASS], y[PASS], index[PASS];
+    int32_t              index[PASS];
     uint32_t             word[4][PASS];
     const uint8_t       *base;
     const struct scene  *scene = plan->scene;
@@ -277,16 +277,15 @@ free_gray(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
     base = scene->texels;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        line_indices(index, u, v, (int32_t) scene->columns,
-                     scene->map.fraction, n);
+        line_texels(u, v, x, n, (int32_t) scene->columns,
+                    scene->map.fraction, index);
         gather(word[0], base, index, plan->texel, n);
         shade_texels(plan, pixels, word[0], sizeof(word[0][0]), n);
         return;
     }
 
-    line_corners(u, x, fx, scene->map.fraction, n);
-    line_corners(v, y, fy, scene->map.fraction, n);
-    line_indices(index, x, y, (int32_t) scene->columns, 0, n);
+    line_places(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
+                index, fx, fy);
 
     if (scene->draw->interpolation != DRAW_CUBIC) {
         gather(word[0], base, index, plan->texel, n);
@@ -314,12 +313,12 @@ free_gray(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
 
 
 static void
-free_colour(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
-    uint32_t n, uint8_t *pixels)
+free_colour(const struct rows_plan *plan, const double u[2],
+    const double v[2], uint32_t x, uint32_t n, uint8_t *pixels)
 {
     float                fx[PASS], fy[PASS];
     size_t               stride;
-    int32_t              x[PASS], y[PASS], index[PASS];
+    int32_t              index[PASS];
     uint32_t             word[4][PASS], flip;
     const uint8_t       *base;
     const struct scene  *scene = plan->scene;
@@ -329,8 +328,8 @@ free_colour(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
         flip = scene->draw->invert ? UINT32_MAX : 0;
-        line_indices(index, u, v, (int32_t) scene->columns,
-                     scene->map.fraction, n);
+        line_texels(u, v, x, n, (int32_t) scene->columns,
+                    scene->map.fraction, index);
         gather(word[0], base, index, plan->texel, n);
 
         for (uint32_t i = 0; i < n; i++) {
@@ -343,9 +342,8 @@ free_colour(const struct rows_plan *plan, const int32_t *u, const int32_t *v,
         return;
     }
 
-    line_corners(u, x, fx, scene->map.fraction, n);
-    line_corners(v, y, fy, scene->map.fraction, n);
-    line_indices(index, x, y, (int32_t) scene->columns, 0, n);
+    line_places(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
+                index, fx, fy);
 
     for (int i = 0; i < 4; i++) {
         gather(word[i], base + (i & 2 ? stride : 0) + (i & 1 ? 4 : 0), index,
@@ -398,8 +396,8 @@ clip(double row, const double map[3], int32_t low, int32_t high,
 static void
 free_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels)
 {
-    double               u0, v0;
-    int32_t              u[PASS], v[PASS], one, margin, right, bottom;
+    double               u[2], v[2];
+    int32_t              one, margin, right, bottom;
     uint32_t             from, end, first, last, n, width;
     unsigned             samples;
     const struct scene  *scene = plan->scene;
@@ -410,13 +408,15 @@ free_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels)
     one = 1 << scene->map.fraction;
     right = (int32_t) scene->columns * one;
     bottom = (int32_t) scene->rows * one;
-    u0 = scene_row(scene->map.u, y);
-    v0 = scene_row(scene->map.v, y);
+    u[0] = scene_row(scene->map.u, y);
+    u[1] = scene->map.u[0];
+    v[0] = scene_row(scene->map.v, y);
+    v[1] = scene->map.v[0];
 
     from = 0;
     end = width;
-    clip(u0, scene->map.u, 0, right, &from, &end);
-    clip(v0, scene->map.v, 0, bottom, &from, &end);
+    clip(u[0], scene->map.u, 0, right, &from, &end);
+    clip(v[0], scene->map.v, 0, bottom, &from, &end);
 
     memset(pixels, draw->background, (size_t) from * samples);
     memset(pixels + (size_t) end * samples, draw->background,
@@ -430,21 +430,19 @@ free_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels)
     if (draw->interpolation != DRAW_NEAREST) {
         margin = (one >> 1)
                  + (draw->interpolation == DRAW_CUBIC ? one : 0);
-        clip(u0, scene->map.u, margin, right - margin, &first, &last);
-        clip(v0, scene->map.v, margin, bottom - margin, &first, &last);
+        clip(u[0], scene->map.u, margin, right - margin, &first, &last);
+        clip(v[0], scene->map.v, margin, bottom - margin, &first, &last);
     }
 
     sample_span(scene, y, from, first, pixels + (size_t) from * samples);
 
     for (uint32_t x = first; x < last; x += n) {
         n = last - x < PASS ? last - x : PASS;
-        line_positions(u, u0, scene->map.u[0], x, n);
-        line_positions(v, v0, scene->map.v[0], x, n);
 
         if (samples == 1) {
-            free_gray(plan, u, v, n, pixels + x);
+            free_gray(plan, u, v, x, n, pixels + x);
         } else {
-            free_colour(plan, u, v, n, pixels + (size_t) x * 3);
+            free_colour(plan, u, v, x, n, pixels + (size_t) x * 3);
         }
     }
 

@@ -20,7 +20,7 @@
 struct worker_config {
     struct store           *store;
     struct decoder         *decoder;
-    enum painter_kind       renderer;
+    enum renderer_kind       renderer;
     struct renderer_config  egl;
     uint64_t                idle_ms;
     uint64_t                budget;         /* bytes; 0: by the machine */

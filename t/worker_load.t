@@ -14,7 +14,7 @@ use Test::Dicom;
 use Test::Wire;
 
 my $t = Test::Dicom->new();
-$t->start_worker();
+$t->start_worker(args => ['--renderer', 'gl']);
 my $alice = Test::Wire->new($t->socket_path('worker'), user => 'alice');
 my $bob = Test::Wire->new($t->socket_path('worker'), user => 'bob');
 
