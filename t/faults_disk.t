@@ -19,7 +19,10 @@ system("mount -t tmpfs -o size=6m,mode=0750 none $store 2>/dev/null") == 0
     or $t->skip_all('mounting a tmpfs is not permitted here');
 
 # The mount goes before the folder does, however the test ends.
-END { system("umount -l $store 2>/dev/null") if $store }
+END {
+    local $?;
+    system("umount -l $store 2>/dev/null") if $store && $> == 0;
+}
 
 $t->start_postgres();
 $t->start_worker();
