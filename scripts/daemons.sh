@@ -205,7 +205,8 @@ start_worker()
     # Mesa keeps compiled shaders below $HOME.
     start render-worker "$web_user" TERM env HOME="$state/temp" \
         "$state/bin/render-worker" \
-        --socket "$run/worker/render-worker.sock" --store "$state/store"
+        --socket "$run/worker/render-worker.sock" --store "$state/store" \
+        --renderer "${DICOM_RENDERER:-auto}"
 }
 
 worker_listens()
