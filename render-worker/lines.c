@@ -1,11 +1,6 @@
 #include "lines.h"
 #include "multiversion.h"
 
-/* Compilers take half of AVX-512 for fear of older machines' clocks */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#pragma GCC target("prefer-vector-width=512")
-#endif
-
 
 static inline float
 stored(uint32_t texel, unsigned shift, uint32_t mask, uint32_t sign)
