@@ -567,7 +567,7 @@ static void
 test_egl_choices(void **state)
 {
     struct renderer         *renderer;
-    struct renderer_config   config = { "nonsense", NULL };
+    struct renderer_config   config = { .egl = "nonsense" };
 
     static const char *const  platforms[] = { "gbm", "device", "surfaceless" };
 
@@ -598,7 +598,7 @@ test_egl_choices(void **state)
 static int
 setup(void **state)
 {
-    const struct renderer_config  config = { "auto", NULL };
+    const struct renderer_config  config = { .egl = "auto" };
 
     log_set_level(LOG_LEVEL_WARN);
     cpu = renderer_cpu_create();
