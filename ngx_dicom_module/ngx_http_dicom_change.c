@@ -50,7 +50,7 @@ ngx_http_dicom_resource_change(ngx_http_request_t *r,
                                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_op_needs_match(r);
+    rc = ngx_http_dicom_needs_match(r);
 
     if (ngx_http_dicom_failed(r, rc)) {
         return rc;
@@ -121,7 +121,7 @@ ngx_http_dicom_lock_check(ngx_http_dicom_op_t *op, PGresult *res)
                         ngx_http_dicom_resource_column(columns, "version"));
     op->version = ngx_atoof(value.data, value.len);
 
-    if (ngx_http_dicom_op_stale(op->request, op->version)) {
+    if (!ngx_http_dicom_matches(op->request, op->version)) {
         op->stale = 1;
         return NGX_DECLINED;
     }
@@ -265,7 +265,7 @@ ngx_http_dicom_resource_end(ngx_http_request_t *r,
                                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_op_needs_match(r);
+    rc = ngx_http_dicom_needs_match(r);
 
     if (ngx_http_dicom_failed(r, rc)) {
         return rc;

@@ -157,7 +157,6 @@ ngx_http_dicom_study_get_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 ngx_int_t
 ngx_http_dicom_study_delete(ngx_http_request_t *r)
 {
-    int64_t               *version;
     ngx_int_t              rc;
     const char            *uid;
     ngx_dicom_db_step_t   *step;
@@ -169,19 +168,15 @@ ngx_http_dicom_study_delete(ngx_http_request_t *r)
         return rc;
     }
 
-    version = ngx_palloc(r->pool, sizeof(int64_t));
-    q = ngx_dicom_db_query(r->pool, r->connection->log);
-
-    if (version == NULL || q == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_dicom_if_match_read(r, version);
+    rc = ngx_http_dicom_needs_match(r);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_http_dicom_ctx(r)->data = version;
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+    if (q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_GET, 1, uid);
     if (step == NULL) {
@@ -204,15 +199,11 @@ static ngx_int_t
 ngx_http_dicom_study_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     PGresult *res)
 {
-    int64_t  *version;
-
-    version = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
-
     if (PQntuples(res) == 0) {
         return NGX_DECLINED;
     }
 
-    return (*version == -1 || *version == ngx_http_dicom_study_version(res))
+    return ngx_http_dicom_matches(q->data, ngx_http_dicom_study_version(res))
            ? NGX_OK : NGX_DECLINED;
 }
 
@@ -326,7 +317,6 @@ ngx_http_dicom_series_get_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 ngx_int_t
 ngx_http_dicom_series_delete(ngx_http_request_t *r)
 {
-    int64_t               *version;
     ngx_int_t              rc;
     const char            *uid;
     ngx_uint_t             i;
@@ -339,19 +329,15 @@ ngx_http_dicom_series_delete(ngx_http_request_t *r)
         return rc;
     }
 
-    version = ngx_palloc(r->pool, sizeof(int64_t));
-    q = ngx_dicom_db_query(r->pool, r->connection->log);
-
-    if (version == NULL || q == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_dicom_if_match_read(r, version);
+    rc = ngx_http_dicom_needs_match(r);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_http_dicom_ctx(r)->data = version;
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+    if (q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_GET, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_INSTANCES, 1, uid)
@@ -380,7 +366,6 @@ static ngx_int_t
 ngx_http_dicom_series_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     PGresult *res)
 {
-    int64_t              *version;
     ngx_dicom_db_step_t  *steps;
 
     steps = q->steps.elts;
@@ -395,10 +380,9 @@ ngx_http_dicom_series_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
                                   PQgetvalue(res, 0, E_STUDY));
     }
 
-    version = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
-
-    return (*version == -1
-            || *version == ngx_http_dicom_series_version(steps[0].result, res))
+    return ngx_http_dicom_matches(q->data,
+                                  ngx_http_dicom_series_version(
+                                                      steps[0].result, res))
            ? NGX_OK : NGX_DECLINED;
 }
 

@@ -47,13 +47,6 @@ ngx_int_t ngx_http_dicom_op_conflict(ngx_http_dicom_op_t *op,
 ngx_int_t ngx_http_dicom_op_refused(ngx_http_dicom_op_t *op,
     ngx_dicom_db_query_t *q);
 
-/* NGX_OK, or the result of the 428 reply. */
-ngx_int_t ngx_http_dicom_op_needs_match(ngx_http_request_t *r);
-
-/* Whether If-Match names another version. */
-ngx_uint_t ngx_http_dicom_op_stale(ngx_http_request_t *r,
-    int64_t version);
-
 /* Answers 404. */
 ngx_int_t ngx_http_dicom_not_found(ngx_http_request_t *r);
 

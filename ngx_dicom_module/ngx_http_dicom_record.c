@@ -96,41 +96,6 @@ ngx_http_dicom_uid_param(ngx_http_request_t *r, const char *slug,
 }
 
 
-ngx_int_t
-ngx_http_dicom_if_match_read(ngx_http_request_t *r, int64_t *version)
-{
-    ngx_int_t         n;
-    ngx_str_t        *value;
-    ngx_table_elt_t  *h;
-
-    h = r->headers_in.if_match;
-
-    if (h == NULL) {
-        return ngx_http_dicom_if_match(r, 0);
-    }
-
-    value = &h->value;
-
-    if (value->len == 1 && value->data[0] == '*') {
-        *version = -1;
-        return NGX_OK;
-    }
-
-    if (value->len > 2 && value->data[0] == '"'
-        && value->data[value->len - 1] == '"')
-    {
-        n = ngx_atoi(value->data + 1, value->len - 2);
-
-        if (n != NGX_ERROR) {
-            *version = n;
-            return NGX_OK;
-        }
-    }
-
-    return ngx_http_dicom_if_match(r, 0);
-}
-
-
 void
 ngx_http_dicom_write_text(ngx_dicom_json_writer_t *w, const char *key,
     PGresult *res, int row, int column)

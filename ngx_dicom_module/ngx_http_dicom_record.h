@@ -39,13 +39,6 @@ ngx_int_t ngx_http_dicom_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
 ngx_int_t ngx_http_dicom_uid_param(ngx_http_request_t *r, const char *slug,
     const char *detail, const char **uid);
 
-/*
- * If-Match, read before there is a version to compare: NGX_OK with *version
- * -1 for "*", or the result of the 428 or 412 reply, to be returned.
- */
-ngx_int_t ngx_http_dicom_if_match_read(ngx_http_request_t *r,
-    int64_t *version);
-
 /* Writes a column as a string or number; SQL NULL as null. */
 void ngx_http_dicom_write_text(ngx_dicom_json_writer_t *w, const char *key,
     PGresult *res, int row, int column);

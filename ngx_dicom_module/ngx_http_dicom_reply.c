@@ -416,25 +416,32 @@ ngx_http_dicom_unauthorized(ngx_http_request_t *r, const char *why)
 
 
 ngx_int_t
-ngx_http_dicom_if_match(ngx_http_request_t *r, int64_t version)
+ngx_http_dicom_needs_match(ngx_http_request_t *r)
 {
-    u_char            etag[NGX_INT64_LEN + 3], *p, *last, *end;
-    size_t            len;
-    ngx_table_elt_t  *h;
-
-    h = r->headers_in.if_match;
-
-    if (h == NULL) {
-        return ngx_http_dicom_problem(r, 428, "precondition-required",
-                                      "If-Match with the ETag of the version "
-                                      "that was read is needed.", NULL);
+    if (r->headers_in.if_match) {
+        return NGX_OK;
     }
 
-    p = h->value.data;
-    last = p + h->value.len;
+    return ngx_http_dicom_problem(r, 428, "precondition-required",
+                                  "If-Match with the ETag of the version "
+                                  "that was read is needed.", NULL);
+}
 
-    if (h->value.len == 1 && *p == '*') {
-        return NGX_OK;
+
+ngx_uint_t
+ngx_http_dicom_matches(ngx_http_request_t *r, int64_t version)
+{
+    u_char      etag[NGX_INT64_LEN + 3], *p, *last, *end;
+    size_t      len;
+    ngx_str_t  *value;
+
+    value = &r->headers_in.if_match->value;
+
+    p = value->data;
+    last = p + value->len;
+
+    if (value->len == 1 && *p == '*') {
+        return 1;
     }
 
     len = ngx_sprintf(etag, "\"%L\"", version) - etag;
@@ -460,10 +467,28 @@ ngx_http_dicom_if_match(ngx_http_request_t *r, int64_t version)
             && ngx_memcmp(p, etag, len) == 0
             && (p + len == end || p[len] == ' ' || p[len] == '\t'))
         {
-            return NGX_OK;
+            return 1;
         }
 
         p = end;
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_dicom_if_match(ngx_http_request_t *r, int64_t version)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_needs_match(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_dicom_matches(r, version)) {
+        return NGX_OK;
     }
 
     return ngx_http_dicom_problem(r, NGX_HTTP_PRECONDITION_FAILED,

@@ -63,10 +63,14 @@ ngx_table_elt_t *ngx_http_dicom_header_sent(ngx_http_request_t *r,
 ngx_int_t ngx_http_dicom_reply_text(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *text);
 
-/*
- * If-Match against version (as in the ETag): NGX_OK when it matches or is "*";
- * else the result of the 428 or 412 reply, to be returned.
- */
+/* Whether there is If-Match: NGX_OK, or the result of the 428 reply. */
+ngx_int_t ngx_http_dicom_needs_match(ngx_http_request_t *r);
+
+/* Whether If-Match, which must be there, names version (as in the ETag), alone
+   or in a list, or is "*".  Replies nothing: for checks of a transaction. */
+ngx_uint_t ngx_http_dicom_matches(ngx_http_request_t *r, int64_t version);
+
+/* Both: NGX_OK, or the result of the 428 or 412 reply, to be returned. */
 ngx_int_t ngx_http_dicom_if_match(ngx_http_request_t *r, int64_t version);
 
 

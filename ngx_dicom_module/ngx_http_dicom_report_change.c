@@ -34,7 +34,6 @@ typedef struct {
     char                      *id;
     char                      *user;
     char                       hash[2 * EVP_MAX_MD_SIZE + 1];
-    int64_t                    version;      /* If-Match; -1: any */
 } ngx_http_dicom_report_t;
 
 
@@ -255,7 +254,7 @@ ngx_http_dicom_report_change(ngx_http_request_t *r,
         return rc;
     }
 
-    rc = ngx_http_dicom_if_match_read(r, &report->version);
+    rc = ngx_http_dicom_needs_match(r);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -316,8 +315,8 @@ ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
         return NGX_DECLINED;
     }
 
-    return (report->version == -1
-            || report->version == ngx_http_dicom_column(res, 0, R_VERSION))
+    return ngx_http_dicom_matches(q->data,
+                                  ngx_http_dicom_column(res, 0, R_VERSION))
            ? NGX_OK : NGX_DECLINED;
 }
 

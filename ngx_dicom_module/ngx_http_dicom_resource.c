@@ -243,39 +243,6 @@ ngx_http_dicom_op_refused(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q)
 
 
 ngx_int_t
-ngx_http_dicom_op_needs_match(ngx_http_request_t *r)
-{
-    if (r->headers_in.if_match != NULL) {
-        return NGX_OK;
-    }
-
-    /* without the header no version matters */
-    return ngx_http_dicom_if_match(r, 0);
-}
-
-
-/* As ngx_http_dicom_if_match() judges, which replies at once. */
-ngx_uint_t
-ngx_http_dicom_op_stale(ngx_http_request_t *r, int64_t version)
-{
-    u_char      etag[NGX_INT64_LEN + 3];
-    ngx_str_t  *value, tag;
-
-    value = &r->headers_in.if_match->value;
-
-    if (value->len == 1 && value->data[0] == '*') {
-        return 0;
-    }
-
-    tag.data = etag;
-    tag.len = ngx_sprintf(etag, "\"%L\"", version) - etag;
-
-    return value->len != tag.len
-           || ngx_memcmp(value->data, tag.data, tag.len) != 0;
-}
-
-
-ngx_int_t
 ngx_http_dicom_not_found(ngx_http_request_t *r)
 {
     return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "not-found",
