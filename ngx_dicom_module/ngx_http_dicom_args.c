@@ -1,6 +1,6 @@
 
 /*
- * Arguments of the query string, and pages of lists.
+ * Arguments of the query string, members of bodies, and pages of lists.
  */
 
 
@@ -17,8 +17,6 @@
 static ngx_int_t ngx_http_dicom_next_arg(u_char **pos, u_char *last,
     ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_dicom_decode_arg(ngx_pool_t *pool, ngx_str_t *value);
-static ngx_int_t ngx_http_dicom_bad_arg(ngx_http_request_t *r,
-    const ngx_str_t *name, const char *detail);
 static ngx_int_t ngx_http_dicom_read_cursor(ngx_http_request_t *r,
     ngx_http_dicom_page_t *page, ngx_str_t *cursor, ngx_uint_t nkeys);
 
@@ -142,7 +140,7 @@ ngx_http_dicom_decode_arg(ngx_pool_t *pool, ngx_str_t *value)
 ngx_int_t
 ngx_http_dicom_args_known(ngx_http_request_t *r, const char *const *names)
 {
-    u_char             *p;
+    u_char             *p, text[65];
     ngx_str_t           name, value;
     const char *const  *known;
 
@@ -161,8 +159,10 @@ ngx_http_dicom_args_known(ngx_http_request_t *r, const char *const *names)
         }
 
         if (*known == NULL) {
-            name.len = ngx_min(name.len, 64);
-            return ngx_http_dicom_bad_arg(r, &name, "is not known here");
+            (void) ngx_cpystrn(text, name.data,
+                               ngx_min(name.len + 1, sizeof(text)));
+            return ngx_http_dicom_arg_invalid(r, (const char *) text,
+                                              "is not known here");
         }
     }
 
@@ -170,23 +170,28 @@ ngx_http_dicom_args_known(ngx_http_request_t *r, const char *const *names)
 }
 
 
-static ngx_int_t
-ngx_http_dicom_bad_arg(ngx_http_request_t *r, const ngx_str_t *name,
-    const char *detail)
+ngx_int_t
+ngx_http_dicom_bind(ngx_http_request_t *r, const ngx_dicom_field_t *fields,
+    void *out)
 {
-    ngx_array_t              errors;
-    ngx_dicom_json_error_t   e;
+    ngx_int_t    rc;
+    ngx_array_t  errors;
 
-    e.field = *name;
-    e.detail.data = (u_char *) detail;
-    e.detail.len = ngx_strlen(detail);
+    if (ngx_array_init(&errors, r->pool, 4, sizeof(ngx_dicom_json_error_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    ngx_memzero(&errors, sizeof(ngx_array_t));
-    errors.elts = &e;
-    errors.nelts = 1;
+    rc = ngx_dicom_json_bind(r->pool, ngx_http_dicom_ctx(r)->body, fields, out,
+                             "", &errors);
 
-    return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST, "invalid-parameter",
-                                  NULL, &errors);
+    if (rc == NGX_DECLINED) {
+        return ngx_http_dicom_problem(r, 422, "validation-failed", NULL,
+                                      &errors);
+    }
+
+    return (rc == NGX_OK) ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -194,10 +199,8 @@ ngx_int_t
 ngx_http_dicom_page(ngx_http_request_t *r, ngx_http_dicom_page_t *page,
     ngx_uint_t nkeys)
 {
-    ngx_int_t         rc, n;
-    ngx_str_t         value;
-    static ngx_str_t  limit = ngx_string("limit");
-    static ngx_str_t  cursor = ngx_string("cursor");
+    ngx_int_t  rc, n;
+    ngx_str_t  value;
 
     ngx_memzero(page, sizeof(ngx_http_dicom_page_t));
     page->limit = NGX_HTTP_DICOM_PAGE;
@@ -208,7 +211,7 @@ ngx_http_dicom_page(ngx_http_request_t *r, ngx_http_dicom_page_t *page,
         n = (rc == NGX_OK) ? ngx_atoi(value.data, value.len) : NGX_ERROR;
 
         if (n < 1 || n > NGX_HTTP_DICOM_MAX_PAGE) {
-            return ngx_http_dicom_bad_arg(r, &limit, "must be 1 to 500");
+            return ngx_http_dicom_arg_invalid(r, "limit", "must be 1 to 500");
         }
 
         page->limit = n;
@@ -223,8 +226,8 @@ ngx_http_dicom_page(ngx_http_request_t *r, ngx_http_dicom_page_t *page,
     if (rc != NGX_OK
         || ngx_http_dicom_read_cursor(r, page, &value, nkeys) != NGX_OK)
     {
-        return ngx_http_dicom_bad_arg(r, &cursor,
-                                      "is not one that this list gave");
+        return ngx_http_dicom_arg_invalid(r, "cursor",
+                                          "is not one that this list gave");
     }
 
     return NGX_OK;

@@ -660,24 +660,3 @@ ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words)
 
     return NGX_OK;
 }
-
-
-ngx_int_t
-ngx_http_dicom_arg_invalid(ngx_http_request_t *r, const char *name,
-    const char *detail)
-{
-    ngx_array_t              errors;
-    ngx_dicom_json_error_t   e;
-
-    e.field.data = (u_char *) name;
-    e.field.len = ngx_strlen(name);
-    e.detail.data = (u_char *) detail;
-    e.detail.len = ngx_strlen(detail);
-
-    ngx_memzero(&errors, sizeof(ngx_array_t));
-    errors.elts = &e;
-    errors.nelts = 1;
-
-    return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST, "invalid-parameter",
-                                  NULL, &errors);
-}

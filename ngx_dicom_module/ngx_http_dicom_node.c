@@ -68,32 +68,19 @@ ngx_int_t
 ngx_http_dicom_stack_open(ngx_http_request_t *r)
 {
     ngx_int_t               rc;
-    ngx_array_t            *errors;
-    ngx_http_dicom_ctx_t   *ctx;
     ngx_http_dicom_open_t  *open;
 
-    ctx = ngx_http_dicom_ctx(r);
-
     open = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_open_t));
-    errors = ngx_array_create(r->pool, 4, sizeof(ngx_dicom_json_error_t));
-
-    if (open == NULL || errors == NULL) {
+    if (open == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_dicom_json_bind(r->pool, ctx->body, ngx_http_dicom_open_fields,
-                             open, "", errors);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_dicom_problem(r, 422, "validation-failed", NULL,
-                                      errors);
-    }
-
+    rc = ngx_http_dicom_bind(r, ngx_http_dicom_open_fields, open);
     if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return rc;
     }
 
-    ctx->data = open;
+    ngx_http_dicom_ctx(r)->data = open;
 
     return ngx_http_dicom_open_query(r, open);
 }

@@ -18,6 +18,9 @@ static ngx_int_t ngx_http_dicom_problem_headers(ngx_http_request_t *r,
     ngx_uint_t status);
 static void ngx_http_dicom_problem_title(ngx_http_request_t *r,
     ngx_dicom_json_writer_t *w, const char *slug);
+static ngx_int_t ngx_http_dicom_problem_of(ngx_http_request_t *r,
+    ngx_uint_t status, const char *slug, const char *field,
+    const char *detail);
 
 
 ngx_int_t
@@ -368,6 +371,25 @@ ngx_int_t
 ngx_http_dicom_invalid(ngx_http_request_t *r, const char *field,
     const char *detail)
 {
+    return ngx_http_dicom_problem_of(r, 422, "validation-failed", field,
+                                     detail);
+}
+
+
+ngx_int_t
+ngx_http_dicom_arg_invalid(ngx_http_request_t *r, const char *name,
+    const char *detail)
+{
+    return ngx_http_dicom_problem_of(r, NGX_HTTP_BAD_REQUEST,
+                                     "invalid-parameter", name, detail);
+}
+
+
+/* A problem with one error. */
+static ngx_int_t
+ngx_http_dicom_problem_of(ngx_http_request_t *r, ngx_uint_t status,
+    const char *slug, const char *field, const char *detail)
+{
     ngx_array_t              errors;
     ngx_dicom_json_error_t   e;
 
@@ -380,7 +402,7 @@ ngx_http_dicom_invalid(ngx_http_request_t *r, const char *field,
     errors.elts = &e;
     errors.nelts = 1;
 
-    return ngx_http_dicom_problem(r, 422, "validation-failed", NULL, &errors);
+    return ngx_http_dicom_problem(r, status, slug, NULL, &errors);
 }
 
 

@@ -43,8 +43,12 @@ ngx_int_t ngx_http_dicom_problem_json(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_dicom_problemf(ngx_http_request_t *r, ngx_uint_t status,
     const char *slug, const char *fmt, ...);
 
-/* 422 validation-failed with one field's error. */
+/* 422 validation-failed with one field's error; both are copied. */
 ngx_int_t ngx_http_dicom_invalid(ngx_http_request_t *r, const char *field,
+    const char *detail);
+
+/* The same of an argument of the query string: 400 invalid-parameter. */
+ngx_int_t ngx_http_dicom_arg_invalid(ngx_http_request_t *r, const char *name,
     const char *detail);
 
 /* 401 with WWW-Authenticate: Bearer error="invalid_token". */

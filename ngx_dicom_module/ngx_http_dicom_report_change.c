@@ -37,8 +37,6 @@ typedef struct {
 } ngx_http_dicom_report_t;
 
 
-static ngx_int_t ngx_http_dicom_report_bind(ngx_http_request_t *r,
-    const ngx_dicom_field_t *fields, ngx_http_dicom_report_t *report);
 static ngx_int_t ngx_http_dicom_report_identify(ngx_http_request_t *r,
     ngx_http_dicom_report_t *report, const char *parent);
 static ngx_int_t ngx_http_dicom_report_create_check(ngx_dicom_db_query_t *q,
@@ -106,7 +104,7 @@ ngx_http_dicom_report_create(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_report_bind(r, ngx_http_dicom_report_fields, report);
+    rc = ngx_http_dicom_bind(r, ngx_http_dicom_report_fields, report);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -211,8 +209,7 @@ ngx_http_dicom_report_put(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_report_bind(r, ngx_http_dicom_report_text_fields,
-                                    report);
+    rc = ngx_http_dicom_bind(r, ngx_http_dicom_report_text_fields, report);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -390,7 +387,7 @@ ngx_http_dicom_report_addendum(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_report_bind(r, ngx_http_dicom_report_fields, report);
+    rc = ngx_http_dicom_bind(r, ngx_http_dicom_report_fields, report);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -488,30 +485,6 @@ ngx_http_dicom_report_addendum_done(ngx_http_request_t *r,
 
     return ngx_http_dicom_problem(r, NGX_HTTP_CONFLICT, "report-draft",
                                   "Only a final report takes addenda.", NULL);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_report_bind(ngx_http_request_t *r,
-    const ngx_dicom_field_t *fields, ngx_http_dicom_report_t *report)
-{
-    ngx_int_t     rc;
-    ngx_array_t  *errors;
-
-    errors = ngx_array_create(r->pool, 4, sizeof(ngx_dicom_json_error_t));
-    if (errors == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_dicom_json_bind(r->pool, ngx_http_dicom_ctx(r)->body, fields,
-                             report, "", errors);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_dicom_problem(r, 422, "validation-failed", NULL,
-                                      errors);
-    }
-
-    return (rc == NGX_OK) ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

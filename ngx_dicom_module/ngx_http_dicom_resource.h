@@ -183,10 +183,6 @@ ngx_int_t ngx_http_dicom_arg_uuid(ngx_http_request_t *r, const char *name,
 /* ?q= as folded words (ngx_str_t). */
 ngx_int_t ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words);
 
-/* 400 invalid-parameter. */
-ngx_int_t ngx_http_dicom_arg_invalid(ngx_http_request_t *r, const char *name,
-    const char *detail);
-
 /* Something of a list went wrong: it was replied, or there is no memory. */
 #define ngx_http_dicom_failed(r, rc)                                          \
     ((rc) != NGX_OK || ngx_http_dicom_ctx(r)->replied)

@@ -70,6 +70,12 @@ ngx_int_t ngx_http_dicom_arg(ngx_http_request_t *r, const char *name,
 ngx_int_t ngx_http_dicom_args_known(ngx_http_request_t *r,
     const char *const *names);
 
+/* Binds the JSON body's members to the struct at out (ngx_dicom_json_bind());
+   its strings point into r->pool.  NGX_OK, or the result of the 422 reply with
+   each member's error, or 500 without memory, to be returned. */
+ngx_int_t ngx_http_dicom_bind(ngx_http_request_t *r,
+    const ngx_dicom_field_t *fields, void *out);
+
 
 /* ?limit= and ?cursor= of lists.  The cursor is opaque to clients: base64url
    of the last row's keys, fields separated by 0x1f. */

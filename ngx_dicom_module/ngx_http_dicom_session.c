@@ -54,8 +54,6 @@ typedef struct {
 
 
 static ngx_http_dicom_session_t *ngx_http_dicom_session(ngx_http_request_t *r);
-static ngx_int_t ngx_http_dicom_session_bind(ngx_http_request_t *r,
-    const ngx_dicom_field_t *fields, ngx_http_dicom_session_t *s);
 static ngx_int_t ngx_http_dicom_session_read(ngx_http_request_t *r,
     ngx_dicom_stmt_e stmt, const ngx_str_t *key,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
@@ -129,7 +127,7 @@ ngx_http_dicom_login(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_session_bind(r, ngx_http_dicom_login_fields, s);
+    rc = ngx_http_dicom_bind(r, ngx_http_dicom_login_fields, s);
 
     if (rc != NGX_OK) {
         return rc;
@@ -309,7 +307,7 @@ ngx_http_dicom_me_password(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_session_bind(r, ngx_http_dicom_password_fields, s);
+    rc = ngx_http_dicom_bind(r, ngx_http_dicom_password_fields, s);
 
     if (rc != NGX_OK) {
         return rc;
@@ -447,34 +445,6 @@ ngx_http_dicom_session(ngx_http_request_t *r)
     ctx->data = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_session_t));
 
     return ctx->data;
-}
-
-
-static ngx_int_t
-ngx_http_dicom_session_bind(ngx_http_request_t *r,
-    const ngx_dicom_field_t *fields, ngx_http_dicom_session_t *s)
-{
-    ngx_int_t    rc;
-    ngx_array_t  errors;
-
-    if (ngx_array_init(&errors, r->pool, 4, sizeof(ngx_dicom_json_error_t))
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_dicom_json_bind(r->pool, ngx_http_dicom_ctx(r)->body, fields, s,
-                             "", &errors);
-
-    if (rc == NGX_OK) {
-        return NGX_OK;
-    }
-
-    if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_dicom_problem(r, 422, "validation-failed", NULL, &errors);
 }
 
 

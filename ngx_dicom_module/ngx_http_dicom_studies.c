@@ -37,8 +37,6 @@ static ngx_int_t ngx_http_dicom_study_date(ngx_http_request_t *r,
     const char *name, const char *suffix, char **value);
 static ngx_int_t ngx_http_dicom_study_words(ngx_http_request_t *r,
     ngx_http_dicom_studies_t *list);
-static ngx_int_t ngx_http_dicom_study_refuse(ngx_http_request_t *r,
-    const char *name, const char *detail);
 static ngx_int_t ngx_http_dicom_study_step(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q, ngx_http_dicom_studies_t *list);
 static ngx_int_t ngx_http_dicom_study_search(ngx_http_request_t *r,
@@ -146,7 +144,7 @@ ngx_http_dicom_study_filters(ngx_http_request_t *r,
     }
 
     if (list->issuer && list->patient_id == NULL) {
-        return ngx_http_dicom_study_refuse(r, "issuer",
+        return ngx_http_dicom_arg_invalid(r, "issuer",
                                            "goes with patient_id");
     }
 
@@ -174,7 +172,7 @@ ngx_http_dicom_study_text(ngx_http_request_t *r, const char *name, size_t max,
     if (rc != NGX_OK || text.len == 0 || text.len > max
         || ngx_dicom_utf8_check(text.data, text.len) != NGX_OK)
     {
-        return ngx_http_dicom_study_refuse(r, name, "must be a short text");
+        return ngx_http_dicom_arg_invalid(r, name, "must be a short text");
     }
 
     *value = (char *) text.data;
@@ -203,7 +201,7 @@ ngx_http_dicom_study_date(ngx_http_request_t *r, const char *name,
     s.len = ngx_strlen(text);
 
     if (ngx_dicom_meta_is_date(&s) != NGX_OK) {
-        return ngx_http_dicom_study_refuse(r, name,
+        return ngx_http_dicom_arg_invalid(r, name,
                                            "must be a date like 2026-11-22");
     }
 
@@ -255,7 +253,7 @@ ngx_http_dicom_study_words(ngx_http_request_t *r,
     if (rc != NGX_OK || list->words.nelts == 0
         || list->words.nelts > NGX_HTTP_DICOM_MAX_WORDS)
     {
-        return ngx_http_dicom_study_refuse(r, "q", "must be 1 to 8 words");
+        return ngx_http_dicom_arg_invalid(r, "q", "must be 1 to 8 words");
     }
 
     words = list->words.elts;
@@ -272,30 +270,6 @@ ngx_http_dicom_study_words(ngx_http_request_t *r,
     words[0] = first;
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_dicom_study_refuse(ngx_http_request_t *r, const char *name,
-    const char *detail)
-{
-    ngx_array_t             *errors;
-    ngx_dicom_json_error_t  *error;
-
-    errors = ngx_array_create(r->pool, 1, sizeof(ngx_dicom_json_error_t));
-    if (errors == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    error = ngx_array_push(errors);
-
-    error->field.data = (u_char *) name;
-    error->field.len = ngx_strlen(name);
-    error->detail.data = (u_char *) detail;
-    error->detail.len = ngx_strlen(detail);
-
-    return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST, "invalid-parameter",
-                                  NULL, errors);
 }
 
 
