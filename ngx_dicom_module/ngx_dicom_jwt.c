@@ -66,6 +66,31 @@ ngx_dicom_role(const ngx_str_t *name)
 }
 
 
+ngx_uint_t
+ngx_dicom_roles(const ngx_str_t *text)
+{
+    u_char      *p, *last;
+    ngx_str_t    name;
+    ngx_uint_t   roles;
+
+    roles = 0;
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p = name.data + name.len + 1) {
+        name.data = p;
+
+        while (p < last && *p != ' ') {
+            p++;
+        }
+
+        name.len = p - name.data;
+        roles |= ngx_dicom_role(&name);
+    }
+
+    return roles;
+}
+
+
 const char *
 ngx_dicom_role_name(ngx_uint_t bit)
 {

@@ -87,6 +87,9 @@ ngx_int_t ngx_dicom_jwt_verify(ngx_pool_t *pool, const ngx_dicom_keys_t *keys,
 
 /* Role bits from the role's name, 0 when unknown; and back, for iteration. */
 ngx_uint_t ngx_dicom_role(const ngx_str_t *name);
+/* The bits of all names in text, as the database keeps them: a space between
+   two; unknown ones are passed over. */
+ngx_uint_t ngx_dicom_roles(const ngx_str_t *text);
 const char *ngx_dicom_role_name(ngx_uint_t bit);
 
 

@@ -94,7 +94,6 @@ static ngx_int_t ngx_http_dicom_session_reply(ngx_http_request_t *r,
     ngx_http_dicom_session_t *s);
 static void ngx_http_dicom_session_json(ngx_dicom_json_writer_t *w,
     ngx_http_dicom_session_t *s);
-static ngx_uint_t ngx_http_dicom_session_roles(const ngx_str_t *text);
 
 
 static const ngx_dicom_field_t  ngx_http_dicom_login_fields[] = {
@@ -497,7 +496,7 @@ ngx_http_dicom_session_user(ngx_http_dicom_session_t *s,
                                           NGX_HTTP_DICOM_USER_FACILITY_NAME);
 
     text = ngx_dicom_db_value(res, 0, NGX_HTTP_DICOM_USER_ROLES);
-    s->roles = ngx_http_dicom_session_roles(&text);
+    s->roles = ngx_dicom_roles(&text);
 
     text = ngx_dicom_db_value(res, 0, NGX_HTTP_DICOM_USER_PHYSICIAN);
     s->physician = (text.len && text.data[0] == 't');
@@ -513,31 +512,6 @@ ngx_http_dicom_session_user(ngx_http_dicom_session_t *s,
     if (s->hash.len == 0) {
         s->active = 0;
     }
-}
-
-
-static ngx_uint_t
-ngx_http_dicom_session_roles(const ngx_str_t *text)
-{
-    u_char      *p, *last;
-    ngx_str_t    name;
-    ngx_uint_t   roles;
-
-    roles = 0;
-    last = text->data + text->len;
-
-    for (p = text->data; p < last; p = name.data + name.len + 1) {
-        name.data = p;
-
-        while (p < last && *p != ' ') {
-            p++;
-        }
-
-        name.len = p - name.data;
-        roles |= ngx_dicom_role(&name);
-    }
-
-    return roles;
 }
 
 

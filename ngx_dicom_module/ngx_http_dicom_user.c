@@ -53,7 +53,6 @@ static ngx_int_t ngx_http_dicom_user_hash(ngx_http_request_t *r,
     const char *stored, ngx_http_dicom_hash_pt done);
 static ngx_int_t ngx_http_dicom_user_hash_copy(ngx_http_request_t *r,
     const char *hash, ngx_str_t *copy);
-static ngx_uint_t ngx_http_dicom_user_role_bits(const ngx_str_t *roles);
 static ngx_uint_t ngx_http_dicom_user_same_id(const ngx_str_t *one,
     const ngx_str_t *two);
 
@@ -293,40 +292,12 @@ ngx_http_dicom_user_may(ngx_http_request_t *r, PGresult *res, int row,
                                                   "roles"));
 
     if (!ngx_http_dicom_user_same_id(&facility, &ctx->claims.facility)
-        || (change && (ngx_http_dicom_user_role_bits(&roles)
-                       & NGX_HTTP_DICOM_HIGH_ROLES)))
+        || (change && (ngx_dicom_roles(&roles) & NGX_HTTP_DICOM_HIGH_ROLES)))
     {
         return NGX_DECLINED;
     }
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_dicom_user_role_bits(const ngx_str_t *roles)
-{
-    u_char      *p, *last;
-    ngx_str_t    role;
-    ngx_uint_t   bits;
-
-    bits = 0;
-    p = roles->data;
-    last = p + roles->len;
-
-    while (p < last) {
-        role.data = p;
-
-        while (p < last && *p != ' ') {
-            p++;
-        }
-
-        role.len = p - role.data;
-        bits |= ngx_dicom_role(&role);
-        p++;
-    }
-
-    return bits;
 }
 
 
@@ -351,19 +322,19 @@ ngx_http_dicom_user_list(ngx_http_request_t *r)
 
     rc = ngx_http_dicom_args_known(r, known);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_arg_active(r, &params[0]);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_arg_words(r, &words);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
@@ -374,7 +345,7 @@ ngx_http_dicom_user_list(ngx_http_request_t *r)
 
     rc = ngx_http_dicom_arg_uuid(r, "facility", &params[2]);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
