@@ -43,16 +43,15 @@ ngx_http_dicom_resource_change(ngx_http_request_t *r,
         op->password_hash = *password_hash;
     }
 
-    rc = ngx_http_dicom_op_id(r, op);
+    rc = ngx_http_dicom_resource_id(r, &op->id);
 
     if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? ngx_http_dicom_not_found(r)
-                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return rc;
     }
 
     rc = ngx_http_dicom_needs_match(r);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
@@ -258,16 +257,15 @@ ngx_http_dicom_resource_end(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_op_id(r, op);
+    rc = ngx_http_dicom_resource_id(r, &op->id);
 
     if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? ngx_http_dicom_not_found(r)
-                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return rc;
     }
 
     rc = ngx_http_dicom_needs_match(r);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 

@@ -50,7 +50,7 @@ ngx_http_dicom_resource_list(ngx_http_request_t *r,
 
     rc = ngx_http_dicom_page(r, &page, list->nkeys);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
@@ -62,7 +62,7 @@ ngx_http_dicom_resource_list(ngx_http_request_t *r,
 
     rc = ngx_http_dicom_list_keys(r, list, &page, &all[n]);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 

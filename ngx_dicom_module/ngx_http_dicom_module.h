@@ -58,7 +58,6 @@ typedef struct {
     ngx_int_t                    (*done)(ngx_http_request_t *r,
                                          ngx_dicom_db_query_t *q);
     void                          *data;       /* the handler's own */
-    unsigned                       replied:1;
 } ngx_http_dicom_ctx_t;
 
 

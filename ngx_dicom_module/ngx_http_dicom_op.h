@@ -16,10 +16,6 @@
 ngx_http_dicom_op_t *ngx_http_dicom_op(ngx_http_request_t *r,
     const ngx_http_dicom_resource_t *resource, ngx_dicom_db_query_t **q);
 
-/* op->id from the path: NGX_OK, NGX_DECLINED when it is no id, NGX_ERROR. */
-ngx_int_t ngx_http_dicom_op_id(ngx_http_request_t *r,
-    ngx_http_dicom_op_t *op);
-
 /* Adds the event "NAME-verb". */
 ngx_int_t ngx_http_dicom_op_audit(ngx_http_dicom_op_t *op,
     ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt, const char *verb);

@@ -413,25 +413,25 @@ ngx_http_dicom_patient_list(ngx_http_request_t *r)
 
     rc = ngx_http_dicom_args_known(r, known);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_arg_active(r, &params[0]);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_patient_birth_date(r, &params[1]);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_arg_words(r, &words);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 

@@ -66,15 +66,9 @@ static ngx_int_t
 ngx_http_dicom_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
     ngx_str_t *text)
 {
-    ngx_int_t              rc;
-    ngx_buf_t             *b;
-    ngx_chain_t            out;
-    ngx_http_dicom_ctx_t  *ctx;
-
-    ctx = ngx_http_dicom_ctx(r);
-    if (ctx) {
-        ctx->replied = 1;
-    }
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
 
     rc = ngx_http_discard_request_body(r);
 

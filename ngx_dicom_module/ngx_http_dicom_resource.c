@@ -53,26 +53,26 @@ ngx_http_dicom_op(ngx_http_request_t *r,
 }
 
 
-/* The id of the path; what is none names nothing. */
+/* What is no id names nothing. */
 ngx_int_t
-ngx_http_dicom_op_id(ngx_http_request_t *r, ngx_http_dicom_op_t *op)
+ngx_http_dicom_resource_id(ngx_http_request_t *r, ngx_str_t *id)
 {
-    ngx_str_t  *id;
+    ngx_str_t  *param;
 
-    id = &ngx_http_dicom_ctx(r)->params[0];
+    param = &ngx_http_dicom_ctx(r)->params[0];
 
-    if (ngx_dicom_uuid_check(id) != NGX_OK) {
-        return NGX_DECLINED;
+    if (ngx_dicom_uuid_check(param) != NGX_OK) {
+        return ngx_http_dicom_not_found(r);
     }
 
-    op->id.len = id->len;
-    op->id.data = ngx_pnalloc(r->pool, id->len + 1);
-    if (op->id.data == NULL) {
-        return NGX_ERROR;
+    id->len = param->len;
+    id->data = ngx_pnalloc(r->pool, param->len + 1);
+    if (id->data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_strlow(op->id.data, id->data, id->len);
-    op->id.data[id->len] = '\0';
+    ngx_strlow(id->data, param->data, param->len);
+    id->data[id->len] = '\0';
 
     return NGX_OK;
 }
@@ -263,11 +263,10 @@ ngx_http_dicom_resource_read(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_op_id(r, op);
+    rc = ngx_http_dicom_resource_id(r, &op->id);
 
     if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? ngx_http_dicom_not_found(r)
-                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return rc;
     }
 
     if (ngx_dicom_db_step(q, resource->get, 1, op->id.data) == NULL) {

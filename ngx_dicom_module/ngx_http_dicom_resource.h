@@ -167,9 +167,14 @@ int ngx_http_dicom_resource_column(const ngx_http_dicom_column_t *columns,
     const char *name);
 
 
+/* The path's id, in lower case and NUL-terminated, a copy in r->pool: NGX_OK,
+   or the result of the 404 reply, or 500 without memory, to be returned. */
+ngx_int_t ngx_http_dicom_resource_id(ngx_http_request_t *r, ngx_str_t *id);
+
+
 /*
- * Arguments of lists.  NGX_OK, or the result of the 400 reply with
- * ctx->replied set, to be returned.
+ * Arguments of lists.  NGX_OK, or the result of the 400 reply, or 500 without
+ * memory, to be returned.
  */
 
 /* ?active=true|false|all: "t", "f", NULL. */
@@ -182,10 +187,5 @@ ngx_int_t ngx_http_dicom_arg_uuid(ngx_http_request_t *r, const char *name,
 
 /* ?q= as folded words (ngx_str_t). */
 ngx_int_t ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words);
-
-/* Something of a list went wrong: it was replied, or there is no memory. */
-#define ngx_http_dicom_failed(r, rc)                                          \
-    ((rc) != NGX_OK || ngx_http_dicom_ctx(r)->replied)
-
 
 #endif /* _NGX_HTTP_DICOM_RESOURCE_H_INCLUDED_ */

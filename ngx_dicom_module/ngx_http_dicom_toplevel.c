@@ -7,7 +7,6 @@
 #include "ngx_http_dicom_toplevel.h"
 #include "ngx_http_dicom_resource.h"
 #include "ngx_http_dicom_reply.h"
-#include "ngx_dicom_uid.h"
 
 
 typedef struct {
@@ -288,19 +287,19 @@ ngx_http_dicom_facility_list(ngx_http_request_t *r)
 
     rc = ngx_http_dicom_args_known(r, known);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_arg_active(r, &params[0]);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_arg_words(r, &words);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
@@ -354,19 +353,19 @@ ngx_http_dicom_server_list(ngx_http_request_t *r)
 
     rc = ngx_http_dicom_args_known(r, known);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_arg_active(r, &params[0]);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_dicom_arg_uuid(r, "facility", &params[1]);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
@@ -428,7 +427,7 @@ ngx_http_dicom_modality_list(ngx_http_request_t *r)
 
     rc = ngx_http_dicom_args_known(r, known);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
@@ -445,7 +444,7 @@ ngx_http_dicom_audit_list(ngx_http_request_t *r)
 
     rc = ngx_http_dicom_args_known(r, known);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
@@ -457,25 +456,23 @@ ngx_int_t
 ngx_http_dicom_patient_accesses(ngx_http_request_t *r)
 {
     ngx_int_t           rc;
-    ngx_str_t          *id;
+    ngx_str_t           id;
     const char         *params[1];
     static const char  *known[] = { "limit", "cursor", NULL };
 
     rc = ngx_http_dicom_args_known(r, known);
 
-    if (ngx_http_dicom_failed(r, rc)) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
-    id = &ngx_http_dicom_ctx(r)->params[0];
+    rc = ngx_http_dicom_resource_id(r, &id);
 
-    if (ngx_dicom_uuid_check(id) != NGX_OK) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "not-found",
-                                      "There is nothing with this id.", NULL);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    ngx_strlow(id->data, id->data, id->len);
-    params[0] = (const char *) id->data;
+    params[0] = (const char *) id.data;
 
     return ngx_http_dicom_resource_list(r, &ngx_http_dicom_accesses, 1,
                                         params);
