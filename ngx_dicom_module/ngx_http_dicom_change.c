@@ -9,6 +9,8 @@
 #include "ngx_dicom_patch.h"
 
 
+static ngx_int_t ngx_http_dicom_lock(ngx_http_dicom_op_t *op,
+    ngx_dicom_db_query_t *q, ngx_dicom_db_check_pt check);
 static ngx_int_t ngx_http_dicom_lock_check(ngx_http_dicom_op_t *op,
     PGresult *res);
 static ngx_int_t ngx_http_dicom_change_check(ngx_dicom_db_query_t *q,
@@ -30,7 +32,6 @@ ngx_http_dicom_resource_change(ngx_http_request_t *r,
     ngx_int_t              rc;
     ngx_uint_t             i;
     const char            *params[NGX_HTTP_DICOM_MAX_VALUES + 1];
-    ngx_dicom_db_step_t   *step;
     ngx_http_dicom_op_t   *op;
     ngx_dicom_db_query_t  *q;
 
@@ -43,25 +44,11 @@ ngx_http_dicom_resource_change(ngx_http_request_t *r,
         op->password_hash = *password_hash;
     }
 
-    rc = ngx_http_dicom_resource_id(r, &op->id);
+    rc = ngx_http_dicom_lock(op, q, ngx_http_dicom_change_check);
 
     if (rc != NGX_OK) {
         return rc;
     }
-
-    rc = ngx_http_dicom_needs_match(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    step = ngx_dicom_db_step(q, resource->lock, 2, op->id.data,
-                             op->event.data);
-    if (step == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    step->check = ngx_http_dicom_change_check;
 
     /* the check fills the values in, when it has seen the row */
 
@@ -82,6 +69,39 @@ ngx_http_dicom_resource_change(ngx_http_request_t *r,
     }
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_change_done);
+}
+
+
+/* The first step: the row of the path, when If-Match says what is expected.
+   NGX_OK, or the result of a reply, or 500. */
+static ngx_int_t
+ngx_http_dicom_lock(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q,
+    ngx_dicom_db_check_pt check)
+{
+    ngx_int_t             rc;
+    ngx_dicom_db_step_t  *step;
+
+    rc = ngx_http_dicom_resource_id(op->request, &op->id);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_needs_match(op->request);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    step = ngx_dicom_db_step(q, op->resource->lock, 2, op->id.data,
+                             op->event.data);
+    if (step == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    step->check = check;
+
+    return NGX_OK;
 }
 
 
@@ -248,7 +268,6 @@ ngx_http_dicom_resource_end(ngx_http_request_t *r,
     const ngx_http_dicom_resource_t *resource)
 {
     ngx_int_t              rc;
-    ngx_dicom_db_step_t   *step;
     ngx_http_dicom_op_t   *op;
     ngx_dicom_db_query_t  *q;
 
@@ -257,25 +276,11 @@ ngx_http_dicom_resource_end(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_resource_id(r, &op->id);
+    rc = ngx_http_dicom_lock(op, q, ngx_http_dicom_end_check);
 
     if (rc != NGX_OK) {
         return rc;
     }
-
-    rc = ngx_http_dicom_needs_match(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    step = ngx_dicom_db_step(q, resource->lock, 2, op->id.data,
-                             op->event.data);
-    if (step == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    step->check = ngx_http_dicom_end_check;
 
     if (ngx_dicom_db_step(q, resource->end, 1, op->id.data) == NULL
         || ngx_http_dicom_op_audit(op, q, NGX_DICOM_STMT_AUDIT_TOPLEVEL,
