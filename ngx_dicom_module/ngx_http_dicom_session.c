@@ -59,6 +59,8 @@ static ngx_int_t ngx_http_dicom_session_read(ngx_http_request_t *r,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
 static void ngx_http_dicom_session_user(ngx_http_dicom_session_t *s,
     ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_session_active(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_login_user(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_login_verified(ngx_http_request_t *r,
@@ -233,17 +235,18 @@ ngx_http_dicom_token(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_dicom_token_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
+    ngx_int_t                  rc;
     ngx_http_dicom_ctx_t      *ctx;
     ngx_http_dicom_session_t  *s;
 
+    rc = ngx_http_dicom_session_active(r, q);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ctx = ngx_http_dicom_ctx(r);
     s = ctx->data;
-
-    ngx_http_dicom_session_user(s, q);
-
-    if (!s->known || !s->active) {
-        return ngx_http_dicom_unauthorized(r, "the account is disabled");
-    }
 
     if (ngx_http_dicom_mint(r, s, ctx->claims.auth_time) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -271,16 +274,17 @@ ngx_http_dicom_me(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_dicom_me_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
+    ngx_int_t                  rc;
     ngx_dicom_json_writer_t   *w;
     ngx_http_dicom_session_t  *s;
 
-    s = ngx_http_dicom_ctx(r)->data;
+    rc = ngx_http_dicom_session_active(r, q);
 
-    ngx_http_dicom_session_user(s, q);
-
-    if (!s->known || !s->active) {
-        return ngx_http_dicom_unauthorized(r, "the account is disabled");
+    if (rc != NGX_OK) {
+        return rc;
     }
+
+    s = ngx_http_dicom_ctx(r)->data;
 
     w = ngx_dicom_json_writer(r->pool);
     if (w == NULL) {
@@ -324,13 +328,13 @@ ngx_http_dicom_password_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_int_t                  rc;
     ngx_http_dicom_session_t  *s;
 
-    s = ngx_http_dicom_ctx(r)->data;
+    rc = ngx_http_dicom_session_active(r, q);
 
-    ngx_http_dicom_session_user(s, q);
-
-    if (!s->known || !s->active) {
-        return ngx_http_dicom_unauthorized(r, "the account is disabled");
+    if (rc != NGX_OK) {
+        return rc;
     }
+
+    s = ngx_http_dicom_ctx(r)->data;
 
     rc = ngx_http_dicom_hash(r, &s->password, (char *) s->hash.data,
                              ngx_http_dicom_password_verified);
@@ -512,6 +516,25 @@ ngx_http_dicom_session_user(ngx_http_dicom_session_t *s,
     if (s->hash.len == 0) {
         s->active = 0;
     }
+}
+
+
+/* The token's user, filled in: NGX_OK, or the result of the 401 reply. */
+
+static ngx_int_t
+ngx_http_dicom_session_active(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    ngx_http_dicom_session_t  *s;
+
+    s = ngx_http_dicom_ctx(r)->data;
+
+    ngx_http_dicom_session_user(s, q);
+
+    if (!s->known || !s->active) {
+        return ngx_http_dicom_unauthorized(r, "the account is disabled");
+    }
+
+    return NGX_OK;
 }
 
 
