@@ -26,8 +26,6 @@ enum {
 };
 
 
-static ngx_int_t ngx_http_dicom_some_rows(ngx_dicom_db_query_t *q,
-    ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_study_get_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_study_check(ngx_dicom_db_query_t *q,
@@ -41,6 +39,7 @@ static ngx_int_t ngx_http_dicom_series_check(ngx_dicom_db_query_t *q,
 static ngx_int_t ngx_http_dicom_series_delete_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 
+static ngx_int_t ngx_http_dicom_no_series(ngx_http_request_t *r);
 static int64_t ngx_http_dicom_study_version(PGresult *res);
 static int64_t ngx_http_dicom_series_version(PGresult *series,
     PGresult *instances);
@@ -54,9 +53,6 @@ static void ngx_http_dicom_write_instance(ngx_http_request_t *r,
 
 
 static const char *const  ngx_http_dicom_no_args[] = { NULL };
-
-static const char  ngx_http_dicom_no_study[] = "There is no such study here.";
-static const char  ngx_http_dicom_no_series[] = "There is no such series here.";
 
 
 /* GET /api/v1/studies/{uid} */
@@ -74,8 +70,7 @@ ngx_http_dicom_study_get(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_dicom_uid_param(r, "study-not-found",
-                                  ngx_http_dicom_no_study, &uid);
+    rc = ngx_http_dicom_uid_param(r, ngx_http_dicom_no_study, &uid);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -105,14 +100,6 @@ ngx_http_dicom_study_get(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_dicom_some_rows(ngx_dicom_db_query_t *q, ngx_uint_t step,
-    PGresult *res)
-{
-    return PQntuples(res) ? NGX_OK : NGX_DECLINED;
-}
-
-
-static ngx_int_t
 ngx_http_dicom_study_get_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
     int                       row;
@@ -120,8 +107,7 @@ ngx_http_dicom_study_get_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_dicom_json_writer_t  *w;
 
     if (q->status != NGX_DICOM_DB_OK) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "study-not-found",
-                                      ngx_http_dicom_no_study, NULL);
+        return ngx_http_dicom_no_study(r);
     }
 
     steps = q->steps.elts;
@@ -162,8 +148,7 @@ ngx_http_dicom_study_delete(ngx_http_request_t *r)
     ngx_dicom_db_step_t   *step;
     ngx_dicom_db_query_t  *q;
 
-    rc = ngx_http_dicom_uid_param(r, "study-not-found",
-                                  ngx_http_dicom_no_study, &uid);
+    rc = ngx_http_dicom_uid_param(r, ngx_http_dicom_no_study, &uid);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -228,8 +213,7 @@ ngx_http_dicom_study_delete_done(ngx_http_request_t *r,
     }
 
     if (PQntuples(steps[0].result) == 0) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "study-not-found",
-                                      ngx_http_dicom_no_study, NULL);
+        return ngx_http_dicom_no_study(r);
     }
 
     return ngx_http_dicom_if_match(r,
@@ -252,8 +236,7 @@ ngx_http_dicom_series_get(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_dicom_uid_param(r, "series-not-found",
-                                  ngx_http_dicom_no_series, &uid);
+    rc = ngx_http_dicom_uid_param(r, ngx_http_dicom_no_series, &uid);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -288,9 +271,7 @@ ngx_http_dicom_series_get_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_dicom_json_writer_t  *w;
 
     if (q->status != NGX_DICOM_DB_OK) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND,
-                                      "series-not-found",
-                                      ngx_http_dicom_no_series, NULL);
+        return ngx_http_dicom_no_series(r);
     }
 
     steps = q->steps.elts;
@@ -323,8 +304,7 @@ ngx_http_dicom_series_delete(ngx_http_request_t *r)
     ngx_dicom_db_step_t   *steps;
     ngx_dicom_db_query_t  *q;
 
-    rc = ngx_http_dicom_uid_param(r, "series-not-found",
-                                  ngx_http_dicom_no_series, &uid);
+    rc = ngx_http_dicom_uid_param(r, ngx_http_dicom_no_series, &uid);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -404,14 +384,20 @@ ngx_http_dicom_series_delete_done(ngx_http_request_t *r,
     }
 
     if (PQntuples(steps[0].result) == 0) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND,
-                                      "series-not-found",
-                                      ngx_http_dicom_no_series, NULL);
+        return ngx_http_dicom_no_series(r);
     }
 
     return ngx_http_dicom_if_match(r,
                               ngx_http_dicom_series_version(steps[0].result,
                                                             steps[1].result));
+}
+
+
+static ngx_int_t
+ngx_http_dicom_no_series(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "series-not-found",
+                                  "There is no such series here.", NULL);
 }
 
 

@@ -79,8 +79,8 @@ ngx_http_dicom_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
 
 
 ngx_int_t
-ngx_http_dicom_uid_param(ngx_http_request_t *r, const char *slug,
-    const char *detail, const char **uid)
+ngx_http_dicom_uid_param(ngx_http_request_t *r,
+    ngx_int_t (*missing)(ngx_http_request_t *r), const char **uid)
 {
     ngx_http_dicom_ctx_t  *ctx;
 
@@ -88,11 +88,26 @@ ngx_http_dicom_uid_param(ngx_http_request_t *r, const char *slug,
     *uid = (const char *) ctx->params[0].data;
 
     if (ngx_dicom_uid_check(&ctx->params[0]) != NGX_OK) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, slug, detail,
-                                      NULL);
+        return missing(r);
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_no_study(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "study-not-found",
+                                  "There is no such study here.", NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_some_rows(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res)
+{
+    return PQntuples(res) ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -34,10 +34,17 @@ ngx_int_t ngx_http_dicom_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
     const char *event, const char *object, const char *study,
     const char *report);
 
-/* The path's first parameter as a UID: NGX_OK, or the result of the 404 reply
-   (a path with no such record), to be returned. */
-ngx_int_t ngx_http_dicom_uid_param(ngx_http_request_t *r, const char *slug,
-    const char *detail, const char **uid);
+/* The path's first parameter as a UID, in the request's memory: NGX_OK, or
+   what missing returned, who answers where no record can have such a UID. */
+ngx_int_t ngx_http_dicom_uid_param(ngx_http_request_t *r,
+    ngx_int_t (*missing)(ngx_http_request_t *r), const char **uid);
+
+/* Answers 404. */
+ngx_int_t ngx_http_dicom_no_study(ngx_http_request_t *r);
+
+/* Check of a step: without rows the transaction is rolled back. */
+ngx_int_t ngx_http_dicom_some_rows(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res);
 
 /* Writes a column as a string or number; SQL NULL as null. */
 void ngx_http_dicom_write_text(ngx_dicom_json_writer_t *w, const char *key,

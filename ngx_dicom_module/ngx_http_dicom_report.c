@@ -18,8 +18,6 @@ enum { A_ID = 0, A_TEXT, A_AUTHOR, A_AUTHOR_NAME, A_CREATED, A_REPORT };
 enum { V_VERSION = 0, V_AUTHOR, V_AUTHOR_NAME, V_CREATED };
 
 
-static ngx_int_t ngx_http_dicom_report_some_rows(ngx_dicom_db_query_t *q,
-    ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_report_list_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_report_get_done(ngx_http_request_t *r,
@@ -37,8 +35,6 @@ static const char *const  ngx_http_dicom_list_args[] = {
     "limit", "cursor", NULL
 };
 
-static const char  ngx_http_dicom_no_study[] = "There is no such study here.";
-
 
 /* GET /api/v1/studies/{uid}/reports */
 
@@ -52,8 +48,7 @@ ngx_http_dicom_report_list(ngx_http_request_t *r)
     ngx_dicom_db_query_t     *q;
     ngx_http_dicom_page_t    *page;
 
-    rc = ngx_http_dicom_uid_param(r, "study-not-found",
-                                  ngx_http_dicom_no_study, &uid);
+    rc = ngx_http_dicom_uid_param(r, ngx_http_dicom_no_study, &uid);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -97,7 +92,7 @@ ngx_http_dicom_report_list(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    step->check = ngx_http_dicom_report_some_rows;
+    step->check = ngx_http_dicom_some_rows;
 
     if (ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_LIST, 4, uid,
                           ngx_http_dicom_report_drafts(r), last, limit)
@@ -117,14 +112,6 @@ ngx_http_dicom_report_list(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_dicom_report_some_rows(ngx_dicom_db_query_t *q, ngx_uint_t step,
-    PGresult *res)
-{
-    return PQntuples(res) ? NGX_OK : NGX_DECLINED;
-}
-
-
-static ngx_int_t
 ngx_http_dicom_report_list_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
     int                       row, rows;
@@ -135,8 +122,7 @@ ngx_http_dicom_report_list_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_http_dicom_page_t    *page;
 
     if (q->status != NGX_DICOM_DB_OK) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "study-not-found",
-                                      ngx_http_dicom_no_study, NULL);
+        return ngx_http_dicom_no_study(r);
     }
 
     page = ngx_http_dicom_ctx(r)->data;
@@ -207,7 +193,7 @@ ngx_http_dicom_report_get(ngx_http_request_t *r)
     }
 
     steps = q->steps.elts;
-    steps[0].check = ngx_http_dicom_report_some_rows;
+    steps[0].check = ngx_http_dicom_some_rows;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_report_get_done);
 }

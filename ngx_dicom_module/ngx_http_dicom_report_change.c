@@ -27,6 +27,9 @@
 /* steps of the transactions that make something */
 enum { MAKE_PARENT = 0, MAKE_INSERT, MAKE_COMPARE };
 
+/* columns of REPORT_ADDENDUM_GET */
+enum { D_REPORT = 0, D_CREATED_AS };
+
 
 typedef struct {
     ngx_str_t                  text;
@@ -34,12 +37,21 @@ typedef struct {
     char                      *id;
     char                      *user;
     char                       hash[2 * EVP_MAX_MD_SIZE + 1];
+    int                        compare;      /* column of MAKE_COMPARE */
 } ngx_http_dicom_report_t;
 
 
 static ngx_int_t ngx_http_dicom_report_identify(ngx_http_request_t *r,
     ngx_http_dicom_report_t *report, const char *parent);
-static ngx_int_t ngx_http_dicom_report_create_check(ngx_dicom_db_query_t *q,
+static ngx_int_t ngx_http_dicom_report_make(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q, ngx_http_dicom_report_t *report,
+    ngx_dicom_db_check_pt check,
+    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
+static ngx_int_t ngx_http_dicom_report_make_check(ngx_dicom_db_query_t *q,
+    ngx_uint_t step, PGresult *res);
+static ngx_int_t ngx_http_dicom_report_made(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q, const char *id);
+static ngx_int_t ngx_http_dicom_report_final_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_report_create_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
@@ -49,8 +61,6 @@ static ngx_int_t ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_report_change_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_report_addendum_check(ngx_dicom_db_query_t *q,
-    ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_report_addendum_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_report_is_final(PGresult *res);
@@ -76,8 +86,6 @@ static const ngx_dicom_field_t  ngx_http_dicom_report_text_fields[] = {
     ngx_dicom_null_field
 };
 
-static const char  ngx_http_dicom_no_study[] = "There is no such study here.";
-
 
 /* POST /api/v1/studies/{uid}/reports */
 
@@ -86,13 +94,10 @@ ngx_http_dicom_report_create(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
     const char               *uid;
-    ngx_uint_t                i;
-    ngx_dicom_db_step_t      *steps;
     ngx_dicom_db_query_t     *q;
     ngx_http_dicom_report_t  *report;
 
-    rc = ngx_http_dicom_uid_param(r, "study-not-found",
-                                  ngx_http_dicom_no_study, &uid);
+    rc = ngx_http_dicom_uid_param(r, ngx_http_dicom_no_study, &uid);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -127,40 +132,10 @@ ngx_http_dicom_report_create(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    steps = q->steps.elts;
+    report->compare = R_CREATED_AS;
 
-    for (i = MAKE_PARENT; i <= MAKE_COMPARE; i++) {
-        steps[i].check = ngx_http_dicom_report_create_check;
-    }
-
-    ngx_http_dicom_ctx(r)->data = report;
-
-    return ngx_http_dicom_query(r, q, ngx_http_dicom_report_create_done);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_report_create_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
-    PGresult *res)
-{
-    ngx_http_dicom_report_t  *report;
-
-    switch (step) {
-
-    case MAKE_PARENT:
-        return PQntuples(res) ? NGX_OK : NGX_DECLINED;
-
-    case MAKE_INSERT:
-        return PQntuples(res) ? NGX_AGAIN : NGX_OK;
-
-    default: /* MAKE_COMPARE */
-        report = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
-
-        return (PQntuples(res)
-                && ngx_strcmp(PQgetvalue(res, 0, R_CREATED_AS), report->hash)
-                   == 0)
-               ? NGX_DONE : NGX_DECLINED;
-    }
+    return ngx_http_dicom_report_make(r, q, report, ngx_http_dicom_some_rows,
+                                      ngx_http_dicom_report_create_done);
 }
 
 
@@ -168,21 +143,12 @@ static ngx_int_t
 ngx_http_dicom_report_create_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q)
 {
-    ngx_dicom_db_step_t      *steps;
     ngx_http_dicom_report_t  *report;
 
     report = ngx_http_dicom_ctx(r)->data;
-    steps = q->steps.elts;
 
     if (q->status == NGX_DICOM_DB_OK) {
-
-        if (PQntuples(steps[MAKE_INSERT].result) == 0) {
-            return ngx_http_dicom_report_reread(r, report->id);
-        }
-
-        return ngx_http_dicom_report_reply(r, NGX_HTTP_CREATED,
-                                           steps[5].result, steps[6].result,
-                                           steps[7].result);
+        return ngx_http_dicom_report_made(r, q, report->id);
     }
 
     if (q->status == NGX_DICOM_DB_ROLLED_BACK && q->step == MAKE_COMPARE) {
@@ -191,8 +157,66 @@ ngx_http_dicom_report_create_done(ngx_http_request_t *r,
                                       NULL);
     }
 
-    return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "study-not-found",
-                                  ngx_http_dicom_no_study, NULL);
+    return ngx_http_dicom_no_study(r);
+}
+
+
+/* Runs what makes a report or an addendum: a parent that check finds fit,
+   then the new row, or a look at the one whose id it has. */
+
+static ngx_int_t
+ngx_http_dicom_report_make(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
+    ngx_http_dicom_report_t *report, ngx_dicom_db_check_pt check,
+    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q))
+{
+    ngx_dicom_db_step_t  *steps;
+
+    steps = q->steps.elts;
+    steps[MAKE_PARENT].check = check;
+    steps[MAKE_INSERT].check = ngx_http_dicom_report_make_check;
+    steps[MAKE_COMPARE].check = ngx_http_dicom_report_make_check;
+
+    ngx_http_dicom_ctx(r)->data = report;
+
+    return ngx_http_dicom_query(r, q, done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_report_make_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res)
+{
+    ngx_http_dicom_report_t  *report;
+
+    if (step == MAKE_INSERT) {
+        return PQntuples(res) ? NGX_AGAIN : NGX_OK;
+    }
+
+    report = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
+
+    return (PQntuples(res)
+            && ngx_strcmp(PQgetvalue(res, 0, report->compare), report->hash)
+               == 0)
+           ? NGX_DONE : NGX_DECLINED;
+}
+
+
+/* Answers with the report; id is its id, for a request that was repeated. */
+
+static ngx_int_t
+ngx_http_dicom_report_made(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
+    const char *id)
+{
+    ngx_dicom_db_step_t  *steps;
+
+    steps = q->steps.elts;
+
+    if (PQntuples(steps[MAKE_INSERT].result) == 0) {
+        return ngx_http_dicom_report_reread(r, id);
+    }
+
+    return ngx_http_dicom_report_reply(r, NGX_HTTP_CREATED, steps[5].result,
+                                       steps[6].result, steps[7].result);
 }
 
 
@@ -370,8 +394,6 @@ ngx_http_dicom_report_addendum(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
     const char               *id;
-    ngx_uint_t                i;
-    ngx_dicom_db_step_t      *steps;
     ngx_dicom_db_query_t     *q;
     ngx_http_dicom_report_t  *report;
 
@@ -410,40 +432,20 @@ ngx_http_dicom_report_addendum(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    steps = q->steps.elts;
+    report->compare = D_CREATED_AS;
 
-    for (i = MAKE_PARENT; i <= MAKE_COMPARE; i++) {
-        steps[i].check = ngx_http_dicom_report_addendum_check;
-    }
-
-    ngx_http_dicom_ctx(r)->data = report;
-
-    return ngx_http_dicom_query(r, q, ngx_http_dicom_report_addendum_done);
+    return ngx_http_dicom_report_make(r, q, report,
+                                      ngx_http_dicom_report_final_check,
+                                      ngx_http_dicom_report_addendum_done);
 }
 
 
 static ngx_int_t
-ngx_http_dicom_report_addendum_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+ngx_http_dicom_report_final_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     PGresult *res)
 {
-    ngx_http_dicom_report_t  *report;
-
-    switch (step) {
-
-    case MAKE_PARENT:
-        return (PQntuples(res) && ngx_http_dicom_report_is_final(res))
-               ? NGX_OK : NGX_DECLINED;
-
-    case MAKE_INSERT:
-        return PQntuples(res) ? NGX_AGAIN : NGX_OK;
-
-    default: /* MAKE_COMPARE */
-        report = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
-
-        return (PQntuples(res)
-                && ngx_strcmp(PQgetvalue(res, 0, 1), report->hash) == 0)
-               ? NGX_DONE : NGX_DECLINED;
-    }
+    return (PQntuples(res) && ngx_http_dicom_report_is_final(res))
+           ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -458,15 +460,7 @@ ngx_http_dicom_report_addendum_done(ngx_http_request_t *r,
     steps = q->steps.elts;
 
     if (q->status == NGX_DICOM_DB_OK) {
-
-        if (PQntuples(steps[MAKE_INSERT].result) == 0) {
-            return ngx_http_dicom_report_reread(r,
-                                                (char *) ctx->params[0].data);
-        }
-
-        return ngx_http_dicom_report_reply(r, NGX_HTTP_CREATED,
-                                           steps[5].result, steps[6].result,
-                                           steps[7].result);
+        return ngx_http_dicom_report_made(r, q, (char *) ctx->params[0].data);
     }
 
     if (q->status != NGX_DICOM_DB_ROLLED_BACK) {
