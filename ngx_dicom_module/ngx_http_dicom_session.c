@@ -59,6 +59,8 @@ static ngx_int_t ngx_http_dicom_session_read(ngx_http_request_t *r,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
 static void ngx_http_dicom_session_user(ngx_http_dicom_session_t *s,
     ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_session_hash(ngx_http_request_t *r,
+    ngx_str_t *password, const char *stored, ngx_http_dicom_hash_pt done);
 static ngx_int_t ngx_http_dicom_session_active(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_login_user(ngx_http_request_t *r,
@@ -145,7 +147,6 @@ ngx_http_dicom_login(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_dicom_login_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
-    ngx_int_t                  rc;
     ngx_http_dicom_session_t  *s;
 
     s = ngx_http_dicom_ctx(r)->data;
@@ -154,14 +155,10 @@ ngx_http_dicom_login_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 
     /* an unknown or disabled user takes as long as a known one */
 
-    rc = ngx_http_dicom_hash(r, &s->password,
-                             (s->known && s->active) ? (char *) s->hash.data
-                                                     : "",
-                             ngx_http_dicom_login_verified);
-
-    ngx_explicit_memzero(s->password.data, s->password.len);
-
-    return rc;
+    return ngx_http_dicom_session_hash(r, &s->password,
+                                       (s->known && s->active)
+                                       ? (char *) s->hash.data : "",
+                                       ngx_http_dicom_login_verified);
 }
 
 
@@ -336,12 +333,8 @@ ngx_http_dicom_password_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 
     s = ngx_http_dicom_ctx(r)->data;
 
-    rc = ngx_http_dicom_hash(r, &s->password, (char *) s->hash.data,
-                             ngx_http_dicom_password_verified);
-
-    ngx_explicit_memzero(s->password.data, s->password.len);
-
-    return rc;
+    return ngx_http_dicom_session_hash(r, &s->password, (char *) s->hash.data,
+                                       ngx_http_dicom_password_verified);
 }
 
 
@@ -362,12 +355,8 @@ ngx_http_dicom_password_verified(ngx_http_request_t *r, ngx_int_t rc,
                                              ngx_http_dicom_password_refused);
     }
 
-    rc = ngx_http_dicom_hash(r, &s->new_password, NULL,
-                             ngx_http_dicom_password_hashed);
-
-    ngx_explicit_memzero(s->new_password.data, s->new_password.len);
-
-    return rc;
+    return ngx_http_dicom_session_hash(r, &s->new_password, NULL,
+                                       ngx_http_dicom_password_hashed);
 }
 
 
@@ -535,6 +524,22 @@ ngx_http_dicom_session_active(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     }
 
     return NGX_OK;
+}
+
+
+/* As ngx_http_dicom_hash(), which takes a copy: ours is not kept. */
+
+static ngx_int_t
+ngx_http_dicom_session_hash(ngx_http_request_t *r, ngx_str_t *password,
+    const char *stored, ngx_http_dicom_hash_pt done)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_hash(r, password, stored, done);
+
+    ngx_explicit_memzero(password->data, password->len);
+
+    return rc;
 }
 
 
