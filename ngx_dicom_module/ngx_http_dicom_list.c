@@ -660,3 +660,21 @@ ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words)
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_http_dicom_arg_search(ngx_http_request_t *r, const char **words)
+{
+    ngx_int_t    rc;
+    ngx_array_t  list;
+
+    rc = ngx_http_dicom_arg_words(r, &list);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    *words = ngx_dicom_db_text_array(r->pool, list.elts, list.nelts);
+
+    return (*words != NULL) ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}

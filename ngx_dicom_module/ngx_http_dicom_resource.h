@@ -185,7 +185,11 @@ ngx_int_t ngx_http_dicom_arg_active(ngx_http_request_t *r,
 ngx_int_t ngx_http_dicom_arg_uuid(ngx_http_request_t *r, const char *name,
     const char **uuid);
 
-/* ?q= as folded words (ngx_str_t). */
+/* ?q= as folded words (ngx_str_t), at most eight. */
 ngx_int_t ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words);
+
+/* The same as TEXT[] for a statement, in r->pool. */
+ngx_int_t ngx_http_dicom_arg_search(ngx_http_request_t *r,
+    const char **words);
 
 #endif /* _NGX_HTTP_DICOM_RESOURCE_H_INCLUDED_ */

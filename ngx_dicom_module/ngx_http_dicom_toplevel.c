@@ -281,7 +281,6 @@ ngx_int_t
 ngx_http_dicom_facility_list(ngx_http_request_t *r)
 {
     ngx_int_t           rc;
-    ngx_array_t         words;
     const char         *params[2];
     static const char  *known[] = { "q", "active", "limit", "cursor", NULL };
 
@@ -297,15 +296,10 @@ ngx_http_dicom_facility_list(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_dicom_arg_words(r, &words);
+    rc = ngx_http_dicom_arg_search(r, &params[1]);
 
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    params[1] = ngx_dicom_db_text_array(r->pool, words.elts, words.nelts);
-    if (params[1] == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_dicom_resource_list(r, &ngx_http_dicom_facilities, 2,

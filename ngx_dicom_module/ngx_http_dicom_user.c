@@ -314,7 +314,6 @@ ngx_http_dicom_user_list(ngx_http_request_t *r)
 {
     ngx_int_t              rc;
     ngx_str_t              asked;
-    ngx_array_t            words;
     const char            *params[3];
     ngx_http_dicom_ctx_t  *ctx;
     static const char     *known[] = { "q", "facility", "active", "limit",
@@ -332,15 +331,10 @@ ngx_http_dicom_user_list(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_dicom_arg_words(r, &words);
+    rc = ngx_http_dicom_arg_search(r, &params[1]);
 
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    params[1] = ngx_dicom_db_text_array(r->pool, words.elts, words.nelts);
-    if (params[1] == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     rc = ngx_http_dicom_arg_uuid(r, "facility", &params[2]);
