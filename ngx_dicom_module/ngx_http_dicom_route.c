@@ -230,6 +230,12 @@ ngx_http_dicom_access_handler(ngx_http_request_t *r)
     if (rc == NGX_DECLINED) {
 
         if (dscf->conf->type == NGX_DICOM_WEB) {
+
+            if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+                return ngx_http_dicom_finish(r,
+                                   ngx_http_dicom_no_method(r, NGX_HTTP_GET));
+            }
+
             /* a file: nginx's own handlers serve it */
             return NGX_DECLINED;
         }

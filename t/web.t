@@ -85,8 +85,9 @@ for my $path ('/nothing', '/js/', '/js/nothing.js', '/api/v1/me',
 }
 
 for my $method (qw(POST PUT DELETE PATCH)) {
-    is($t->http('web', $method => '/index.html')->{status}, 405,
-        "$method of a file");
+    my $res = $t->http('web', $method => '/index.html');
+    is($res->{status}, 405, "$method of a file");
+    is($res->{headers}{allow}, 'GET, HEAD', "$method of a file: Allow");
 }
 
 $res = $t->http('web', HEAD => '/js/main.js');
