@@ -1,9 +1,11 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "digest.h"
@@ -13,10 +15,50 @@
 
 #define LOCATION_SIZE  sizeof("objects/ab/cd/.dcm") + 64
 
+/*
+ * Seconds after its last byte when an upload is nobody's any more: far beyond
+ * the timeout of a body and the time that taking it in needs.
+ */
+#define ABANDONED      3600
+
 struct store {
     int  root;
     int  objects;
 };
+
+
+/* nginx removes its uploads; one of its workers that was killed could not. */
+static void
+remove_abandoned(struct store *store)
+{
+    DIR            *folder;
+    struct dirent  *entry;
+    struct stat     st;
+    unsigned        removed = 0;
+    int             fd = openat(store->root, "incoming",
+        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd == -1) {
+        return;
+    }
+    folder = fdopendir(fd);
+    if (folder == NULL) {
+        close(fd);
+        return;
+    }
+    while ((entry = readdir(folder)) != NULL) {
+        if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+            && S_ISREG(st.st_mode) && time(NULL) - st.st_mtime > ABANDONED
+            && unlinkat(fd, entry->d_name, 0) == 0)
+        {
+            removed++;
+        }
+    }
+    closedir(folder);
+    if (removed > 0) {
+        log_info("store", "%u abandoned uploads were removed", removed);
+    }
+}
 
 
 struct store *
@@ -50,6 +92,7 @@ store_open(const char *path)
         log_error("store", "%s/objects cannot be opened: %m", path);
         goto error;
     }
+    remove_abandoned(store);
     return store;
 
 error:

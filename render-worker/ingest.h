@@ -19,8 +19,9 @@
 struct store;
 
 /*
- * Opens the store at path, making its folders (0750) when missing; keeps only
- * directory descriptors.  NULL on failure (logged).
+ * Opens the store at path, making its folders (0750) when missing, and removes
+ * uploads that nobody has written to for an hour; keeps only directory
+ * descriptors.  NULL on failure (logged).
  */
 struct store *store_open(const char *path);
 void store_close(struct store *store);

@@ -4,6 +4,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -13,6 +14,8 @@
 #include <stdint.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "dicom_bytes.h"
@@ -388,6 +391,42 @@ test_full(void **state)
 }
 
 
+/* What a killed nginx left goes at the next start; what is on its way stays. */
+static void
+test_abandoned(void **state)
+{
+    static const struct {
+        const char  *name;
+        time_t       age;
+        bool         stays;
+    } uploads[] = {
+        { "0000000001", 7200, false }, { "0000000002", 60, true },
+        { "0000000003", 0, true }
+    };
+    struct fixture  *f = *state;
+    struct timespec  times[2] = { { 0 }, { 0 } };
+    char             path[120];
+
+    for (size_t i = 0; i < sizeof(uploads) / sizeof(uploads[0]); i++) {
+        snprintf(path, sizeof(path), "%s/incoming/%s", f->root,
+            uploads[i].name);
+        fclose(fopen(path, "w"));
+        times[0].tv_sec = times[1].tv_sec = time(NULL) - uploads[i].age;
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    }
+
+    store_close(f->store);
+    f->store = store_open(f->root);
+    assert_non_null(f->store);
+
+    for (size_t i = 0; i < sizeof(uploads) / sizeof(uploads[0]); i++) {
+        snprintf(path, sizeof(path), "%s/incoming/%s", f->root,
+            uploads[i].name);
+        assert_int_equal(access(path, F_OK) == 0, uploads[i].stays);
+    }
+}
+
+
 static void
 test_digest(void **state)
 {
@@ -426,6 +465,7 @@ main(void)
         cmocka_unit_test(test_no_picture),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_digest),
     };
 
