@@ -54,6 +54,10 @@ my $page = $http->get("$demo->{web}/");
 is($page->{status}, 200, 'the viewer is served, its certificate verified');
 like($page->{headers}{'content-security-policy'} // '', qr/connect-src/,
     'with a policy of where it may connect');
+is($http->get("$demo->{web}/openapi.yaml")->{headers}{'content-type'},
+    'application/yaml', 'openapi.yaml has its type');
+ok(-d state_folder() . "/temp/$_", "temp/$_ is below the state folder")
+    for qw(body proxy fastcgi uwsgi scgi);
 
 my $token = login($role{physician});
 ok($token, 'a physician logs in');
