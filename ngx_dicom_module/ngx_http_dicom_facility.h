@@ -11,6 +11,9 @@
 #include "ngx_http_dicom_module.h"
 
 
+/* Handlers of the route table: they answer r, at once or when the database has,
+   and return what a content handler returns. */
+
 /* ngx_http_dicom_studies.c: the list at /api/v1/studies */
 ngx_int_t ngx_http_dicom_study_list(ngx_http_request_t *r);
 

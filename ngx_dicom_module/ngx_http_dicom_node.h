@@ -11,6 +11,9 @@
 #include "ngx_http_dicom_module.h"
 
 
+/* Handlers of the route table: they answer r, at once or when the database and
+   the worker have, and return what a content handler returns. */
+
 /* ngx_http_dicom_node.c: /api/v1/stacks */
 ngx_int_t ngx_http_dicom_stack_open(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_stack_get(ngx_http_request_t *r);

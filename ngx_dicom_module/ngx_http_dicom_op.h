@@ -43,8 +43,5 @@ ngx_int_t ngx_http_dicom_op_conflict(ngx_http_dicom_op_t *op,
 ngx_int_t ngx_http_dicom_op_refused(ngx_http_dicom_op_t *op,
     ngx_dicom_db_query_t *q);
 
-/* Answers 404. */
-ngx_int_t ngx_http_dicom_not_found(ngx_http_request_t *r);
-
 
 #endif /* _NGX_HTTP_DICOM_OP_H_INCLUDED_ */

@@ -25,6 +25,7 @@ static u_char *ngx_http_dicom_picture_view(u_char *p,
     const struct wire_picture *picture);
 static u_char *ngx_http_dicom_picture_voi(u_char *p,
     const struct wire_picture *picture);
+static u_char *ngx_http_dicom_picture_number(u_char *p, double d);
 static ngx_int_t ngx_http_dicom_picture_add(ngx_http_request_t *r,
     const char *name, const u_char *data, size_t len);
 
@@ -205,7 +206,8 @@ ngx_http_dicom_picture_voi(u_char *p, const struct wire_picture *picture)
 }
 
 
-u_char *
+/* Writes the shortest decimal that reads back as d; at most 24 characters. */
+static u_char *
 ngx_http_dicom_picture_number(u_char *p, double d)
 {
     int   precision;

@@ -20,8 +20,5 @@ const char *ngx_http_dicom_picture_check(const struct wire_picture *picture,
 ngx_int_t ngx_http_dicom_picture_headers(ngx_http_request_t *r,
     const struct wire_picture *picture);
 
-/* Writes the shortest decimal that reads back as d; at most 24 characters. */
-u_char *ngx_http_dicom_picture_number(u_char *p, double d);
-
 
 #endif /* _NGX_HTTP_DICOM_PICTURE_H_INCLUDED_ */

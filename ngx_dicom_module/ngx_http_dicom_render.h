@@ -27,8 +27,5 @@ ngx_int_t ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type,
 void ngx_http_dicom_render_discard(ngx_http_request_t *r,
     const ngx_str_t *location);
 
-/* The key by which the worker tells r's user from others. */
-ngx_int_t ngx_http_dicom_render_user(ngx_http_request_t *r, u_char user[16]);
-
 
 #endif /* _NGX_HTTP_DICOM_RENDER_H_INCLUDED_ */

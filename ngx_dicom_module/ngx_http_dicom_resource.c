@@ -12,6 +12,7 @@
 
 static ngx_int_t ngx_http_dicom_read_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_not_found(ngx_http_request_t *r);
 
 
 /* An operation and its query, ctx->data; NULL without memory. */
@@ -242,7 +243,7 @@ ngx_http_dicom_op_refused(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q)
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_dicom_not_found(ngx_http_request_t *r)
 {
     return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND, "not-found",

@@ -12,6 +12,9 @@
 #include "ngx_http_dicom_module.h"
 
 
+/* Handlers of the route table: they answer r, at once or when the database has,
+   and return what a content handler returns.  end deactivates. */
+
 /* ngx_http_dicom_toplevel.c */
 
 ngx_int_t ngx_http_dicom_facility_list(ngx_http_request_t *r);
