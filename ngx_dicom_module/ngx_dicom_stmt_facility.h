@@ -163,6 +163,42 @@ X(STACK_INSTANCES, 4,
   "ORDER BY i.number, i.uid LIMIT $4::INT8")
 
 
+/* QIDO-RS: $7 to $10 narrow the page, $10 is a pattern of LIKE */
+
+X(QIDO_STUDIES, 10,
+  "SELECT " STUDY_COLUMNS "FROM studies s "
+  "WHERE ($7::TEXT[] IS NULL OR s.uid = ANY ($7::TEXT[])) "
+  "AND ($8::TEXT IS NULL OR s.patient_id = $8::TEXT) "
+  "AND ($9::TEXT IS NULL OR s.accession = $9::TEXT) "
+  "AND ($10::TEXT IS NULL OR s.patient_name ILIKE $10::TEXT) "
+  "AND " STUDY_PAGE)
+
+X(QIDO_SERIES, 4,
+  "SELECT e.uid, e.number, e.modality, e.description, e.body_part, "
+         "e.study_uid, (SELECT count(*) FROM instances i "
+                       "WHERE i.series_uid = e.uid) AS instance_count "
+  "FROM series e WHERE e.study_uid = $1::TEXT "
+  "AND ($2::TEXT[] IS NULL OR e.uid = ANY ($2::TEXT[])) "
+  "AND ($3::TEXT IS NULL OR e.modality = $3::TEXT) "
+  "ORDER BY e.number, e.uid LIMIT $4::INT8")
+
+X(QIDO_INSTANCES, 4,
+  "SELECT i.uid, i.number, i.sop_class, i.transfer_syntax, i.frames, "
+         "i.height, i.width, i.series_uid, i.study_uid "
+  "FROM instances i "
+  "WHERE i.study_uid = $1::TEXT AND i.series_uid = $2::TEXT "
+  "AND ($3::TEXT[] IS NULL OR i.uid = ANY ($3::TEXT[])) "
+  "ORDER BY i.number, i.uid LIMIT $4::INT8")
+
+
+/* WADO-RS */
+
+X(WADO_INSTANCE, 3,
+  "SELECT i.location, i.size, i.transfer_syntax FROM instances i "
+  "WHERE i.uid = $1::TEXT AND i.series_uid = $2::TEXT "
+  "AND i.study_uid = $3::TEXT")
+
+
 /* reports; $2 of the reads: drafts are shown */
 
 /* $3: last report of the page before; $4: limit */

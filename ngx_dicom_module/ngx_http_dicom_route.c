@@ -9,10 +9,12 @@
 #include "ngx_http_dicom_error.h"
 #include "ngx_http_dicom_facility.h"
 #include "ngx_http_dicom_node.h"
+#include "ngx_http_dicom_qido.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_session.h"
 #include "ngx_http_dicom_status.h"
 #include "ngx_http_dicom_toplevel.h"
+#include "ngx_http_dicom_wado.h"
 
 
 #define WEB       NGX_DICOM_WEB
@@ -154,6 +156,17 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       NONE, ngx_http_dicom_pixel_get },
     { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/roi", FADM|PHYS|RADI, OWN,
       NONE, ngx_http_dicom_roi_get },
+
+    /* DICOMweb: QIDO-RS on both, as they share a database; WADO-RS */
+
+    { FACILITY|NODE, GET, "/dicom-web/studies", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_qido_studies },
+    { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series", FADM|PHYS|RADI,
+      OWN, NONE, ngx_http_dicom_qido_series },
+    { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances",
+      FADM|PHYS|RADI, OWN, NONE, ngx_http_dicom_qido_instances },
+    { NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}",
+      FADM|PHYS|RADI, OWN, NONE, ngx_http_dicom_wado_instance },
 
     { 0, 0, NULL, 0, 0, 0, NULL }
 };

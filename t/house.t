@@ -44,8 +44,9 @@ my @floors = (
     [qw(route filter error listen)],
     [qw(session toplevel user patient facility studies report report_change
         node upload view
-        status dicomweb)],
-    [qw(resource list create change op record render picture peer hash)],
+        status qido wado)],
+    [qw(qido_args resource list create change op record render picture peer
+        hash attribute accept)],
     [qw(auth args reply)],
 );
 my %floor;

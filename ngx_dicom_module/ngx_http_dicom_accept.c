@@ -1,0 +1,218 @@
+
+/*
+ * Accept of a request for DICOM files (PS3.18 8.7.5).
+ */
+
+
+#include "ngx_http_dicom_accept.h"
+
+
+/* thousandths, of a media type without q */
+#define NGX_HTTP_DICOM_ACCEPT_Q  1000
+
+
+/* One media range of Accept. */
+typedef struct {
+    ngx_str_t    type;
+    ngx_str_t    part;                 /* type= of multipart/related */
+    ngx_str_t    syntax;               /* transfer-syntax= */
+    ngx_int_t    q;
+} ngx_http_dicom_range_t;
+
+
+static u_char *ngx_http_dicom_accept_range(u_char *p, u_char *last,
+    ngx_http_dicom_range_t *range);
+static u_char *ngx_http_dicom_accept_token(u_char *p, u_char *last,
+    ngx_str_t *token);
+static ngx_int_t ngx_http_dicom_accept_q(ngx_str_t *value);
+static ngx_uint_t ngx_http_dicom_accept_fits(ngx_http_dicom_range_t *range,
+    const ngx_str_t *syntax);
+static ngx_uint_t ngx_http_dicom_accept_single(
+    ngx_http_dicom_range_t *range);
+static ngx_uint_t ngx_http_dicom_accept_is(ngx_str_t *s, const char *text);
+
+
+ngx_int_t
+ngx_http_dicom_accept_dicom(ngx_http_request_t *r, const ngx_str_t *syntax,
+    ngx_uint_t *multipart)
+{
+    u_char                  *p, *last;
+    ngx_int_t                best;
+    ngx_uint_t               i, seen;
+    ngx_list_part_t         *part;
+    ngx_table_elt_t         *h;
+    ngx_http_dicom_range_t   range;
+
+    best = 0;
+    seen = 0;
+    *multipart = 1;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_dicom_accept_is(&h[i].key, "accept")) {
+                continue;
+            }
+
+            seen = 1;
+            p = h[i].value.data;
+            last = p + h[i].value.len;
+
+            while (p < last) {
+                p = ngx_http_dicom_accept_range(p, last, &range);
+
+                if (range.q > best
+                    && ngx_http_dicom_accept_fits(&range, syntax))
+                {
+                    best = range.q;
+                    *multipart = !ngx_http_dicom_accept_single(&range);
+                }
+            }
+        }
+    }
+
+    return (best || !seen) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* Takes one media range with its parameters; returns where the next begins. */
+
+static u_char *
+ngx_http_dicom_accept_range(u_char *p, u_char *last,
+    ngx_http_dicom_range_t *range)
+{
+    ngx_str_t  name, value;
+
+    ngx_memzero(range, sizeof(ngx_http_dicom_range_t));
+    range->q = NGX_HTTP_DICOM_ACCEPT_Q;
+
+    p = ngx_http_dicom_accept_token(p, last, &range->type);
+
+    while (p < last && *p == ';') {
+        p = ngx_http_dicom_accept_token(p + 1, last, &name);
+        ngx_str_null(&value);
+
+        if (p < last && *p == '=') {
+            p = ngx_http_dicom_accept_token(p + 1, last, &value);
+        }
+
+        if (ngx_http_dicom_accept_is(&name, "q")) {
+            range->q = ngx_http_dicom_accept_q(&value);
+
+        } else if (ngx_http_dicom_accept_is(&name, "type")) {
+            range->part = value;
+
+        } else if (ngx_http_dicom_accept_is(&name, "transfer-syntax")) {
+            range->syntax = value;
+        }
+    }
+
+    while (p < last && *p != ',') {
+        p++;
+    }
+
+    return p + 1;
+}
+
+
+/* A token or a quoted string without its quotes; the blanks around are left
+   out.  What is escaped in it stays so, as no value known here needs it. */
+
+static u_char *
+ngx_http_dicom_accept_token(u_char *p, u_char *last, ngx_str_t *token)
+{
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    token->data = p;
+
+    if (p < last && *p == '"') {
+        token->data = ++p;
+
+        while (p < last && *p != '"') {
+            p++;
+        }
+
+        token->len = p - token->data;
+        p += (p < last);
+
+    } else {
+        while (p < last && ngx_strchr(" \t;,=\"", *p) == NULL) {
+            p++;
+        }
+
+        token->len = p - token->data;
+    }
+
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    return p;
+}
+
+
+/* "0.5" in thousandths; what is no number counts as a refusal. */
+
+static ngx_int_t
+ngx_http_dicom_accept_q(ngx_str_t *value)
+{
+    ngx_int_t  q;
+
+    if (value->len == 0 || value->len > sizeof("0.000") - 1) {
+        return 0;
+    }
+
+    q = ngx_atofp(value->data, value->len, 3);
+
+    return (q == NGX_ERROR) ? 0 : ngx_min(q, NGX_HTTP_DICOM_ACCEPT_Q);
+}
+
+
+/* Whether the stored file is what a media range asks for. */
+
+static ngx_uint_t
+ngx_http_dicom_accept_fits(ngx_http_dicom_range_t *range,
+    const ngx_str_t *syntax)
+{
+    if (!ngx_http_dicom_accept_single(range)
+        && !ngx_http_dicom_accept_is(&range->type, "multipart/related")
+        && !ngx_http_dicom_accept_is(&range->type, "multipart/*")
+        && !ngx_http_dicom_accept_is(&range->type, "*/*"))
+    {
+        return 0;
+    }
+
+    if (range->part.len
+        && !ngx_http_dicom_accept_is(&range->part, "application/dicom"))
+    {
+        return 0;
+    }
+
+    return range->syntax.len == 0
+           || ngx_http_dicom_accept_is(&range->syntax, "*")
+           || (range->syntax.len == syntax->len
+               && ngx_memcmp(range->syntax.data, syntax->data, syntax->len)
+                  == 0);
+}
+
+
+/* The file alone, without a multipart around it. */
+
+static ngx_uint_t
+ngx_http_dicom_accept_single(ngx_http_dicom_range_t *range)
+{
+    return ngx_http_dicom_accept_is(&range->type, "application/dicom")
+           || ngx_http_dicom_accept_is(&range->type, "application/*");
+}
+
+
+static ngx_uint_t
+ngx_http_dicom_accept_is(ngx_str_t *s, const char *text)
+{
+    return s->len == ngx_strlen(text)
+           && ngx_strncasecmp(s->data, (u_char *) text, s->len) == 0;
+}

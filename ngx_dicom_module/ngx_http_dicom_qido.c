@@ -1,0 +1,431 @@
+
+/*
+ * QIDO-RS: searches for studies, series and instances.
+ */
+
+
+#include "ngx_http_dicom_qido.h"
+#include "ngx_http_dicom_attribute.h"
+#include "ngx_http_dicom_facility.h"
+#include "ngx_http_dicom_qido_args.h"
+#include "ngx_http_dicom_record.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_route.h"
+#include "ngx_dicom_uid.h"
+
+
+/* columns of QIDO_SERIES */
+enum {
+    E_UID = 0, E_NUMBER, E_MODALITY, E_DESCRIPTION, E_BODY_PART, E_STUDY,
+    E_INSTANCES
+};
+
+/* columns of QIDO_INSTANCES */
+enum {
+    I_UID = 0, I_NUMBER, I_SOP_CLASS, I_SYNTAX, I_FRAMES, I_HEIGHT, I_WIDTH,
+    I_SERIES, I_STUDY
+};
+
+
+/* An attribute of the answer, and the column it is from. */
+typedef struct {
+    const char  *tag;                  /* NULL ends the table */
+    const char  *vr;
+    int          column;               /* -1: value is the text */
+    const char  *value;
+} ngx_http_dicom_attribute_t;
+
+/* A search, ctx->data. */
+typedef struct {
+    const ngx_http_dicom_attribute_t  *attributes;
+    ngx_uint_t                         limit;
+    ngx_uint_t                         offset;
+    char                               rows[24];   /* to read */
+    ngx_uint_t                         instances;
+} ngx_http_dicom_qido_t;
+
+
+static ngx_http_dicom_qido_t *ngx_http_dicom_qido_create(
+    ngx_http_request_t *r, const ngx_http_dicom_attribute_t *attributes);
+static ngx_int_t ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
+    ngx_http_dicom_qido_t *qido, const char *const *names,
+    ngx_uint_t nparams);
+static ngx_int_t ngx_http_dicom_qido_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+static void ngx_http_dicom_qido_write(ngx_http_request_t *r,
+    ngx_dicom_json_writer_t *w, PGresult *res, int row);
+static void ngx_http_dicom_qido_url(ngx_http_request_t *r,
+    ngx_dicom_json_writer_t *w, PGresult *res, int row);
+
+
+static const char *const  ngx_http_dicom_qido_study_args[] = {
+    "StudyInstanceUID", "0020000D", "PatientID", "00100020",
+    "PatientName", "00100010", "StudyDate", "00080020",
+    "AccessionNumber", "00080050", "ModalitiesInStudy", "00080061",
+    "limit", "offset", "includefield", NULL
+};
+
+static const char *const  ngx_http_dicom_qido_series_args[] = {
+    "SeriesInstanceUID", "0020000E", "Modality", "00080060",
+    "limit", "offset", "includefield", NULL
+};
+
+static const char *const  ngx_http_dicom_qido_instance_args[] = {
+    "SOPInstanceUID", "00080018", "limit", "offset", "includefield", NULL
+};
+
+
+/* PS3.18 tables 10.6.3-3 to 10.6.3-5, as far as the database knows them */
+
+static const ngx_http_dicom_attribute_t  ngx_http_dicom_qido_study[] = {
+    { "00080005", "CS", -1, "ISO_IR 192" },
+    { "00080020", "DA", S_DATE, NULL },
+    { "00080030", "TM", S_TIME, NULL },
+    { "00080050", "SH", S_ACCESSION, NULL },
+    { "00080056", "CS", -1, "ONLINE" },
+    { "00080061", "CS", S_MODALITIES, NULL },
+    { "00080090", "PN", S_REFERRING, NULL },
+    { "00081030", "LO", S_DESCRIPTION, NULL },
+    { "00100010", "PN", S_NAME, NULL },
+    { "00100020", "LO", S_PATIENT_ID, NULL },
+    { "00100021", "LO", S_ISSUER, NULL },
+    { "00100030", "DA", S_BIRTH_DATE, NULL },
+    { "00100040", "CS", S_SEX, NULL },
+    { "0020000D", "UI", S_UID, NULL },
+    { "00200010", "SH", S_ID, NULL },
+    { "00201206", "IS", S_SERIES, NULL },
+    { "00201208", "IS", S_INSTANCES, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const ngx_http_dicom_attribute_t  ngx_http_dicom_qido_a_series[] = {
+    { "00080005", "CS", -1, "ISO_IR 192" },
+    { "00080056", "CS", -1, "ONLINE" },
+    { "00080060", "CS", E_MODALITY, NULL },
+    { "0008103E", "LO", E_DESCRIPTION, NULL },
+    { "00180015", "CS", E_BODY_PART, NULL },
+    { "0020000D", "UI", E_STUDY, NULL },
+    { "0020000E", "UI", E_UID, NULL },
+    { "00200011", "IS", E_NUMBER, NULL },
+    { "00201209", "IS", E_INSTANCES, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const ngx_http_dicom_attribute_t  ngx_http_dicom_qido_instance[] = {
+    { "00080005", "CS", -1, "ISO_IR 192" },
+    { "00080016", "UI", I_SOP_CLASS, NULL },
+    { "00080018", "UI", I_UID, NULL },
+    { "00080056", "CS", -1, "ONLINE" },
+    { "00083002", "UI", I_SYNTAX, NULL },
+    { "0020000D", "UI", I_STUDY, NULL },
+    { "0020000E", "UI", I_SERIES, NULL },
+    { "00200013", "IS", I_NUMBER, NULL },
+    { "00280008", "IS", I_FRAMES, NULL },
+    { "00280010", "US", I_HEIGHT, NULL },
+    { "00280011", "US", I_WIDTH, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+
+ngx_int_t
+ngx_http_dicom_qido_studies(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    const char                *from, *to, *modality, *uids, *patient, *name;
+    const char                *accession;
+    const char *const         *args;
+    ngx_dicom_db_query_t      *q;
+    ngx_http_dicom_qido_t     *qido;
+
+    args = ngx_http_dicom_qido_study_args;
+
+    qido = ngx_http_dicom_qido_create(r, ngx_http_dicom_qido_study);
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (qido == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_qido_prepare(r, qido, args, 0);
+
+    if (rc != NGX_OK
+        || (rc = ngx_http_dicom_qido_uids(r, args, "StudyInstanceUID", &uids))
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_text(r, args, "PatientID", &patient))
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_pattern(r, args, "PatientName", &name))
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_range(r, args, "StudyDate", &from, &to))
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_text(r, args, "AccessionNumber",
+                                          &accession))
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_text(r, args, "ModalitiesInStudy",
+                                          &modality))
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    /* "~" and "" stand above the first row of the newest-first list */
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_STUDIES, 10, from, to,
+                          modality, "~", "", qido->rows, uids, patient,
+                          accession, name)
+        == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    q->read_only = 1;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_qido_done);
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_series(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    const char             *uids, *modality, *study;
+    const char *const      *args;
+    ngx_dicom_db_query_t   *q;
+    ngx_http_dicom_qido_t  *qido;
+
+    args = ngx_http_dicom_qido_series_args;
+
+    qido = ngx_http_dicom_qido_create(r, ngx_http_dicom_qido_a_series);
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (qido == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_qido_prepare(r, qido, args, 1);
+
+    if (rc != NGX_OK
+        || (rc = ngx_http_dicom_qido_uids(r, args, "SeriesInstanceUID", &uids))
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_text(r, args, "Modality", &modality))
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    study = (char *) ngx_http_dicom_ctx(r)->params[0].data;
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_SERIES, 4, study, uids,
+                          modality, qido->rows)
+        == NULL
+        || ngx_http_dicom_audit(r, q, "study-read", study, study, NULL)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_qido_done);
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_instances(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    const char             *uids, *study, *series;
+    const char *const      *args;
+    ngx_dicom_db_query_t   *q;
+    ngx_http_dicom_qido_t  *qido;
+
+    args = ngx_http_dicom_qido_instance_args;
+
+    qido = ngx_http_dicom_qido_create(r, ngx_http_dicom_qido_instance);
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (qido == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    qido->instances = 1;
+
+    rc = ngx_http_dicom_qido_prepare(r, qido, args, 2);
+
+    if (rc != NGX_OK
+        || (rc = ngx_http_dicom_qido_uids(r, args, "SOPInstanceUID", &uids))
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    study = (char *) ngx_http_dicom_ctx(r)->params[0].data;
+    series = (char *) ngx_http_dicom_ctx(r)->params[1].data;
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_INSTANCES, 4, study, series,
+                          uids, qido->rows)
+        == NULL
+        || ngx_http_dicom_audit(r, q, "series-read", series, study, NULL)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_qido_done);
+}
+
+
+static ngx_http_dicom_qido_t *
+ngx_http_dicom_qido_create(ngx_http_request_t *r,
+    const ngx_http_dicom_attribute_t *attributes)
+{
+    ngx_http_dicom_qido_t  *qido;
+
+    qido = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_qido_t));
+    if (qido == NULL) {
+        return NULL;
+    }
+
+    qido->attributes = attributes;
+    ngx_http_dicom_ctx(r)->data = qido;
+
+    return qido;
+}
+
+
+/* What all searches have: known arguments, UIDs in the path, a page. */
+
+static ngx_int_t
+ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
+    ngx_http_dicom_qido_t *qido, const char *const *names, ngx_uint_t nparams)
+{
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+
+    rc = ngx_http_dicom_args_known(r, names);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < nparams; i++) {
+        if (ngx_dicom_uid_check(&ngx_http_dicom_ctx(r)->params[i]) != NGX_OK) {
+            return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST,
+                                          "invalid-uid",
+                                          "The path holds what is no UID.",
+                                          NULL);
+        }
+    }
+
+    rc = ngx_http_dicom_qido_page(r, &qido->limit, &qido->offset);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* one more row tells whether that is all */
+
+    (void) snprintf(qido->rows, sizeof(qido->rows), "%lu",
+                    (unsigned long) (qido->offset + qido->limit + 1));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    int                       row, last;
+    PGresult                 *res;
+    ngx_str_t                 json;
+    ngx_dicom_db_step_t      *steps;
+    ngx_http_dicom_qido_t    *qido;
+    ngx_dicom_json_writer_t  *w;
+
+    static ngx_str_t  more = ngx_string("299 dicom \"There are additional "
+                                        "results that can be requested.\"");
+
+    if (q->status != NGX_DICOM_DB_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    qido = ngx_http_dicom_ctx(r)->data;
+    steps = q->steps.elts;
+    res = steps[0].result;
+
+    w = ngx_dicom_json_writer(r->pool);
+    if (w == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    last = ngx_min(PQntuples(res), (int) (qido->offset + qido->limit));
+
+    if (last < PQntuples(res)
+        && ngx_http_dicom_header(r, "Warning", &more) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_dicom_json_array(w);
+
+    for (row = (int) qido->offset; row < last; row++) {
+        ngx_dicom_json_object(w);
+        ngx_http_dicom_qido_write(r, w, res, row);
+        ngx_dicom_json_end_object(w);
+    }
+
+    ngx_dicom_json_end_array(w);
+
+    if (ngx_dicom_json_finish(w, &json) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_reply_text(r, NGX_HTTP_OK, "application/dicom+json",
+                                     &json);
+}
+
+
+static void
+ngx_http_dicom_qido_write(ngx_http_request_t *r, ngx_dicom_json_writer_t *w,
+    PGresult *res, int row)
+{
+    const ngx_http_dicom_qido_t       *qido;
+    const ngx_http_dicom_attribute_t  *a;
+
+    qido = ngx_http_dicom_ctx(r)->data;
+
+    for (a = qido->attributes; a->tag; a++) {
+
+        /* in the order of the tags */
+
+        if (qido->instances && ngx_strcmp(a->tag, "0020000D") == 0) {
+            ngx_http_dicom_qido_url(r, w, res, row);
+        }
+
+        ngx_http_dicom_write_attribute(w, a->tag, a->vr, a->column == -1
+                                       ? a->value
+                                       : PQgetvalue(res, row, a->column));
+    }
+}
+
+
+/* Where WADO-RS has the instance, if the server was told where its node is. */
+
+static void
+ngx_http_dicom_qido_url(ngx_http_request_t *r, ngx_dicom_json_writer_t *w,
+    PGresult *res, int row)
+{
+    u_char     *p, url[1024 + 3 * 64 + sizeof("/dicom-web/studies//series//"
+                                              "instances/")];
+    ngx_str_t  *node;
+
+    node = &ngx_http_dicom_srv_conf(r)->conf->node_url;
+
+    if (node->len == 0) {
+        return;
+    }
+
+    p = ngx_snprintf(url, sizeof(url) - 1,
+                     "%V/dicom-web/studies/%s/series/%s/instances/%s", node,
+                     PQgetvalue(res, row, I_STUDY),
+                     PQgetvalue(res, row, I_SERIES),
+                     PQgetvalue(res, row, I_UID));
+    *p = '\0';
+
+    ngx_http_dicom_write_attribute(w, "00081190", "UR", (char *) url);
+}

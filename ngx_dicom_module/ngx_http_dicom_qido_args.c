@@ -1,0 +1,318 @@
+
+/*
+ * Arguments of searches.
+ */
+
+
+#include "ngx_http_dicom_qido_args.h"
+#include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_route.h"
+#include "ngx_dicom_meta.h"
+#include "ngx_dicom_uid.h"
+
+
+#define NGX_HTTP_DICOM_QIDO_TEXT    64
+#define NGX_HTTP_DICOM_QIDO_UIDS    100
+#define NGX_HTTP_DICOM_QIDO_LIMIT   500
+#define NGX_HTTP_DICOM_QIDO_OFFSET  10000
+
+
+static ngx_int_t ngx_http_dicom_qido_value(ngx_http_request_t *r,
+    const char *const *names, const char *keyword, size_t max,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_dicom_qido_day(ngx_http_request_t *r,
+    ngx_str_t *day, const char *suffix, const char **text);
+static ngx_int_t ngx_http_dicom_qido_count(ngx_http_request_t *r,
+    const char *name, ngx_int_t max, ngx_uint_t *count);
+
+
+/* An empty value and "*" match everything, so they are as good as absent:
+   value->data is NULL then. */
+
+static ngx_int_t
+ngx_http_dicom_qido_value(ngx_http_request_t *r, const char *const *names,
+    const char *keyword, size_t max, ngx_str_t *value)
+{
+    ngx_int_t    rc;
+    ngx_str_t    other;
+    const char  *tag;
+
+    while (ngx_strcmp(*names, keyword) != 0) {
+        names++;
+    }
+
+    tag = names[1];
+
+    rc = ngx_http_dicom_arg(r, keyword, value);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_dicom_arg(r, tag, value);
+
+    } else if (rc == NGX_OK
+               && ngx_http_dicom_arg(r, tag, &other) != NGX_DECLINED)
+    {
+        return ngx_http_dicom_arg_invalid(r, keyword,
+                                          "is given by its tag, too");
+    }
+
+    if (rc == NGX_ERROR || value->len > max) {
+        return ngx_http_dicom_arg_invalid(r, keyword, "must be a short text");
+    }
+
+    if (value->len == 0 || (value->len == 1 && value->data[0] == '*')) {
+        ngx_str_null(value);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_text(ngx_http_request_t *r, const char *const *names,
+    const char *keyword, const char **value)
+{
+    ngx_int_t  rc;
+    ngx_str_t  text;
+
+    *value = NULL;
+
+    rc = ngx_http_dicom_qido_value(r, names, keyword,
+                                   NGX_HTTP_DICOM_QIDO_TEXT, &text);
+
+    if (rc != NGX_OK || text.data == NULL) {
+        return rc;
+    }
+
+    if (strpbrk((char *) text.data, "*?\\")) {
+        return ngx_http_dicom_arg_invalid(r, keyword,
+                                          "must be one value without "
+                                          "wildcards");
+    }
+
+    *value = (char *) text.data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_pattern(ngx_http_request_t *r, const char *const *names,
+    const char *keyword, const char **pattern)
+{
+    u_char     *p;
+    size_t      i;
+    ngx_int_t   rc;
+    ngx_str_t   text;
+
+    *pattern = NULL;
+
+    rc = ngx_http_dicom_qido_value(r, names, keyword,
+                                   NGX_HTTP_DICOM_QIDO_TEXT, &text);
+
+    if (rc != NGX_OK || text.data == NULL) {
+        return rc;
+    }
+
+    p = ngx_pnalloc(r->pool, 2 * text.len + 1);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    *pattern = (char *) p;
+
+    for (i = 0; i < text.len; i++) {
+
+        switch (text.data[i]) {
+
+        case '*':
+            *p++ = '%';
+            break;
+
+        case '?':
+            *p++ = '_';
+            break;
+
+        case '%':
+        case '_':
+        case '\\':
+            *p++ = '\\';
+
+            /* fall through */
+
+        default:
+            *p++ = text.data[i];
+        }
+    }
+
+    *p = '\0';
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_uids(ngx_http_request_t *r, const char *const *names,
+    const char *keyword, const char **uids)
+{
+    u_char      *p, *last, *end;
+    ngx_int_t    rc;
+    ngx_str_t    text, uid[NGX_HTTP_DICOM_QIDO_UIDS];
+    ngx_uint_t   n;
+
+    *uids = NULL;
+
+    rc = ngx_http_dicom_qido_value(r, names, keyword,
+                                   NGX_HTTP_DICOM_QIDO_UIDS * 65, &text);
+
+    if (rc != NGX_OK || text.data == NULL) {
+        return rc;
+    }
+
+    last = text.data + text.len;
+    n = 0;
+
+    for (p = text.data; p <= last; p = end + 1) {
+
+        for (end = p; end < last && *end != ',' && *end != '\\'; end++) {
+            /* void */
+        }
+
+        if (n == NGX_HTTP_DICOM_QIDO_UIDS) {
+            return ngx_http_dicom_arg_invalid(r, keyword, "are too many UIDs");
+        }
+
+        uid[n].data = p;
+        uid[n].len = end - p;
+
+        if (ngx_dicom_uid_check(&uid[n++]) != NGX_OK) {
+            return ngx_http_dicom_arg_invalid(r, keyword, "must be UIDs");
+        }
+    }
+
+    *uids = ngx_dicom_db_text_array(r->pool, uid, n);
+
+    return *uids ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_range(ngx_http_request_t *r, const char *const *names,
+    const char *keyword, const char **from, const char **to)
+{
+    u_char     *dash;
+    ngx_int_t   rc;
+    ngx_str_t   text, first, second;
+
+    *from = "";
+    *to = "~";
+
+    rc = ngx_http_dicom_qido_value(r, names, keyword,
+                                   sizeof("20260101-20260102") - 1, &text);
+
+    if (rc != NGX_OK || text.data == NULL) {
+        return rc;
+    }
+
+    first = text;
+    second = text;
+
+    dash = ngx_strlchr(text.data, text.data + text.len, '-');
+
+    if (dash) {
+        first.len = dash - text.data;
+        second.data = dash + 1;
+        second.len = text.len - first.len - 1;
+    }
+
+    /* a limit at one end leaves out what has no date; "2026-11-22~" is above
+       each time of that day */
+
+    *from = "0";
+
+    if ((first.len == 0 && second.len == 0)
+        || ngx_http_dicom_qido_day(r, &first, "", from) != NGX_OK
+        || ngx_http_dicom_qido_day(r, &second, "~", to) != NGX_OK)
+    {
+        return ngx_http_dicom_arg_invalid(r, keyword,
+                                          "must be a day like 20261122 or a "
+                                          "range of two");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_qido_day(ngx_http_request_t *r, ngx_str_t *day,
+    const char *suffix, const char **text)
+{
+    u_char     *p;
+    ngx_str_t   date;
+
+    if (day->len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof("2026-11-22~"));
+
+    if (p == NULL || day->len != sizeof("20261122") - 1) {
+        return NGX_DECLINED;
+    }
+
+    (void) ngx_sprintf(p, "%*s-%*s-%*s%s%Z", (size_t) 4, day->data,
+                       (size_t) 2, day->data + 4, (size_t) 2, day->data + 6,
+                       suffix);
+
+    date.data = p;
+    date.len = sizeof("2026-11-22") - 1;
+
+    *text = (char *) p;
+
+    return ngx_dicom_meta_is_date(&date);
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_page(ngx_http_request_t *r, ngx_uint_t *limit,
+    ngx_uint_t *offset)
+{
+    ngx_int_t  rc;
+
+    *limit = NGX_HTTP_DICOM_QIDO_LIMIT;
+    *offset = 0;
+
+    rc = ngx_http_dicom_qido_count(r, "limit", NGX_MAX_INT32_VALUE, limit);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    *limit = ngx_min(*limit, NGX_HTTP_DICOM_QIDO_LIMIT);
+
+    return ngx_http_dicom_qido_count(r, "offset", NGX_HTTP_DICOM_QIDO_OFFSET,
+                                     offset);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_qido_count(ngx_http_request_t *r, const char *name,
+    ngx_int_t max, ngx_uint_t *count)
+{
+    ngx_int_t  rc, n;
+    ngx_str_t  value;
+
+    rc = ngx_http_dicom_arg(r, name, &value);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    n = (rc == NGX_OK) ? ngx_atoi(value.data, value.len) : NGX_ERROR;
+
+    if (n < 0 || n > max) {
+        return ngx_http_dicom_arg_invalid(r, name, "is not in range");
+    }
+
+    *count = n;
+
+    return NGX_OK;
+}

@@ -1,0 +1,42 @@
+
+/*
+ * Arguments of searches, each by the keyword or by the tag of its attribute
+ * (PS3.18 8.3.4.1).
+ */
+
+
+#ifndef _NGX_HTTP_DICOM_QIDO_ARGS_H_INCLUDED_
+#define _NGX_HTTP_DICOM_QIDO_ARGS_H_INCLUDED_
+
+
+#include "ngx_http_dicom_module.h"
+
+
+/*
+ * All return NGX_OK, or the result of the reply, to be returned.  names: of
+ * all arguments, NULL-ended; the keyword of an attribute, then its tag.
+ */
+
+/* One value; NULL when absent, empty, or "*". */
+ngx_int_t ngx_http_dicom_qido_text(ngx_http_request_t *r,
+    const char *const *names, const char *keyword, const char **value);
+
+/* The same with wildcards, as a pattern of LIKE. */
+ngx_int_t ngx_http_dicom_qido_pattern(ngx_http_request_t *r,
+    const char *const *names, const char *keyword, const char **pattern);
+
+/* UIDs, as a parameter of type TEXT[]. */
+ngx_int_t ngx_http_dicom_qido_uids(ngx_http_request_t *r,
+    const char *const *names, const char *keyword, const char **uids);
+
+/* A day or a range of days, as one of sort_key. */
+ngx_int_t ngx_http_dicom_qido_range(ngx_http_request_t *r,
+    const char *const *names, const char *keyword, const char **from,
+    const char **to);
+
+/* limit and offset. */
+ngx_int_t ngx_http_dicom_qido_page(ngx_http_request_t *r, ngx_uint_t *limit,
+    ngx_uint_t *offset);
+
+
+#endif /* _NGX_HTTP_DICOM_QIDO_ARGS_H_INCLUDED_ */
