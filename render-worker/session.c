@@ -460,7 +460,8 @@ session_expire(struct session *session, uint64_t now)
         if (now - lease->used < session->config.idle_ms) {
             break;          /* the others were used later */
         }
-        if (lease->stack->pictures == 0) {
+        /* pictures pin a stack, not every lease on it */
+        if (lease->stack->pictures == 0 || lease->stack->leases > 1) {
             session->stats.expired++;
             lease_end(session, lease, true);
         }

@@ -31,11 +31,23 @@ my $series = series($w, 1);
 my $used = $w->open($series);
 my $idle = $w->open($series);
 is($idle->{json}{idle_seconds}, 2, 'told how long it lives');
-for (1 .. 8) {
-    sleep 0.5;
-    $w->render($used->{id}, 0)->{status} == 200 or last;
+# at every moment pictures of the same series are in progress for the other
+my @lines = map { Test::Wire->new($t->socket_path('worker'), user => 'alice') }
+    1 .. 6;
+my $large = Test::Wire::render_body($used->{id}, 0, width => 1500,
+    height => 1500, interpolation => 'cubic');
+my ($drawn, $refused) = (0, 0);
+my $until = time + 5;
+$_->send(render => $large) for @lines;
+while (time < $until) {
+    my $line = shift @lines;
+    $line->receive()->{status} == 200 ? $drawn++ : $refused++;
+    $line->send(render => $large);
+    push @lines, $line;
 }
-is($w->render($used->{id}, 1)->{status}, 200, 'a lease in use stays');
+$_->close for @lines;
+cmp_ok($drawn, '>', 0, 'a lease is in use');
+is($refused, 0, 'and stays');
 my $res = $w->render($idle->{id}, 0);
 is($res->{status}, 410, 'an idle one is gone');
 is($res->{slug}, 'stack-expired', 'and was there');

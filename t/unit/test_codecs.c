@@ -226,7 +226,7 @@ check_lossless(const struct options *options)
 {
     static struct output   o;
     size_t                 count = ROWS * COLUMNS * options->samples;
-    uint16_t              *values = malloc(2 * count);
+    uint16_t              *values = calloc(count, sizeof(uint16_t));
     uint8_t               *pixels = malloc(2 * count);
     struct decoder_error   error;
     uint32_t               seed = options->predictor;
