@@ -33,7 +33,7 @@ static ngx_int_t ngx_dicom_config_cors(ngx_dicom_yaml_t *y,
     const ngx_dicom_yaml_key_t *key, yaml_node_t *value, u_char *out);
 static ngx_int_t ngx_dicom_config_workers(ngx_dicom_yaml_t *y,
     const ngx_dicom_yaml_key_t *key, yaml_node_t *value, u_char *out);
-static ngx_int_t ngx_dicom_config_issuer(ngx_dicom_yaml_t *y,
+static ngx_int_t ngx_dicom_config_claim(ngx_dicom_yaml_t *y,
     const ngx_dicom_yaml_key_t *key, yaml_node_t *value, u_char *out);
 static ngx_int_t ngx_dicom_config_secret(ngx_dicom_yaml_t *y,
     const ngx_dicom_yaml_key_t *key, yaml_node_t *value, u_char *out);
@@ -67,8 +67,10 @@ static const ngx_dicom_yaml_key_t  ngx_dicom_config_keys[] = {
     { "JWTPasswordFile", ngx_dicom_keys_password_file,
       ngx_dicom_conf(runtime.keys), 1, 1023 },
     { "jwtKeys", ngx_dicom_keys_list, ngx_dicom_conf(runtime.keys), 0, 0 },
-    { "jwtIssuer", ngx_dicom_config_issuer,
+    { "jwtIssuer", ngx_dicom_config_claim,
       ngx_dicom_conf(runtime.keys.issuer), 1, 127 },
+    { "jwtAudience", ngx_dicom_config_claim,
+      ngx_dicom_conf(runtime.keys.audience), 1, 127 },
     { "tokenLife", ngx_dicom_yaml_integer, ngx_dicom_conf(runtime.token_life),
       1, 3600 },
     { "corsOrigins", ngx_dicom_config_cors, ngx_dicom_conf(runtime), 1, 127 },
@@ -146,6 +148,9 @@ ngx_dicom_config_read(ngx_pool_t *pool, const ngx_str_t *file,
     (void) ngx_cpystrn(conf->runtime.keys.issuer,
                        (u_char *) NGX_DICOM_DEFAULT_ISSUER,
                        sizeof(conf->runtime.keys.issuer));
+    (void) ngx_cpystrn(conf->runtime.keys.audience,
+                       (u_char *) NGX_DICOM_DEFAULT_ISSUER,
+                       sizeof(conf->runtime.keys.audience));
 
     if (ngx_dicom_yaml_open(&y, pool, file, error) != NGX_OK) {
         return NGX_ERROR;
@@ -213,6 +218,7 @@ ngx_dicom_config_complete(ngx_dicom_yaml_t *y, ngx_dicom_config_t *conf,
     }
 
     keys = &conf->runtime.keys;
+    keys->audience_required = ngx_dicom_config_has(seen, "jwtAudience");
     signing = 0;
 
     for (i = 0; i < keys->nkeys; i++) {
@@ -562,7 +568,7 @@ ngx_dicom_config_workers(ngx_dicom_yaml_t *y, const ngx_dicom_yaml_key_t *key,
 
 
 static ngx_int_t
-ngx_dicom_config_issuer(ngx_dicom_yaml_t *y, const ngx_dicom_yaml_key_t *key,
+ngx_dicom_config_claim(ngx_dicom_yaml_t *y, const ngx_dicom_yaml_key_t *key,
     yaml_node_t *value, u_char *out)
 {
     ngx_str_t  s;

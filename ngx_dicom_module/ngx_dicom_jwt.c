@@ -33,6 +33,8 @@ static ngx_int_t ngx_dicom_jwt_signature(ngx_pool_t *pool,
     const ngx_dicom_key_t *key, const ngx_str_t *token);
 static const char *ngx_dicom_jwt_claims(const ngx_dicom_json_t *payload,
     const ngx_dicom_keys_t *keys, ngx_dicom_claims_t *claims);
+static ngx_uint_t ngx_dicom_jwt_audience(const ngx_dicom_json_t *payload,
+    const ngx_dicom_keys_t *keys);
 static ngx_uint_t ngx_dicom_jwt_string(const ngx_dicom_json_t *payload,
     const char *name, ngx_uint_t required, ngx_str_t *value);
 static ngx_uint_t ngx_dicom_jwt_integer(const ngx_dicom_json_t *payload,
@@ -47,6 +49,21 @@ static const char *const  ngx_dicom_role_names[] = {
     "auditor",
     NULL
 };
+
+
+static const size_t  ngx_dicom_claims_strings[] = {
+    offsetof(ngx_dicom_claims_t, sub),
+    offsetof(ngx_dicom_claims_t, name),
+    offsetof(ngx_dicom_claims_t, facility),
+    offsetof(ngx_dicom_claims_t, jti)
+};
+
+
+#define NGX_DICOM_CLAIMS_STRINGS                                              \
+    (sizeof(ngx_dicom_claims_strings) / sizeof(ngx_dicom_claims_strings[0]))
+
+#define ngx_dicom_claims_string(claims, i)                                    \
+    ((ngx_str_t *) ((u_char *) (claims) + ngx_dicom_claims_strings[i]))
 
 
 ngx_uint_t
@@ -186,6 +203,8 @@ ngx_dicom_jwt_claims_json(ngx_pool_t *pool, const ngx_dicom_keys_t *keys,
     ngx_dicom_json_object(w);
     ngx_dicom_json_key(w, "iss");
     ngx_dicom_json_cstring(w, (char *) keys->issuer);
+    ngx_dicom_json_key(w, "aud");
+    ngx_dicom_json_cstring(w, (char *) keys->audience);
     ngx_dicom_json_key(w, "sub");
     ngx_dicom_json_string(w, &claims->sub);
     ngx_dicom_json_key(w, "name");
@@ -279,17 +298,67 @@ ngx_dicom_jwt_verify(ngx_pool_t *pool, const ngx_dicom_keys_t *keys,
         return NGX_DECLINED;
     }
 
+    *why = ngx_dicom_claims_time(claims, now);
+
+    return (*why) ? NGX_DECLINED : NGX_OK;
+}
+
+
+const char *
+ngx_dicom_claims_time(const ngx_dicom_claims_t *claims, time_t now)
+{
     if (claims->exp <= (int64_t) now - NGX_DICOM_TOKEN_LEEWAY) {
-        *why = "the token has expired";
-        return NGX_DECLINED;
+        return "the token has expired";
     }
 
-    if (claims->iat > (int64_t) now + NGX_DICOM_TOKEN_LEEWAY) {
-        *why = "the token is from the future";
-        return NGX_DECLINED;
+    if (claims->iat > (int64_t) now + NGX_DICOM_TOKEN_LEEWAY
+        || claims->nbf > (int64_t) now + NGX_DICOM_TOKEN_LEEWAY)
+    {
+        return "the token is from the future";
     }
 
-    return NGX_OK;
+    return NULL;
+}
+
+
+size_t
+ngx_dicom_claims_length(const ngx_dicom_claims_t *claims)
+{
+    size_t       len;
+    ngx_uint_t   i;
+
+    len = 0;
+
+    for (i = 0; i < NGX_DICOM_CLAIMS_STRINGS; i++) {
+        len += ngx_dicom_claims_string(claims, i)->len + 1;
+    }
+
+    return len;
+}
+
+
+u_char *
+ngx_dicom_claims_copy(u_char *p, ngx_dicom_claims_t *to,
+    const ngx_dicom_claims_t *from)
+{
+    ngx_str_t   *s;
+    ngx_uint_t   i;
+
+    *to = *from;
+
+    for (i = 0; i < NGX_DICOM_CLAIMS_STRINGS; i++) {
+        s = ngx_dicom_claims_string(to, i);
+
+        if (s->len) {
+            ngx_memcpy(p, s->data, s->len);
+        }
+
+        s->data = p;
+        p += s->len;
+        *p++ = '\0';
+    }
+
+    return p;
 }
 
 
@@ -488,12 +557,18 @@ ngx_dicom_jwt_claims(const ngx_dicom_json_t *payload,
         return "the token is another issuer's";
     }
 
+    if (!ngx_dicom_jwt_audience(payload, keys)) {
+        return "the token is for another audience";
+    }
+
     if (!ngx_dicom_jwt_integer(payload, "exp", &claims->exp)) {
         return "the token has no valid exp";
     }
 
     if (!ngx_dicom_jwt_integer(payload, "iat", &claims->iat)
         || !ngx_dicom_jwt_integer(payload, "auth_time", &claims->auth_time)
+        || (ngx_dicom_json_get(payload, "nbf")
+            && !ngx_dicom_jwt_integer(payload, "nbf", &claims->nbf))
         || !ngx_dicom_jwt_string(payload, "sub", 1, &claims->sub)
         || !ngx_dicom_jwt_string(payload, "name", 1, &claims->name)
         || !ngx_dicom_jwt_string(payload, "jti", 1, &claims->jti)
@@ -530,6 +605,44 @@ ngx_dicom_jwt_claims(const ngx_dicom_json_t *payload,
     }
 
     return NULL;
+}
+
+
+/* A string, or a list of them that names us among others. */
+
+static ngx_uint_t
+ngx_dicom_jwt_audience(const ngx_dicom_json_t *payload,
+    const ngx_dicom_keys_t *keys)
+{
+    size_t                   len;
+    ngx_uint_t               found;
+    const ngx_dicom_json_t  *aud, *one;
+
+    aud = ngx_dicom_json_get(payload, "aud");
+
+    if (aud == NULL) {
+        return !keys->audience_required;
+    }
+
+    found = 0;
+    len = ngx_strlen(keys->audience);
+
+    for (one = (aud->type == NGX_DICOM_JSON_ARRAY) ? aud->first : aud;
+         one;
+         one = (one == aud) ? NULL : one->next)
+    {
+        if (one->type != NGX_DICOM_JSON_STRING) {
+            return 0;
+        }
+
+        if (one->string.len == len
+            && ngx_memcmp(one->string.data, keys->audience, len) == 0)
+        {
+            found = 1;
+        }
+    }
+
+    return found;
 }
 
 

@@ -49,10 +49,14 @@ typedef struct {
     ngx_uint_t            nkeys;
     ngx_dicom_key_t       keys[NGX_DICOM_MAX_KEYS];
     u_char                issuer[128];     /* NUL-terminated; iss */
+    u_char                audience[128];   /* NUL-terminated; aud */
+    ngx_uint_t            audience_required;  /* a token without aud is
+                                                 refused */
 } ngx_dicom_keys_t;
 
 
-/* What a verified token says.  Strings live in the caller's pool. */
+/* What a verified token says.  Strings live in the caller's pool, and a null
+   character follows each. */
 typedef struct {
     ngx_str_t             sub;             /* user id, UUID */
     ngx_str_t             name;
@@ -62,6 +66,7 @@ typedef struct {
     ngx_uint_t            physician;       /* 0, 1 */
     int64_t               iat;
     int64_t               exp;
+    int64_t               nbf;             /* 0: none */
     int64_t               auth_time;
 } ngx_dicom_claims_t;
 
@@ -76,14 +81,25 @@ ngx_int_t ngx_dicom_jwt_sign(ngx_pool_t *pool, const ngx_dicom_keys_t *keys,
 /*
  * Verifies token at time now (seconds): structure, kid (strict: an unknown kid
  * is refused; a missing one only matches a lone HS256 key), alg equal to the
- * key's alg before any signature is computed, signature, iss, exp required and
- * not passed (leeway both ways), iat not in the future, types of all claims.
+ * key's alg before any signature is computed, signature, iss, aud (RFC 7519
+ * section 4.1.3; the paper's tokens have none), exp required and not passed
+ * (leeway both ways), iat and nbf not in the future, types of all claims.
  * Constant-time comparison.  NGX_OK, NGX_DECLINED with *why a static phrase
  * fit for WWW-Authenticate's error_description, or NGX_ERROR.
  */
 ngx_int_t ngx_dicom_jwt_verify(ngx_pool_t *pool, const ngx_dicom_keys_t *keys,
     const ngx_str_t *token, time_t now, ngx_dicom_claims_t *claims,
     const char **why);
+
+/* What forbids claims at time now, a static phrase, or NULL. */
+const char *ngx_dicom_claims_time(const ngx_dicom_claims_t *claims,
+    time_t now);
+
+/* Bytes that all strings of claims take, and a deep copy whose strings lie at p; the
+   first byte after them. */
+size_t ngx_dicom_claims_length(const ngx_dicom_claims_t *claims);
+u_char *ngx_dicom_claims_copy(u_char *p, ngx_dicom_claims_t *to,
+    const ngx_dicom_claims_t *from);
 
 /* Role bits from the role's name, 0 when unknown; and back, for iteration. */
 ngx_uint_t ngx_dicom_role(const ngx_str_t *name);

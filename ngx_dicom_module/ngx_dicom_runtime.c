@@ -108,7 +108,7 @@ ngx_dicom_runtime_publish(ngx_shm_zone_t *zone, const ngx_dicom_runtime_t *rt)
 }
 
 
-void
+ngx_uint_t
 ngx_dicom_runtime_copy(ngx_shm_zone_t *zone, ngx_dicom_runtime_t *rt)
 {
     ngx_uint_t           generation;
@@ -127,6 +127,8 @@ ngx_dicom_runtime_copy(ngx_shm_zone_t *zone, ngx_dicom_runtime_t *rt)
         ngx_memory_barrier();
 
     } while (generation != shared->generation);
+
+    return generation;
 }
 
 

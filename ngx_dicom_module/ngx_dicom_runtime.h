@@ -27,7 +27,9 @@ ngx_shm_zone_t *ngx_dicom_runtime_add(ngx_conf_t *cf, const ngx_str_t *file,
 void ngx_dicom_runtime_publish(ngx_shm_zone_t *zone,
     const ngx_dicom_runtime_t *rt);
 
-void ngx_dicom_runtime_copy(ngx_shm_zone_t *zone, ngx_dicom_runtime_t *rt);
+/* The settings, and the generation that they are of. */
+ngx_uint_t ngx_dicom_runtime_copy(ngx_shm_zone_t *zone,
+    ngx_dicom_runtime_t *rt);
 
 /* How often settings were published. */
 ngx_uint_t ngx_dicom_runtime_generation(ngx_shm_zone_t *zone);

@@ -7,8 +7,12 @@
 #include "ngx_http_dicom_auth.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_route.h"
+#include "ngx_dicom_runtime.h"
+#include "ngx_dicom_token.h"
 
 
+static ngx_int_t ngx_http_dicom_verify(ngx_http_request_t *r,
+    const ngx_str_t *token, ngx_dicom_claims_t *claims, const char **why);
 static ngx_int_t ngx_http_dicom_bearer(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_table_elt_t *ngx_http_dicom_header_in(ngx_http_request_t *r,
@@ -41,7 +45,6 @@ ngx_http_dicom_authenticate(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx)
     ngx_int_t                   rc;
     ngx_str_t                   token;
     const char                 *why;
-    ngx_dicom_runtime_t         rt;
     ngx_http_dicom_srv_conf_t  *dscf;
 
     if (ctx->route->roles == NGX_HTTP_DICOM_ANYONE) {
@@ -52,21 +55,7 @@ ngx_http_dicom_authenticate(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx)
         return ngx_http_dicom_unauthorized(r, NULL);
     }
 
-    ngx_http_dicom_runtime(r, &rt);
-
-    why = NULL;
-
-    rc = ngx_dicom_jwt_verify(r->pool, &rt.keys, &token, ngx_time(),
-                              &ctx->claims, &why);
-
-    if (rt.debug) {
-        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                      "dicom: token of user \"%V\" %s%s",
-                      &ctx->claims.sub, rc == NGX_OK ? "accepted" : "refused: ",
-                      rc == NGX_OK || why == NULL ? "" : why);
-    }
-
-    ngx_explicit_memzero(&rt.keys, sizeof(ngx_dicom_keys_t));
+    rc = ngx_http_dicom_verify(r, &token, &ctx->claims, &why);
 
     if (rc == NGX_DECLINED) {
         return ngx_http_dicom_unauthorized(r, why);
@@ -99,6 +88,51 @@ ngx_http_dicom_authenticate(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* As ngx_dicom_jwt_verify(), once for all requests with the same token. */
+
+static ngx_int_t
+ngx_http_dicom_verify(ngx_http_request_t *r, const ngx_str_t *token,
+    ngx_dicom_claims_t *claims, const char **why)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  generation;
+    ngx_dicom_runtime_t         rt;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    *why = NULL;
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    rc = ngx_dicom_token_find(dscf,
+                              ngx_dicom_runtime_generation(dscf->shm_zone),
+                              token, ngx_time(), r->pool, claims);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    generation = ngx_dicom_runtime_copy(dscf->shm_zone, &rt);
+
+    rc = ngx_dicom_jwt_verify(r->pool, &rt.keys, token, ngx_time(), claims,
+                              why);
+
+    if (rt.debug) {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "dicom: token of user \"%V\" %s%s",
+                      &claims->sub, rc == NGX_OK ? "accepted" : "refused: ",
+                      rc == NGX_OK || *why == NULL ? "" : *why);
+    }
+
+    ngx_explicit_memzero(&rt.keys, sizeof(ngx_dicom_keys_t));
+
+    if (rc == NGX_OK) {
+        ngx_dicom_token_keep(dscf, generation, token, claims);
+    }
+
+    return rc;
 }
 
 

@@ -6,6 +6,7 @@
 
 #include "ngx_http_dicom_module.h"
 #include "ngx_dicom_runtime.h"
+#include "ngx_dicom_token.h"
 #include "ngx_http_dicom_error.h"
 #include "ngx_http_dicom_filter.h"
 #include "ngx_http_dicom_listen.h"
@@ -677,6 +678,8 @@ ngx_http_dicom_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_dicom_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_dicom_token_forget();
+
     if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE)
     {
         ngx_dicom_db_exit_process(cycle);

@@ -74,8 +74,9 @@ my ($h, $c) = map { $json->decode(decode_base64url($_)) }
     (split /\./, $token)[0, 1];
 
 is_deeply($h, { alg => 'HS256', typ => 'JWT', kid => $KID }, 'header');
-is_deeply([sort keys %$c], [sort qw(iss sub name roles physician facility iat
+is_deeply([sort keys %$c], [sort qw(iss aud sub name roles physician facility iat
     exp auth_time jti)], 'claims');
+is($c->{aud}, 'dicom', 'aud');
 is($c->{sub}, $t->user_id('physician'), 'sub');
 is_deeply($c->{roles}, ['physician'], 'roles');
 is($c->{facility}, $t->facility_id, 'facility');
@@ -159,6 +160,16 @@ refused(forge(header(), claims(iat => time + 60), $SECRET), 'from the future',
 refused(forge(header(), claims(iss => 'other'), $SECRET), 'another issuer',
     'issuer');
 refused(forge(header(), claims(iss => undef), $SECRET), 'no issuer', 'issuer');
+accepted(forge(header(), claims(aud => $_), $SECRET), 'for us')
+    for 'dicom', ['dicom'], ['other', 'dicom'];
+refused(forge(header(), claims(aud => $_), $SECRET), 'for another audience',
+    'audience') for 'other', '', [], ['other', 'dicomm'], 1, ['dicom', 1],
+    { dicom => 'dicom' }, JSON::PP::true;
+accepted(forge(header(), claims(nbf => time - 1), $SECRET), 'nbf');
+refused(forge(header(), claims(nbf => time + 60), $SECRET), 'not yet valid',
+    'future');
+refused(forge(header(), claims(nbf => $_), $SECRET), 'nbf, no number',
+    'claims') for 'now', [], 1.5;
 refused(forge(header(), claims($_ => undef), $SECRET), "no $_", 'claims')
     for qw(sub name roles physician iat auth_time jti);
 refused(forge(header(), claims(sub => 'admin'), $SECRET), 'sub, no UUID',
@@ -182,6 +193,21 @@ accepted(forge(header(), claims(roles => ['physician', 'wizard']), $SECRET),
 refused($_, "'$_'", 'malformed') for qw(a a.b a.b.c.d .. a..c .b.c a.b. **.b.c);
 refused("$token=", 'padding', 'malformed');
 refused("x" x 5000, 'a long one', 'malformed');
+
+# Remembered: what was accepted once is looked at again all the same
+
+my $short = forge(header(), claims(exp => time - 3, iat => time - 60), $SECRET);
+accepted($short, 'within the leeway');
+my $until = time + 20;
+select undef, undef, undef, 0.2 while me($short)->{status} == 200
+    && time < $until;
+refused($short, 'and then no more', 'expired');
+for my $end ('A' .. 'D') {
+    refused(substr($token, 0, -1) . $end, "another last letter, $end",
+        '(signature|malformed)') if substr($token, -1) ne $end;
+}
+is($t->http('facility', GET => '/api/v1/studies', token => $token)->{status},
+    200, 'at another server too');
 
 # Permissions: a role that the token lacks, a facility that is not its own
 
@@ -242,5 +268,21 @@ for my $key ($public, $public =~ s/\n\z//r) {
 my @es = split /\./, $es;
 refused("$es[0].$es[1]." . encode_base64url("\0" x 64), 'zeros as signature',
     'signature');
+
+# Bound to an audience
+
+$t->yaml('toplevel', JWTPassword => $SECRET, jwtKeys => undef,
+    jwtAudience => 'Country of X');
+$t->yaml('facility', JWTPassword => $SECRET, jwtKeys => undef,
+    jwtAudience => 'Another');
+ok($t->sigusr1(), 'audiences');
+my $bound = $t->login('physician', $Test::Dicom::PASSWORD);
+is($json->decode(decode_base64url((split /\./, $bound)[1]))->{aud},
+    'Country of X', 'is in the token');
+is(me($bound)->{status}, 200, 'taken where it was meant');
+is($t->http('facility', GET => '/api/v1/studies', token => $bound)->{status},
+    401, 'and nowhere else');
+refused($token, 'a token of before', 'audience');
+refused(forge(header(), claims(), $SECRET), 'one without aud', 'audience');
 
 $t->finish();
