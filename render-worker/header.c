@@ -74,9 +74,8 @@ is_uid(const char *uid)
 }
 
 
-/* A UID of digits and dots, at most 64 characters; else "". */
-static bool
-read_uid(const struct dicom_set *set, uint32_t tag, char uid[65])
+bool
+header_uid(const struct dicom_set *set, uint32_t tag, char uid[65])
 {
     char  text[80];
 
@@ -91,69 +90,89 @@ read_uid(const struct dicom_set *set, uint32_t tag, char uid[65])
 }
 
 
-/* DA as YYYY-MM-DD; the old YYYY.MM.DD is read too. */
-static void
-add_date(struct fields *fields, enum wire_field_tag field,
-    const struct dicom_set *set, uint32_t tag)
+bool
+header_date(const struct dicom_set *set, uint32_t tag, char date[11])
 {
     static const uint8_t  days[] = {
         31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
     };
-    char      text[16], digits[9], date[32];
+    char      text[16], digits[9];
     unsigned  year, month, day, n = 0;
 
     if (!attribute_code(set, tag, 0, text, sizeof(text))) {
-        return;
+        return false;
     }
     for (const char *p = text; *p != '\0'; p++) {
         if (*p >= '0' && *p <= '9' && n < 8) {
             digits[n++] = *p;
         } else if (*p != '.' && *p != '-') {
-            return;
+            return false;
         }
     }
     digits[n] = '\0';
     if (n != 8 || sscanf(digits, "%4u%2u%2u", &year, &month, &day) != 3) {
-        return;
+        return false;
     }
     if (year == 0 || month < 1 || month > 12 || day < 1
         || day > days[month - 1] || (month == 2 && day == 29
             && (year % 4 != 0 || (year % 100 == 0 && year % 400 != 0))))
     {
-        return;
+        return false;
     }
-    snprintf(date, sizeof(date), "%04u-%02u-%02u", year, month, day);
-    add_field(fields, field, date);
+    snprintf(date, 11, "%04u-%02u-%02u", year % 10000, month % 100, day % 100);
+    return true;
 }
 
 
-/* TM as HH:MM:SS; minutes and seconds may be missing, colons be there. */
 static void
-add_time(struct fields *fields, enum wire_field_tag field,
+add_date(struct fields *fields, enum wire_field_tag field,
     const struct dicom_set *set, uint32_t tag)
 {
-    char      text[32], time[32];
+    char  date[11];
+
+    if (header_date(set, tag, date)) {
+        add_field(fields, field, date);
+    }
+}
+
+
+bool
+header_time(const struct dicom_set *set, uint32_t tag, char time[9])
+{
+    char      text[32];
     unsigned  part[3] = { 0, 0, 0 }, n = 0;
 
     if (!attribute_code(set, tag, 0, text, sizeof(text))) {
-        return;
+        return false;
     }
     for (const char *p = text; *p != '\0' && *p != '.' && n < 6; p++) {
         if (*p == ':') {
             continue;
         }
         if (*p < '0' || *p > '9') {
-            return;
+            return false;
         }
         part[n / 2] = part[n / 2] * 10 + (unsigned) (*p - '0');
         n++;
     }
     if (n < 2 || n % 2 != 0 || part[0] > 23 || part[1] > 59 || part[2] > 60) {
-        return;
+        return false;
     }
-    snprintf(time, sizeof(time), "%02u:%02u:%02u", part[0], part[1],
+    snprintf(time, 9, "%02u:%02u:%02u", part[0] % 100, part[1] % 100,
         part[2] > 59 ? 59 : part[2]);
-    add_field(fields, field, time);
+    return true;
+}
+
+
+static void
+add_time(struct fields *fields, enum wire_field_tag field,
+    const struct dicom_set *set, uint32_t tag)
+{
+    char  time[9];
+
+    if (header_time(set, tag, time)) {
+        add_field(fields, field, time);
+    }
 }
 
 
@@ -269,12 +288,12 @@ read_identity(struct header *h, struct fields *f)
     char                     study[65], series[65];
     bool                     known;
 
-    known = read_uid(h->root, DICOM_TAG(0x0008, 0x0016), x->sop_class)
-        || read_uid(meta, DICOM_TAG(0x0002, 0x0002), x->sop_class);
-    known |= read_uid(h->root, DICOM_TAG(0x0008, 0x0018), x->instance_uid)
-        || read_uid(meta, DICOM_TAG(0x0002, 0x0003), x->instance_uid);
-    known |= read_uid(h->root, DICOM_TAG(0x0020, 0x000d), study);
-    known |= read_uid(h->root, DICOM_TAG(0x0020, 0x000e), series);
+    known = header_uid(h->root, DICOM_TAG(0x0008, 0x0016), x->sop_class)
+        || header_uid(meta, DICOM_TAG(0x0002, 0x0002), x->sop_class);
+    known |= header_uid(h->root, DICOM_TAG(0x0008, 0x0018), x->instance_uid)
+        || header_uid(meta, DICOM_TAG(0x0002, 0x0003), x->instance_uid);
+    known |= header_uid(h->root, DICOM_TAG(0x0020, 0x000d), study);
+    known |= header_uid(h->root, DICOM_TAG(0x0020, 0x000e), series);
 
     /* without any of this, the parser's guess is worth nothing */
     dicom_find_pixels(h->file, &pixels);
@@ -323,6 +342,7 @@ header_read(struct dicom_file *file, struct dicom_index *index,
         add_patient(&h, &f);
         add_study(&h, &f);
         read = header_picture(&h) && header_tables(&h) && header_frames(&h)
+            && header_shutters(&h) && header_presentation(&h)
             && header_spans(&h);
     }
     if (read) {

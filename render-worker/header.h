@@ -29,10 +29,39 @@ bool header_picture(struct header *header);     /* header_picture.c */
 bool header_spans(struct header *header);
 bool header_frames(struct header *header);      /* header_frames.c */
 bool header_tables(struct header *header);      /* header_tables.c */
+bool header_shutters(struct header *header);    /* header_shutter.c */
+bool header_presentation(struct header *header);    /* its own file */
 
 /* Says why and returns false. */
 bool header_fail(struct header *header, enum decoder_status status,
     const char *detail);
+
+/* A UID of digits and dots, at most 64 characters; false: uid is "". */
+bool header_uid(const struct dicom_set *set, uint32_t tag, char uid[65]);
+
+/* DA as YYYY-MM-DD; the old YYYY.MM.DD is read too.  false: it is none. */
+bool header_date(const struct dicom_set *set, uint32_t tag, char date[11]);
+
+/* TM as HH:MM:SS; minutes and seconds may be missing, colons be there. */
+bool header_time(const struct dicom_set *set, uint32_t tag, char time[9]);
+
+/*
+ * The LUT of a sequence's item; is_signed: its first input.  false: there is
+ * none that can be used, and lut is zeroed.
+ */
+bool header_lut(struct header *header, const struct dicom_set *set,
+    bool is_signed, struct dicom_lut *lut);
+
+/* The overlay of a group; false: there is none, or it cannot be shown. */
+bool header_overlay(struct header *header, unsigned group,
+    struct dicom_overlay *overlay);
+
+/*
+ * The display shutter of a set.  false: one is there that is malformed, and
+ * shutter is zeroed.
+ */
+bool header_shutter(const struct dicom_set *set,
+    struct dicom_shutter *shutter);
 
 /* Window Center and Width of a set with explanations; how many were read. */
 uint32_t header_windows(const struct header *header,

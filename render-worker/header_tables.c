@@ -65,8 +65,8 @@ read_entries(const uint8_t *data, size_t length, struct dicom_lut *lut)
 }
 
 
-static bool
-read_lut(struct header *h, const struct dicom_set *set, bool is_signed,
+bool
+header_lut(struct header *h, const struct dicom_set *set, bool is_signed,
     struct dicom_lut *lut)
 {
     const uint8_t  *data;
@@ -125,7 +125,7 @@ read_voi_luts(struct header *h)
     }
     for (uint32_t i = 0; i < count; i++) {
         set = dicom_item(h->file, h->root, tag, i);
-        if (set != NULL && read_lut(h, set, has_negative_values(h),
+        if (set != NULL && header_lut(h, set, has_negative_values(h),
             &x->voi_luts[x->nvoi_luts]))
         {
             x->nvoi_luts++;
@@ -286,9 +286,8 @@ read_palettes(struct header *h)
 }
 
 
-/* Reads one overlay group; false: there is none, or it cannot be shown. */
-static bool
-read_overlay(struct header *h, unsigned group, struct dicom_overlay *o)
+bool
+header_overlay(struct header *h, unsigned group, struct dicom_overlay *o)
 {
     const uint8_t  *data;
     size_t          length;
@@ -297,6 +296,7 @@ read_overlay(struct header *h, unsigned group, struct dicom_overlay *o)
     uint64_t        pixels;
 
     memset(o, 0, sizeof(*o));
+    o->group = (uint16_t) group;
     if (!attribute_u16(h->root, DICOM_TAG(group, 0x0010), 0, &o->rows)
         || !attribute_u16(h->root, DICOM_TAG(group, 0x0011), 0, &o->columns)
         || o->rows == 0 || o->columns == 0)
@@ -349,7 +349,7 @@ read_overlays(struct header *h)
     struct dicom_overlay   overlay;
 
     for (unsigned i = 0; i < MAX_OVERLAYS; i++) {
-        if (!read_overlay(h, 0x6000 + 2 * i, &overlay)) {
+        if (!header_overlay(h, 0x6000 + 2 * i, &overlay)) {
             continue;
         }
         if (x->overlays == NULL) {
@@ -397,7 +397,7 @@ header_tables(struct header *h)
     read_padding(h);
 
     set = dicom_item(h->file, h->root, DICOM_TAG(0x0028, 0x3000), 0);
-    if (set != NULL && read_lut(h, set, x->is_signed, &x->modality_lut)) {
+    if (set != NULL && header_lut(h, set, x->is_signed, &x->modality_lut)) {
         attribute_code(set, LUT_TYPE, 0, x->rescale_type,
             sizeof(x->rescale_type));
     }

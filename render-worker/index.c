@@ -11,12 +11,11 @@
 #include <zlib.h>
 
 #include "index.h"
+#include "pack.h"
 
 #define INDEX_HEADER        8u
 #define INDEX_MAX_RAW       (64u * 1024 * 1024)
-#define INDEX_MAX_OVERLAYS  16u
 #define INDEX_MAX_VOI_LUTS  16u
-#define INDEX_MAX_LUT       65536u
 #define INDEX_MAX_FRAME     ((uint64_t) 1 << 40)
 
 /* What a frame has that the one before has not. */
@@ -31,17 +30,11 @@ enum frame_mask {
     FRAME_WINDOWS = 128
 };
 
-struct writer {
-    uint8_t  *data;
-    size_t    length, size;
-    bool      failed;
+enum index_block {
+    BLOCK_OVERLAYS = 'O',       /* the groups of the overlays */
+    BLOCK_SHUTTER = 'S',
+    BLOCK_PRESENTATION = 'P'
 };
-
-struct reader {
-    const uint8_t  *data, *end;
-    const char     *error;
-};
-
 
 void
 index_finish(struct dicom_index *index)
@@ -58,6 +51,8 @@ index_finish(struct dicom_index *index)
         free(index->overlays[i].bits);
     }
     free(index->overlays);
+    free(index->shutter.points);
+    presentation_destroy(index->presentation);
     free(index->frames);
     memset(index, 0, sizeof(*index));
 }
@@ -73,117 +68,6 @@ index_frame_size(const struct dicom_index *index)
 
 
 /* Encoding */
-
-static void
-put(struct writer *w, const void *data, size_t length)
-{
-    if (w->failed || length == 0) {
-        return;
-    }
-
-    if (length > w->size - w->length) {
-        size_t    size = w->size * 2 + length + 1024;
-        uint8_t  *grown = realloc(w->data, size);
-
-        if (grown == NULL) {
-            w->failed = true;
-            return;
-        }
-        w->data = grown;
-        w->size = size;
-    }
-
-    memcpy(w->data + w->length, data, length);
-    w->length += length;
-}
-
-
-static void
-put_number(struct writer *w, uint64_t value, unsigned bytes)
-{
-    uint8_t  le[8];
-
-    for (unsigned i = 0; i < bytes; i++) {
-        le[i] = (uint8_t) (value >> (8 * i));
-    }
-    put(w, le, bytes);
-}
-
-
-static void
-put_double(struct writer *w, double value)
-{
-    uint64_t  bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    put_number(w, bits, 8);
-}
-
-
-static void
-put_doubles(struct writer *w, const double *values, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        put_double(w, values[i]);
-    }
-}
-
-
-static void
-put_text(struct writer *w, const char *text, size_t size)
-{
-    size_t  length = strnlen(text, size - 1);
-
-    put_number(w, length, 1);
-    put(w, text, length);
-}
-
-
-static void
-put_windows(struct writer *w, const struct dicom_window *windows,
-    uint32_t count)
-{
-    put_number(w, count, 1);
-    for (uint32_t i = 0; i < count; i++) {
-        put_double(w, windows[i].center);
-        put_double(w, windows[i].width);
-        put_text(w, windows[i].explanation, sizeof(windows[i].explanation));
-    }
-}
-
-
-static void
-put_lut(struct writer *w, const struct dicom_lut *lut)
-{
-    put_number(w, lut->count, 4);
-    if (lut->count == 0) {
-        return;
-    }
-    put_number(w, (uint32_t) lut->first, 4);
-    put_number(w, lut->bits, 2);
-    put_text(w, lut->explanation, sizeof(lut->explanation));
-    for (uint32_t i = 0; i < lut->count; i++) {
-        put_number(w, lut->data[i], 2);
-    }
-}
-
-
-static void
-put_overlay(struct writer *w, const struct dicom_overlay *overlay)
-{
-    put_number(w, overlay->rows, 2);
-    put_number(w, overlay->columns, 2);
-    put_number(w, (uint16_t) overlay->origin_row, 2);
-    put_number(w, (uint16_t) overlay->origin_column, 2);
-    put_number(w, overlay->frames, 4);
-    put_number(w, overlay->first_frame, 4);
-    put_number(w, overlay->bit_position, 2);
-    put_number(w, overlay->bits != NULL ? overlay->length : 0, 4);
-    if (overlay->bits != NULL) {
-        put(w, overlay->bits, overlay->length);
-    }
-}
-
 
 static void
 put_frame(struct writer *w, const struct dicom_frame *f,
@@ -234,6 +118,43 @@ put_frame(struct writer *w, const struct dicom_frame *f,
     if (mask & FRAME_WINDOWS) {
         put_windows(w, f->windows, f->nwindows);
     }
+}
+
+
+/*
+ * What came later follows the frames in blocks of a tag, a length and that many
+ * bytes; a reader passes over those that it does not know.
+ */
+static void
+put_block(struct writer *w, enum index_block tag, struct writer *block)
+{
+    if (block->length > 0 || block->failed) {
+        put_number(w, tag, 1);
+        put_number(w, block->length, 4);
+        put_bytes(w, block->data, block->length);
+        w->failed = w->failed || block->failed;
+    }
+    free(block->data);
+}
+
+
+static void
+put_blocks(struct writer *w, const struct dicom_index *x)
+{
+    struct writer  overlays = { 0 }, shutter = { 0 }, presentation = { 0 };
+
+    for (uint32_t i = 0; i < x->noverlays; i++) {
+        put_number(&overlays, x->overlays[i].group, 2);
+    }
+    if (x->shutter.shapes != 0) {
+        put_shutter(&shutter, &x->shutter);
+    }
+    if (x->presentation != NULL) {
+        presentation_put(&presentation, x->presentation);
+    }
+    put_block(w, BLOCK_OVERLAYS, &overlays);
+    put_block(w, BLOCK_SHUTTER, &shutter);
+    put_block(w, BLOCK_PRESENTATION, &presentation);
 }
 
 
@@ -293,6 +214,7 @@ put_index(struct writer *w, const struct dicom_index *x)
     for (uint32_t i = 0; i < x->nframes; i++) {
         put_frame(w, &x->frames[i], i == 0 ? &none : &x->frames[i - 1]);
     }
+    put_blocks(w, x);
 }
 
 
@@ -335,170 +257,6 @@ error:
 
 
 /* Decoding: after the first error every read gives zero. */
-
-static void
-fail(struct reader *r, const char *error)
-{
-    if (r->error == NULL) {
-        r->error = error;
-    }
-    r->data = r->end;
-}
-
-
-static uint64_t
-get_number(struct reader *r, unsigned bytes)
-{
-    uint64_t  value = 0;
-
-    if ((size_t) (r->end - r->data) < bytes) {
-        fail(r, "index is cut short");
-        return 0;
-    }
-    for (unsigned i = 0; i < bytes; i++) {
-        value |= (uint64_t) *r->data++ << (8 * i);
-    }
-    return value;
-}
-
-
-static uint64_t
-get_bounded(struct reader *r, unsigned bytes, uint64_t most, const char *error)
-{
-    uint64_t  value = get_number(r, bytes);
-
-    if (value > most) {
-        fail(r, error);
-        return 0;
-    }
-    return value;
-}
-
-
-static double
-get_double(struct reader *r)
-{
-    uint64_t  bits = get_number(r, 8);
-    double    value;
-
-    memcpy(&value, &bits, sizeof(value));
-    if (!isfinite(value)) {
-        fail(r, "index has a number that is not finite");
-        return 0;
-    }
-    return value;
-}
-
-
-static void
-get_doubles(struct reader *r, double *values, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        values[i] = get_double(r);
-    }
-}
-
-
-static void
-get_text(struct reader *r, char *text, size_t size)
-{
-    size_t  length = get_number(r, 1);
-
-    if (length >= size || length > (size_t) (r->end - r->data)) {
-        fail(r, "index has a text that is too long");
-        return;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (r->data[i] < 0x20 || r->data[i] == 0x7f) {
-            fail(r, "index has a text with control characters");
-            return;
-        }
-        text[i] = (char) r->data[i];
-    }
-    text[length] = '\0';
-    r->data += length;
-}
-
-
-static uint32_t
-get_windows(struct reader *r, struct dicom_window *windows, uint32_t most)
-{
-    uint32_t  count = get_bounded(r, 1, most, "index has too many windows");
-
-    for (uint32_t i = 0; i < count; i++) {
-        windows[i].center = get_double(r);
-        windows[i].width = get_double(r);
-        get_text(r, windows[i].explanation, sizeof(windows[i].explanation));
-    }
-    return count;
-}
-
-
-static void
-get_lut(struct reader *r, struct dicom_lut *lut)
-{
-    uint32_t  count = get_bounded(r, 4, INDEX_MAX_LUT, "LUT is too long");
-
-    if (count == 0) {
-        return;
-    }
-    lut->first = (int32_t) (uint32_t) get_number(r, 4);
-    lut->bits = get_bounded(r, 2, 16, "LUT entries are too wide");
-    get_text(r, lut->explanation, sizeof(lut->explanation));
-
-    if (lut->bits == 0 || count > (size_t) (r->end - r->data) / 2) {
-        fail(r, "LUT is cut short");
-        return;
-    }
-    lut->data = malloc(count * sizeof(lut->data[0]));
-    if (lut->data == NULL) {
-        fail(r, "out of memory");
-        return;
-    }
-    lut->count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        lut->data[i] = (uint16_t) get_number(r, 2);
-    }
-}
-
-
-static void
-get_overlay(struct reader *r, struct dicom_overlay *overlay)
-{
-    uint64_t  pixels;
-
-    overlay->rows = get_number(r, 2);
-    overlay->columns = get_number(r, 2);
-    overlay->origin_row = (int16_t) (uint16_t) get_number(r, 2);
-    overlay->origin_column = (int16_t) (uint16_t) get_number(r, 2);
-    overlay->frames = get_bounded(r, 4, INDEX_MAX_FRAMES,
-        "overlay has too many frames");
-    overlay->first_frame = get_bounded(r, 4, INDEX_MAX_FRAMES,
-        "overlay begins at an impossible frame");
-    overlay->bit_position = get_bounded(r, 2, 63,
-        "overlay lies in an impossible bit");
-    overlay->length = get_number(r, 4);
-
-    if (overlay->length == 0) {
-        return;
-    }
-
-    pixels = (uint64_t) overlay->rows * overlay->columns * overlay->frames;
-    if (pixels == 0 || overlay->length != (pixels + 7) / 8
-        || overlay->length > (size_t) (r->end - r->data))
-    {
-        fail(r, "overlay has another size than its rows and columns");
-        return;
-    }
-    overlay->bits = malloc(overlay->length);
-    if (overlay->bits == NULL) {
-        fail(r, "out of memory");
-        return;
-    }
-    memcpy(overlay->bits, r->data, overlay->length);
-    r->data += overlay->length;
-}
-
 
 static void
 get_frame(struct reader *r, struct dicom_frame *f,
@@ -576,7 +334,7 @@ get_tables(struct reader *r, struct dicom_index *x)
     if (count > 0) {
         x->voi_luts = calloc(count, sizeof(x->voi_luts[0]));
         if (x->voi_luts == NULL) {
-            fail(r, "out of memory");
+            get_fail(r, "out of memory");
             return;
         }
         x->nvoi_luts = count;
@@ -589,16 +347,17 @@ get_tables(struct reader *r, struct dicom_index *x)
         get_lut(r, &x->palette[i]);
     }
 
-    count = get_bounded(r, 1, INDEX_MAX_OVERLAYS, "too many overlays");
+    count = get_bounded(r, 1, TABLES_MAX_OVERLAYS, "too many overlays");
     if (count > 0) {
         x->overlays = calloc(count, sizeof(x->overlays[0]));
         if (x->overlays == NULL) {
-            fail(r, "out of memory");
+            get_fail(r, "out of memory");
             return;
         }
         x->noverlays = count;
     }
     for (uint32_t i = 0; i < count; i++) {
+        x->overlays[i].group = (uint16_t) (0x6000 + 2 * i);
         get_overlay(r, &x->overlays[i]);
     }
 }
@@ -669,6 +428,48 @@ check_spans(const struct dicom_index *x, uint64_t file_size)
 
 
 static void
+get_block(struct reader *r, struct dicom_index *x)
+{
+    enum index_block  tag = get_number(r, 1);
+    uint32_t          length = get_number(r, 4);
+    struct reader     block = { r->data, r->data, NULL };
+
+    if (length > (size_t) (r->end - r->data)) {
+        get_fail(r, "index is cut short");
+        return;
+    }
+    block.end += length;
+
+    switch (tag) {
+    case BLOCK_OVERLAYS:
+        for (uint32_t i = 0; i < x->noverlays; i++) {
+            x->overlays[i].group = get_number(&block, 2);
+        }
+        break;
+    case BLOCK_SHUTTER:
+        if (x->shutter.points == NULL) {
+            get_shutter(&block, &x->shutter);
+        }
+        break;
+    case BLOCK_PRESENTATION:
+        if (x->presentation == NULL) {
+            x->presentation = presentation_get(&block);
+        }
+        break;
+    default:
+        block.data = block.end;
+        break;
+    }
+
+    if (block.error != NULL || block.data != block.end) {
+        get_fail(r, block.error != NULL ? block.error
+            : "a block of the index has another length");
+    }
+    r->data = r->error != NULL ? r->end : block.end;
+}
+
+
+static void
 get_index(struct reader *r, struct dicom_index *x)
 {
     static const struct dicom_frame  none = { .slope = 1 };
@@ -691,25 +492,25 @@ get_index(struct reader *r, struct dicom_index *x)
     get_tables(r, x);
 
     if (r->error == NULL && (x->voi_function == 0 || x->pixel_aspect <= 0)) {
-        fail(r, "VOI function or pixel aspect is missing");
+        get_fail(r, "VOI function or pixel aspect is missing");
     }
     /* each frame takes one byte at least, which bounds the allocation */
     if (r->error != NULL || x->nframes > (size_t) (r->end - r->data)) {
-        fail(r, "index is cut short");
+        get_fail(r, "index is cut short");
         return;
     }
     if (x->nframes > 0) {
         x->frames = calloc(x->nframes, sizeof(x->frames[0]));
         if (x->frames == NULL) {
-            fail(r, "out of memory");
+            get_fail(r, "out of memory");
             return;
         }
     }
     for (uint32_t i = 0; i < x->nframes && r->error == NULL; i++) {
         get_frame(r, &x->frames[i], i == 0 ? &none : &x->frames[i - 1]);
     }
-    if (r->error == NULL && r->data != r->end) {
-        fail(r, "index has bytes after its end");
+    while (r->error == NULL && r->data != r->end) {
+        get_block(r, x);
     }
 }
 

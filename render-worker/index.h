@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INDEX_MAX_FRAMES      100000u
+#include "presentation.h"
+
+#define INDEX_MAX_FRAMES      TABLES_MAX_FRAMES
 #define INDEX_MAX_WINDOWS     16u
 #define INDEX_MAX_DIMENSION   65535u
 
@@ -35,35 +37,6 @@ enum dicom_storage {
 
 /* Kind of one stored sample. */
 enum dicom_sample { SAMPLE_INTEGER = 0, SAMPLE_FLOAT, SAMPLE_DOUBLE };
-
-enum dicom_voi_function { VOI_LINEAR = 1, VOI_LINEAR_EXACT, VOI_SIGMOID };
-
-struct dicom_window {
-    double  center;             /* modality units */
-    double  width;
-    char    explanation[65];    /* UTF-8 */
-};
-
-/* PS3.3 C.11.1.1, C.11.2.1.1 and C.7.6.3.1.5: a LUT of count 16-bit entries */
-struct dicom_lut {
-    int32_t    first;           /* input mapped to data[0] */
-    uint32_t   count;           /* 1 to 65536; 0: no LUT */
-    uint16_t   bits;            /* of an entry */
-    uint16_t  *data;            /* owned by the index */
-    char       explanation[65];
-};
-
-/* 60xx overlay; bits: pixel n of rows * columns * frames is bit n % 8, from the
-   lowest, of byte n / 8 */
-struct dicom_overlay {
-    uint16_t   rows, columns;
-    int16_t    origin_row, origin_column;   /* from 1, PS3.3 C.9.2 */
-    uint32_t   frames;          /* 1: shown on all frames */
-    uint32_t   first_frame;     /* from 0 */
-    uint16_t   bit_position;    /* 0: in (60xx,3000); else within the pixels */
-    uint8_t   *bits;            /* packed, owned; NULL when within the pixels */
-    size_t     length;
-};
 
 /* What may differ from frame to frame. */
 struct dicom_frame {
@@ -122,6 +95,8 @@ struct dicom_index {
     struct dicom_lut      palette[3];       /* red, green, blue */
     uint32_t  noverlays;
     struct dicom_overlay *overlays;         /* owned, at most 16 */
+    struct dicom_shutter  shutter;
+    struct presentation  *presentation;     /* owned; NULL: it is none */
     struct dicom_frame   *frames;           /* owned, nframes of them */
 };
 

@@ -88,9 +88,11 @@ is(join("\n", @upward), '', 'the module calls downward only');
         lines texarray egl gl decoder zygote sandbox ingest objects)],
     [qw(decoder_child dicom dicom_gdcm structure codec codec_native codec_jpeg
         codec_jpeg2000 codec_jpegls codec_native jpeg_lossless rle header header_frames
-        header_picture header_tables attribute fragments)],
+        header_picture header_tables header_shutter header_presentation
+        header_graphics attribute fragments)],
     [qw(voi geometry)],
-    [qw(index meta charset encode json digest buffer pool log multiversion
+    [qw(index presentation pack tables meta charset encode json digest buffer
+        pool log multiversion
         gather bands wire)],
 );
 # What a child of the decoder is started by and with.

@@ -27,6 +27,9 @@
 /* links: render-worker/attribute.c render-worker/charset.c */
 /* links: render-worker/meta.c render-worker/structure.c */
 /* links: render-worker/fragments.c render-worker/index.c */
+/* links: render-worker/pack.c render-worker/presentation.c */
+/* links: render-worker/header_shutter.c render-worker/header_presentation.c */
+/* links: render-worker/header_graphics.c */
 /* links: render-worker/codec.c render-worker/codec_native.c */
 /* links: render-worker/rle.c */
 /* links: render-worker/codec_jpeg.c render-worker/jpeg_lossless.c */

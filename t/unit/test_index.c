@@ -16,7 +16,8 @@
 
 #include "index.h"
 
-/* links: render-worker/index.c */
+/* links: render-worker/index.c render-worker/pack.c */
+/* links: render-worker/presentation.c */
 /* libs: -lz */
 
 #define COUNT  40u
@@ -73,7 +74,8 @@ fill(struct dicom_index *x)
     fill_lut(&x->voi_luts[1], 1, -5);
     x->overlays = calloc(1, sizeof(x->overlays[0]));
     x->noverlays = 1;
-    x->overlays[0] = (struct dicom_overlay) { 3, 5, -1, 1, 1, 0, 0, NULL, 2 };
+    x->overlays[0] = (struct dicom_overlay) { 3, 5, -1, 1, 1, 0, 0, NULL, 2,
+        0x6004 };
     x->overlays[0].bits = calloc(1, 2);
     x->overlays[0].bits[1] = 0x40;
 
