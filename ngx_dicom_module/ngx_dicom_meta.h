@@ -15,7 +15,7 @@
 #include "../render-worker/wire.h"
 
 
-#define NGX_DICOM_META_FIELDS  (WIRE_F_FRAMES + 1)
+#define NGX_DICOM_META_FIELDS  (WIRE_F_ASSIGNED + 1)
 
 
 typedef struct {

@@ -77,7 +77,8 @@ X(STUDY_SERIES, 1,
 
 X(STUDY_INSTANCES, 1,
   "SELECT i.uid, i.series_uid, i.number, i.sop_class, i.transfer_syntax, "
-         "i.frames, i.height, i.width, i.size, i.md5, i.location "
+         "i.frames, i.height, i.width, i.size, i.md5, i.location, "
+         "i.assigned "
   "FROM instances i WHERE i.study_uid = $1::TEXT "
   "ORDER BY i.series_uid, i.number, i.uid")
 
@@ -95,7 +96,8 @@ X(SERIES_GET, 1,
 
 X(SERIES_INSTANCES, 1,
   "SELECT i.uid, i.series_uid, i.number, i.sop_class, i.transfer_syntax, "
-         "i.frames, i.height, i.width, i.size, i.md5, i.location "
+         "i.frames, i.height, i.width, i.size, i.md5, i.location, "
+         "i.assigned "
   "FROM instances i WHERE i.series_uid = $1::TEXT "
   "ORDER BY i.number, i.uid")
 
@@ -136,13 +138,14 @@ X(SERIES_INSERT, 6,
 X(SERIES_CHECK, 1,
   "SELECT study_uid, modality FROM series WHERE uid = $1::TEXT")
 
-X(INSTANCE_INSERT, 14,
+X(INSTANCE_INSERT, 15,
   "INSERT INTO instances (uid, series_uid, study_uid, sop_class, "
                          "transfer_syntax, number, height, width, frames, "
-                         "size, md5, location, header, stored_by) "
+                         "size, md5, location, header, stored_by, "
+                         "assigned) "
   "VALUES ($1::TEXT, $2::TEXT, $3::TEXT, $4::TEXT, $5::TEXT, $6::INT8, "
           "$7::INT8, $8::INT8, $9::INT8, $10::INT8, $11::TEXT, $12::TEXT, "
-          "$13::BYTEA, $14::UUID) "
+          "$13::BYTEA, $14::UUID, $15::TEXT) "
   "ON CONFLICT (uid) DO NOTHING RETURNING uid")
 
 X(INSTANCE_CHECK, 1,

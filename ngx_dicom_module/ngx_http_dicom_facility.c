@@ -22,7 +22,7 @@ enum {
 /* columns of STUDY_INSTANCES and SERIES_INSTANCES */
 enum {
     I_UID = 0, I_SERIES, I_NUMBER, I_SOP_CLASS, I_SYNTAX, I_FRAMES, I_HEIGHT,
-    I_WIDTH, I_SIZE, I_MD5, I_LOCATION
+    I_WIDTH, I_SIZE, I_MD5, I_LOCATION, I_ASSIGNED
 };
 
 
@@ -569,6 +569,7 @@ ngx_http_dicom_write_instance(ngx_http_request_t *r,
     ngx_http_dicom_write_number(w, "rows", res, row, I_HEIGHT);
     ngx_http_dicom_write_number(w, "columns", res, row, I_WIDTH);
     ngx_http_dicom_write_number(w, "size", res, row, I_SIZE);
+    ngx_http_dicom_write_assigned(w, PQgetvalue(res, row, I_ASSIGNED));
 
     if (ngx_http_dicom_ctx(r)->claims.roles
         & (NGX_DICOM_ROLE_ADMIN|NGX_DICOM_ROLE_FACILITY_ADMIN))

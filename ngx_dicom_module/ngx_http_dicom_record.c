@@ -160,6 +160,33 @@ ngx_http_dicom_write_time(ngx_dicom_json_writer_t *w, ngx_pool_t *pool,
 }
 
 
+void
+ngx_http_dicom_write_assigned(ngx_dicom_json_writer_t *w, const char *names)
+{
+    size_t     len;
+    ngx_str_t  name;
+
+    if (*names == '\0') {
+        return;
+    }
+
+    ngx_dicom_json_key(w, "assigned");
+    ngx_dicom_json_array(w);
+
+    while (*names) {
+        len = strcspn(names, " ");
+
+        name.data = (u_char *) names;
+        name.len = len;
+        ngx_dicom_json_string(w, &name);
+
+        names += len + (names[len] == ' ');
+    }
+
+    ngx_dicom_json_end_array(w);
+}
+
+
 int64_t
 ngx_http_dicom_column(PGresult *res, int row, int column)
 {

@@ -54,6 +54,11 @@ void ngx_http_dicom_write_number(ngx_dicom_json_writer_t *w, const char *key,
 void ngx_http_dicom_write_time(ngx_dicom_json_writer_t *w, ngx_pool_t *pool,
     const char *key, PGresult *res, int row, int column);
 
+/* Writes "assigned", the list of what stands in names with blanks between;
+   nothing when that is empty. */
+void ngx_http_dicom_write_assigned(ngx_dicom_json_writer_t *w,
+    const char *names);
+
 /* A whole number of a column; 0 for SQL NULL. */
 int64_t ngx_http_dicom_column(PGresult *res, int row, int column);
 

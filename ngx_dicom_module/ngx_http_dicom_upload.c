@@ -327,7 +327,7 @@ ngx_http_dicom_upload_instance(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
 
     uid = ngx_dicom_meta_text(meta, WIRE_F_INSTANCE_UID);
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_INSERT, 14, uid,
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_INSERT, 15, uid,
                  ngx_dicom_meta_text(meta, WIRE_F_SERIES_UID),
                  ngx_dicom_meta_text(meta, WIRE_F_STUDY_UID),
                  ngx_dicom_meta_text(meta, WIRE_F_SOP_CLASS),
@@ -339,7 +339,7 @@ ngx_http_dicom_upload_instance(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
                  ngx_dicom_meta_count(meta, WIRE_F_SIZE),
                  ngx_dicom_meta_text(meta, WIRE_F_MD5),
                  ngx_dicom_meta_text(meta, WIRE_F_LOCATION),
-                 header, user)
+                 header, user, ngx_dicom_meta_text(meta, WIRE_F_ASSIGNED))
         == NULL)
     {
         return NGX_ERROR;
@@ -574,6 +574,8 @@ ngx_http_dicom_upload_reply(ngx_http_request_t *r,
     ngx_dicom_json_string(w, &meta->field[WIRE_F_MD5]);
     ngx_dicom_json_key(w, "size");
     ngx_dicom_json_raw(w, &meta->field[WIRE_F_SIZE]);
+    ngx_http_dicom_write_assigned(w,
+                                  ngx_dicom_meta_text(meta, WIRE_F_ASSIGNED));
     ngx_dicom_json_end_object(w);
 
     return ngx_http_dicom_reply_json(r, status, w, 0, NULL);

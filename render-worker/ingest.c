@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "digest.h"
+#include "identity.h"
 #include "ingest.h"
 #include "log.h"
 #include "wire.h"
@@ -306,47 +307,19 @@ refuse_header(int fd, const struct decoder_error *error,
 
 
 static bool
-has_field(const struct decoder_header *header, enum wire_field_tag tag)
-{
-    const uint8_t      *p = header->fields;
-    const uint8_t      *end = p + header->fields_length;
-    struct wire_field   field;
-
-    /* the decoder has checked that the records are whole */
-    while (p < end) {
-        memcpy(&field, p, sizeof(field));
-        if (field.tag == tag) {
-            return true;
-        }
-        p += sizeof(field) + field.length;
-    }
-    return false;
-}
-
-
-static bool
-check_identity(const struct decoder_header *header,
+check_identity(struct decoder_header *header, const struct digest *digest,
     struct ingest_result *result)
 {
-    static const struct {
-        enum wire_field_tag  tag;
-        const char          *detail;
-    } needed[] = {
-        { WIRE_F_SOP_CLASS, "SOP Class UID is missing or no valid UID" },
-        { WIRE_F_INSTANCE_UID,
-            "SOP Instance UID is missing or no valid UID" },
-        { WIRE_F_STUDY_UID,
-            "Study Instance UID is missing or no valid UID" },
-        { WIRE_F_SERIES_UID,
-            "Series Instance UID is missing or no valid UID" }
-    };
-
-    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-        if (!has_field(header, needed[i].tag)) {
-            return refuse(result, 422, "invalid-dicom", needed[i].detail);
-        }
+    switch (identity_complete(header, digest)) {
+    case IDENTITY_COMPLETE:
+        return true;
+    case IDENTITY_NONE:
+        return refuse(result, 422, "invalid-dicom",
+            "SOP Class UID is missing or no valid UID, and there is no "
+            "picture");
+    default:
+        return refuse(result, 500, "store-error", "out of memory");
     }
-    return true;
 }
 
 
@@ -518,11 +491,11 @@ ingest_file(struct store *store, struct decoder *decoder, const char *path,
         refuse_header(fd, &error, result);
         goto done;
     }
-    if (!check_identity(&header, result)) {
-        goto done;
-    }
     if (!digest_file(fd, &digest) || digest.size != size) {
         refuse_disk(result, "an uploaded file cannot be read");
+        goto done;
+    }
+    if (!check_identity(&header, &digest, result)) {
         goto done;
     }
 

@@ -52,8 +52,8 @@ struct ingest_result {
  * incoming file itself is left to its owner.  Any thread; blocks for as long
  * as the disk takes.  The caller frees result->fields.
  *
- * Refusals: 400 not-dicom (no DICOM file), 422 invalid-dicom (UIDs missing or
- * malformed, truncated pixel data, contradicting attributes), 503
+ * Refusals: 400 not-dicom (no DICOM file), 422 invalid-dicom (neither SOP Class
+ * nor picture, truncated pixel data, contradicting attributes), 503
  * decoder-unavailable, 507 store-full, 500 store-error.
  */
 void ingest_file(struct store *store, struct decoder *decoder,

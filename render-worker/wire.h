@@ -125,7 +125,10 @@ enum wire_field_tag {
     WIRE_F_INSTANCE_NUMBER,      /* decimal */
     WIRE_F_ROWS,
     WIRE_F_COLUMNS,
-    WIRE_F_FRAMES                /* 0: no picture */
+    WIRE_F_FRAMES,               /* 0: no picture */
+    WIRE_F_ASSIGNED              /* which of sop_class, instance, series, study
+                                    (a blank between) the file did not name and
+                                    the worker did (identity.h) */
 };
 
 /* stack: chosen by nginx, random; its first 8 bytes choose the worker. */

@@ -180,8 +180,8 @@ sub call {
 }
 
 
-# upload(NODE, [FILES], sub { my ($file, $status, $why) = @_ }, parallel => 4):
-# PUTs the files to a node, several at once on few connections.
+# upload(NODE, [FILES], sub { my ($file, $status, $why, $json) = @_ },
+# parallel => 4): PUTs the files to a node, several at once on few connections.
 sub upload {
     my ($self, $node, $files, $done, %opt) = @_;
 
@@ -230,7 +230,8 @@ sub upload_batch {
             body => slurp("$answers/$i"));
         $res{json} = eval { $json->decode($res{body}) };
         unlink "$answers/$i";
-        $done->($file, $res{status}, $status =~ /^2/ ? '' : why(\%res));
+        $done->($file, $res{status}, $status =~ /^2/ ? '' : why(\%res),
+            $res{json});
     }
     waitpid($pid, 0);
 

@@ -10,7 +10,7 @@ use Test::More;
 use lib 't/lib';
 use Test::Dicom;
 
-my $t = Test::Dicom->new(plan => 15);
+my $t = Test::Dicom->new(plan => 17);
 
 $t->start_postgres();
 $t->start_worker();
@@ -41,6 +41,13 @@ like($output, qr/^already there\s+2$/m, 'both are there');
 unlink "$dir/letter.txt", "$dir/-";
 ($status, $output) = import($dir);
 is($status, 0, 'all there: success');
+
+$t->write_file('nameless.dcm', $t->dicom_file(SOPInstanceUID => 'none',
+    SeriesInstanceUID => undef));
+($status, $output) = import($t->path('nameless.dcm'));
+is($status, 0, 'a file without UIDs');
+like($output, qr/assigned: instance, series\n\s+.*nameless\.dcm/,
+    'is said to have got some');
 
 # The same UID with other content.
 $t->write_file("files/one.dcm", $t->dicom_file(SOPInstanceUID => $uids[0],

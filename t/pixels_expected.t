@@ -2,7 +2,6 @@
 
 # Pictures of real files against trusted references: every picture of
 # expected/manifest.json, from upload to PNG, with the manifest's tolerance.
-# Files that the store refuses, for want of UIDs, go through --render.
 
 use strict;
 use warnings;
@@ -45,8 +44,7 @@ sub stack {
             : !$fields->{index} ? "refused: $fields->{answer}{detail}"
             : $open->{status} != 202 ? "not opened: $open->{slug}" : undef;
         { why => $why, id => $open && $open->{id},
-            json => $open && $open->{json},
-            nameless => scalar(($why // '') =~ /UID is missing/) };
+            json => $open && $open->{json} };
     };
 }
 
@@ -88,50 +86,23 @@ sub dose_scale {
     return 1;
 }
 
-# The PNG of a file that is in no store.
-sub offline {
-    my ($render) = @_;
-
-    my %p = parameters($render, {});
-    my %option = (center => 'center', window => 'window', voi => 'voi',
-        window_index => 'window-index');
-    my @args = ('--render', $t->data("files/$render->{file}"),
-        '--frame', $render->{frame},
-        '--renderer', $ENV{DICOM_TEST_RENDERER} || 'gl',
-        map { ("--$option{$_}", $p{$_}) } grep { $option{$_} } sort keys %p);
-    push @args, '--overlays' if $p{overlays};
-    local $ENV{ASAN_OPTIONS} = 'detect_leaks=0';    # Mesa keeps some
-    open my $pipe, '-|', $t->build . '/render-worker', '--log-level', 'error',
-        @args or die "render-worker: $!\n";
-    binmode $pipe;
-    local $/;
-    my $png = <$pipe>;
-    return close $pipe ? $png : undef;
-}
-
 # undef when the picture is right, else what is wrong with it.
 sub compare {
     my ($render) = @_;
 
     my $stack = stack($render->{file});
-    my $body;
+    return $stack->{why} if $stack->{why};
 
-    if ($stack->{nameless}) {
-        $body = offline($render) // return 'not rendered';
-    } else {
-        return $stack->{why} if $stack->{why};
-        my $res = $w->render($stack->{id}, layer_of($stack, $render->{frame}),
-            parameters($render, $stack));
-        return 'the worker hung up' unless $res;
-        return "$res->{slug}: $res->{detail}" if $res->{status} != 200;
-        if ($res->{picture}{sha256} eq $render->{sha256}) {
-            $exact++;
-            return;
-        }
-        $body = $res->{body};
+    my $res = $w->render($stack->{id}, layer_of($stack, $render->{frame}),
+        parameters($render, $stack));
+    return 'the worker hung up' unless $res;
+    return "$res->{slug}: $res->{detail}" if $res->{status} != 200;
+    if ($res->{picture}{sha256} eq $render->{sha256}) {
+        $exact++;
+        return;
     }
 
-    my $got = Test::Wire::png($body);
+    my $got = Test::Wire::png($res->{body});
     if (sha256_hex($got->{pixels}) eq $render->{sha256}) {
         $exact++;
         return;

@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep);
 use lib 't/lib';
 use Test::Dicom;
 
-my $t = Test::Dicom->new(plan => 54);
+my $t = Test::Dicom->new(plan => 71);
 
 $t->start_postgres();
 $t->seed_demo();
@@ -108,20 +108,49 @@ for my $bad (['text', 'This is no DICOM file. ' x 100], ['zeros', "\0" x 4096],
 is(put('')->{status}, 400, 'an empty body');
 is(put(("\0" x 128) . 'DICM')->{status}, 422, 'a preamble and nothing more');
 
-for my $bad (['StudyInstanceUID', '../../etc/passwd'], ['SOPInstanceUID',
-    '1.2.3/../4'], ['SeriesInstanceUID', '1..3'], ['StudyInstanceUID', undef])
-{
-    $res = put($t->dicom_file(%base, SOPInstanceUID => $uid[6],
-        $bad->[0] => $bad->[1]));
-    is("$res->{status} $res->{json}{type}",
-        '422 urn:dicom:problem:invalid-dicom',
-        "$bad->[0] " . ($bad->[1] // 'missing'));
-}
+$res = put($t->dicom_file(%base, SOPClassUID => '', Rows => undef));
+is("$res->{status} $res->{json}{type}", '422 urn:dicom:problem:invalid-dicom',
+    'no class, no picture');
 $res = put(substr($t->dicom_file(%base, SOPInstanceUID => $uid[6]), 0, -100));
 is($res->{status}, 422, 'pixels cut off');
 is(counts(), $before, 'none of them has rows');
 is(objects(), 3, 'nor objects');
 is(incoming(), 0, 'nor is it in incoming');
+
+# UIDs that a file does not have are assigned
+
+my $keep = $t->psql('facility', 'SELECT count(*) FROM instances');
+for my $bad (['instance', SOPInstanceUID => '1.2.3/../4'],
+    ['series', SeriesInstanceUID => '1..3'],
+    ['series study', StudyInstanceUID => '../../etc/passwd',
+        SeriesInstanceUID => undef],
+    ['sop_class instance series study', map { $_ => '' }
+        qw(SOPClassUID SOPInstanceUID SeriesInstanceUID StudyInstanceUID)])
+{
+    my ($names, %change) = @$bad;
+    my $odd = $t->dicom_file(%base, SOPInstanceUID => "$uid[6].$keep",
+        PatientID => 'P-1', %change);
+    $res = put($odd);
+    is("$res->{status} @{$res->{json}{assigned} // []}", "201 $names",
+        "assigned: $names");
+    my %first = %{$res->{json}};
+    $res = put($odd);
+    is("$res->{status} $res->{json}{instance}", "200 $first{instance}",
+        'the same again');
+    is($t->psql('facility', "SELECT assigned, study_uid, series_uid, md5
+        FROM instances WHERE uid = '$first{instance}'"),
+        join('|', $names, @first{qw(study series)}, md5_hex($odd)),
+        'the row says so');
+    my ($shown) = grep { $_->{uid} eq $first{instance} } map { @{$_->{instances}} }
+        @{$t->http('facility', GET => "/api/v1/studies/$first{study}",
+            token => $token)->{json}{series}};
+    is("@{$shown->{assigned}}", $names, 'and the study');
+    is($t->http('node', GET => "/dicom-web/studies/$first{study}/series/"
+        . "$first{series}/instances/$first{instance}", token => $token,
+        headers => { Accept => 'application/dicom' })->{body}, $odd,
+        'the bytes stay as they came');
+    $keep++;
+}
 
 # bodies
 

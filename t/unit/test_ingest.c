@@ -1,6 +1,7 @@
 /*
  * Uploads enter the store whole, once, and only when they are DICOM with all
- * their UIDs and all their pixels; what is refused leaves nothing behind.
+ * their pixels; what is refused leaves nothing behind.  UIDs that they lack are
+ * derived from what they say.
  */
 
 #include <errno.h>
@@ -20,11 +21,12 @@
 
 #include "dicom_bytes.h"
 #include "digest.h"
+#include "identity.h"
 #include "ingest.h"
 #include "log.h"
 #include "wire.h"
 
-/* links: render-worker/ingest.c render-worker/digest.c */
+/* links: render-worker/ingest.c render-worker/digest.c render-worker/identity.c */
 /* links: render-worker/decoder.c render-worker/decoder_child.c */
 /* links: render-worker/zygote.c render-worker/sandbox.c */
 /* links: render-worker/header.c render-worker/header_frames.c */
@@ -270,19 +272,177 @@ test_refusals(void **state)
     assert_refused(f, &b, 422, "invalid-dicom", "the pixel data is shorter "
         "than rows, columns, samples, bits and frames ask for");
 
-    native_picture(&b, "1.2.3.x", 32);
-    assert_refused(f, &b, 422, "invalid-dicom",
-        "SOP Instance UID is missing or no valid UID");
+    /* neither what it is nor a picture */
+    bytes_meta(&b, "1.2.840.10008.1.2.1");
+    bytes_text(&b, 0x00080018, "UI", "1.2.3.15");
+    bytes_text(&b, 0x00100020, "LO", "T-1");
+    assert_refused(f, &b, 422, "invalid-dicom", "SOP Class UID is missing or "
+        "no valid UID, and there is no picture");
+}
 
-    native_picture(&b, "../../etc/passwd", 32);
-    assert_refused(f, &b, 422, "invalid-dicom",
-        "SOP Instance UID is missing or no valid UID");
+
+/* A file's attributes, in the order of their tags; NULL: left out. */
+struct said {
+    const char  *sop_class, *instance, *date, *time, *modality, *name, *patient,
+                *study, *series, *number;
+    uint8_t      pixel;         /* tells two files apart */
+};
+
+struct named {
+    char  study[65], series[65], instance[65], assigned[65];
+};
+
+
+static void
+upload_said(struct fixture *f, const struct said *said, struct named *named)
+{
+    struct ingest_result  result;
+    struct dicom_bytes    b = { 0 };
+    const struct {
+        uint32_t     tag;
+        const char  *vr, *text;
+    } texts[] = {
+        { 0x00080016, "UI", said->sop_class },
+        { 0x00080018, "UI", said->instance },
+        { 0x00080020, "DA", said->date }, { 0x00080030, "TM", said->time },
+        { 0x00080060, "CS", said->modality },
+        { 0x00100010, "PN", said->name }, { 0x00100020, "LO", said->patient },
+        { 0x0020000d, "UI", said->study }, { 0x0020000e, "UI", said->series },
+        { 0x00200011, "IS", said->number }
+    };
 
     bytes_meta(&b, "1.2.840.10008.1.2.1");
-    bytes_text(&b, 0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7");
-    bytes_text(&b, 0x00080018, "UI", "1.2.3.15");
-    assert_refused(f, &b, 422, "invalid-dicom",
-        "Study Instance UID is missing or no valid UID");
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].text != NULL) {
+            bytes_text(&b, texts[i].tag, texts[i].vr, texts[i].text);
+        }
+    }
+    bytes_us(&b, 0x00280002, 1);
+    bytes_text(&b, 0x00280004, "CS", "MONOCHROME2");
+    bytes_us(&b, 0x00280010, 1);
+    bytes_us(&b, 0x00280011, 2);
+    bytes_us(&b, 0x00280100, 8);
+    bytes_us(&b, 0x00280101, 8);
+    bytes_us(&b, 0x00280102, 7);
+    bytes_us(&b, 0x00280103, 0);
+    bytes_element(&b, 0x7fe00010, "OB", (uint8_t [2]) { said->pixel, 0 }, 2);
+
+    upload(f, &b, &result);
+    assert_int_equal(result.status, 200);
+    memset(named, 0, sizeof(*named));
+    assert_true(get_field(&result, WIRE_F_STUDY_UID, named->study, 65));
+    assert_true(get_field(&result, WIRE_F_SERIES_UID, named->series, 65));
+    assert_true(get_field(&result, WIRE_F_INSTANCE_UID, named->instance, 65));
+    get_field(&result, WIRE_F_ASSIGNED, named->assigned, 65);
+    free(result.fields);
+}
+
+
+/* What a file does not name is derived from what it says, never by chance. */
+static void
+test_assigned(void **state)
+{
+    const struct said  whole = { "1.2.840.10008.5.1.4.1.1.7", "1.2.3.30",
+        "20260102", "101112", "CT", "A^B", "T-1", "1.2.3.1", "1.2.3.2", "4",
+        1 };
+    struct said        said = whole;
+    struct named       first, next;
+
+    upload_said(*state, &whole, &first);
+    assert_string_equal(first.assigned, "");
+
+    /* only the instance; the same bytes, the same UID */
+    said.instance = "1.2.x";
+    upload_said(*state, &said, &first);
+    assert_string_equal(first.assigned, "instance");
+    assert_string_equal(first.series, "1.2.3.2");
+    assert_memory_equal(first.instance, "2.25.", 5);
+    upload_said(*state, &said, &next);
+    assert_string_equal(next.instance, first.instance);
+    said.pixel = 2;
+    upload_said(*state, &said, &next);
+    assert_string_not_equal(next.instance, first.instance);
+
+    /* the series: together by its number, within the study */
+    said = whole;
+    said.series = NULL;
+    upload_said(*state, &said, &first);
+    assert_string_equal(first.assigned, "series");
+    assert_string_equal(first.study, "1.2.3.1");
+    said.instance = "1.2.3.31";
+    upload_said(*state, &said, &next);
+    assert_string_equal(next.series, first.series);
+    said.modality = "MR";
+    upload_said(*state, &said, &next);
+    assert_string_not_equal(next.series, first.series);
+    said.modality = "CT";
+    said.number = "5";
+    upload_said(*state, &said, &next);
+    assert_string_not_equal(next.series, first.series);
+    said.number = NULL;
+    upload_said(*state, &said, &first);
+    said.pixel = 2;
+    upload_said(*state, &said, &next);
+    assert_string_not_equal(next.series, first.series);
+
+    /* the study of a series that is known */
+    said = whole;
+    said.study = "../../etc";
+    upload_said(*state, &said, &first);
+    assert_string_equal(first.assigned, "study");
+    said.instance = "1.2.3.32";
+    said.time = "111111";
+    upload_said(*state, &said, &next);
+    assert_string_equal(next.study, first.study);
+    said.patient = "T-2";
+    upload_said(*state, &said, &next);
+    assert_string_not_equal(next.study, first.study);
+
+    /* neither: by patient and time, if the file says enough */
+    said = whole;
+    said.study = said.series = said.instance = said.sop_class = NULL;
+    upload_said(*state, &said, &first);
+    assert_string_equal(first.assigned, "sop_class instance series study");
+    said.pixel = 2;
+    upload_said(*state, &said, &next);
+    assert_string_equal(next.study, first.study);
+    assert_string_equal(next.series, first.series);
+    assert_string_not_equal(next.instance, first.instance);
+    said.name = "C^D";
+    upload_said(*state, &said, &next);
+    assert_string_not_equal(next.study, first.study);
+    said.name = "A^B";
+    said.date = "20260103";
+    upload_said(*state, &said, &next);
+    assert_string_not_equal(next.study, first.study);
+
+    /* and each alone if it does not */
+    for (unsigned i = 0; i < 3; i++) {
+        said = whole;
+        said.study = said.series = said.instance = NULL;
+        *(i == 0 ? &said.patient : i == 1 ? &said.date : &said.time) = NULL;
+        upload_said(*state, &said, &first);
+        said.pixel = 2;
+        upload_said(*state, &said, &next);
+        assert_string_not_equal(next.study, first.study);
+        assert_string_not_equal(next.series, first.series);
+    }
+}
+
+
+static void
+test_identity_uid(void **state)
+{
+    unsigned char  zero[32] = { 0 }, ones[32];
+    char           uid[65];
+
+    /* 00000000-0000-8000-8000-000000000000 */
+    identity_uid(zero, uid);
+    assert_string_equal(uid, "2.25.604472133179351442128896");
+    /* ffffffff-ffff-8fff-bfff-ffffffffffff */
+    memset(ones, 0xff, sizeof(ones));
+    identity_uid(ones, uid);
+    assert_string_equal(uid, "2.25.340282366920937934553716840013076889599");
 }
 
 
@@ -464,6 +624,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_store),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_assigned),
+        cmocka_unit_test(test_identity_uid),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_no_picture),
         cmocka_unit_test(test_paths),

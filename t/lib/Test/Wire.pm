@@ -25,7 +25,7 @@ our @FIELDS = (undef, qw(study series instance sop_class transfer_syntax md5
     patient_birth_date patient_sex study_date study_time study_id
     study_description accession_number referring_physician modality
     series_number series_description body_part instance_number rows columns
-    frames));
+    frames assigned));
 
 my %VOI = (file => 0, linear => 1, linear_exact => 2, sigmoid => 3, lut => 4);
 my %FLIP = ('' => 0, h => 1, v => 2, hv => 3);
