@@ -3,20 +3,28 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "log.h"
 
+/* Added to the niceness of those who read ahead. */
+#define NICER  10
+
+/* What a thread looks for. */
+enum loader_duty { DUTY_READ, DUTY_READ_AHEAD, DUTY_DECODE, DUTY_COUNT };
+
 struct loader_thread {
-    struct loader  *loader;
-    pthread_t       thread;
-    enum layer_way  way;
-    bool            started;
+    struct loader    *loader;
+    pthread_t         thread;
+    enum loader_duty  duty;
+    bool              started;
 };
 
 struct loader {
     struct loader_config   config;
     pthread_mutex_t        mutex;
-    pthread_cond_t         work[WAY_COUNT];
+    pthread_cond_t         work[DUTY_COUNT];
     bool                   stopping;
     struct stack          *first, *last;    /* with layers to load, in turn */
     struct buffers         rings[WAY_COUNT];   /* slow decoding must not
@@ -28,10 +36,10 @@ struct loader {
 
 /* A layer on its way through the painter. */
 struct load {
-    struct upload   upload;         /* first */
-    struct loader  *loader;
-    struct buffer  *buffer;
-    struct frame_range range;
+    struct upload       upload;     /* first */
+    struct loader      *loader;
+    struct buffer      *buffer;
+    struct frame_range  range;
 };
 
 void
@@ -136,21 +144,26 @@ take_any(struct stack *stack, enum layer_way way)
 }
 
 /*
- * The next layer to load by way, marked as loading; the stack goes to the end
- * of the row and is held.  Mutex held.
+ * The next layer to load, marked as loading; the stack goes to the end of the
+ * row and is held.  Mutex held.
  */
 static struct stack *
-loader_take(struct loader *loader, enum layer_way way, uint32_t *layer)
+loader_take(struct loader *loader, enum loader_duty duty, uint32_t *layer)
 {
+    enum layer_way way = duty == DUTY_DECODE ? WAY_DECODE : WAY_READ;
     struct stack *stack;
 
-    for (stack = loader->first; stack != NULL; stack = stack->next) {
+    for (stack = loader->first; stack != NULL && duty != DUTY_READ_AHEAD;
+         stack = stack->next)
+    {
         *layer = take_wanted(stack, way);
         if (*layer != LAYER_NONE) {
             goto found;
         }
     }
-    for (stack = loader->first; stack != NULL; stack = stack->next) {
+    for (stack = loader->first; stack != NULL && duty != DUTY_READ;
+         stack = stack->next)
+    {
         *layer = take_any(stack, way);
         if (*layer != LAYER_NONE) {
             goto found;
@@ -269,16 +282,54 @@ loader_prefetch(struct loader *loader, const struct stack *stack,
     }
 }
 
+static bool
+loader_read(struct loader *loader, struct stack *stack, uint32_t number,
+    void *texels, struct frame_range *range, struct frame_error *error)
+{
+    struct frame_ref ref;
+
+    if (atomic_load(&stack->closed)) {
+        *error = (struct frame_error) { .slug = "stack-expired" };
+        return false;
+    }
+    loader_ref(stack, number, &ref);
+    return frame_load(&loader->config.source, &ref, texels,
+        frame_needs_range(ref.index, ref.frame) ? range : NULL, error);
+}
+
+/* Reads one layer to where it stays; false: by way of the painter. */
+static bool
+loader_run_direct(struct loader *loader, struct stack *stack,
+    uint32_t number)
+{
+    struct frame_error error = { 0 };
+    struct frame_range range = { 0 };
+    bool full;
+    void *room = painter_room(loader->config.painter, stack, number, &full);
+
+    if (full) {
+        loader_settle(loader, stack, number, NULL, "out-of-texture-memory",
+            "the renderer has no room for this layer");
+    } else if (room != NULL) {
+        loader_read(loader, stack, number, room, &range, &error);
+        loader_settle(loader, stack, number, &range, error.slug,
+            error.detail);
+    }
+    return full || room != NULL;
+}
+
 /* Reads one layer and hands it to the painter. */
 static void
 loader_run(struct loader *loader, struct stack *stack, uint32_t number)
 {
     struct layer *layer = &stack->layers[number];
     struct frame_error error = { 0 };
-    struct frame_ref ref;
-    struct load *load = calloc(1, sizeof(*load));
 
-    loader_ref(stack, number, &ref);
+    if (loader_run_direct(loader, stack, number)) {
+        return;
+    }
+
+    struct load *load = calloc(1, sizeof(*load));
     if (load == NULL) {
         goto short_memory;
     }
@@ -293,13 +344,8 @@ loader_run(struct loader *loader, struct stack *stack, uint32_t number)
     }
     load->upload.texels = load->buffer->data;
 
-    if (atomic_load(&stack->closed)) {
-        error = (struct frame_error) { .slug = "stack-expired" };
-    }
-    if (error.slug != NULL
-        || !frame_load(&loader->config.source, &ref, load->buffer->data,
-               frame_needs_range(ref.index, ref.frame) ? &load->range : NULL,
-               &error))
+    if (!loader_read(loader, stack, number, load->buffer->data, &load->range,
+            &error))
     {
         buffers_give(load_ring(load), load->buffer);
         free(load);
@@ -320,16 +366,22 @@ loader_thread(void *data)
     struct loader_thread *self = data;
     struct loader *loader = self->loader;
 
+    if (self->duty == DUTY_READ_AHEAD) {
+        /* Linux: of this thread only */
+        setpriority(PRIO_PROCESS, (id_t) gettid(),
+            getpriority(PRIO_PROCESS, (id_t) gettid()) + NICER);
+    }
     pthread_mutex_lock(&loader->mutex);
     while (!loader->stopping) {
         uint32_t layer;
-        struct stack *stack = loader_take(loader, self->way, &layer);
+        struct stack *stack = loader_take(loader, self->duty, &layer);
 
         if (stack == NULL) {
-            pthread_cond_wait(&loader->work[self->way], &loader->mutex);
+            pthread_cond_wait(&loader->work[self->duty], &loader->mutex);
             continue;
         }
-        uint32_t next = stack->pending[WAY_READ] != 0 && self->way == WAY_READ
+        uint32_t next = stack->pending[WAY_READ] != 0
+            && self->duty == DUTY_READ_AHEAD
             ? stack->cursor[WAY_READ] : LAYER_NONE;
         pthread_mutex_unlock(&loader->mutex);
         if (next != LAYER_NONE) {
@@ -345,7 +397,8 @@ loader_thread(void *data)
 struct loader *
 loader_create(const struct loader_config *config)
 {
-    unsigned nthreads = config->readers + config->decoders;
+    static const char *const names[] = { "reader", "read ahead", "decoding" };
+    unsigned nthreads = 2 * config->readers + config->decoders;
     struct loader *loader = calloc(1, sizeof(*loader)
         + nthreads * sizeof(loader->threads[0]));
 
@@ -354,8 +407,10 @@ loader_create(const struct loader_config *config)
     }
     loader->config = *config;
     pthread_mutex_init(&loader->mutex, NULL);
+    for (int duty = 0; duty < DUTY_COUNT; duty++) {
+        pthread_cond_init(&loader->work[duty], NULL);
+    }
     for (int way = 0; way < WAY_COUNT; way++) {
-        pthread_cond_init(&loader->work[way], NULL);
         buffers_init(&loader->rings[way], config->ring);
     }
 
@@ -364,7 +419,8 @@ loader_create(const struct loader_config *config)
         struct loader_thread *thread = &loader->threads[i];
 
         thread->loader = loader;
-        thread->way = i < config->readers ? WAY_READ : WAY_DECODE;
+        thread->duty = i < config->readers ? DUTY_READ
+            : i < 2 * config->readers ? DUTY_READ_AHEAD : DUTY_DECODE;
         int error = pthread_create(&thread->thread, NULL, loader_thread,
             thread);
         if (error != 0) {
@@ -374,8 +430,7 @@ loader_create(const struct loader_config *config)
             return NULL;
         }
         thread->started = true;
-        pthread_setname_np(thread->thread,
-            thread->way == WAY_READ ? "reader" : "decoding");
+        pthread_setname_np(thread->thread, names[thread->duty]);
     }
     return loader;
 }
@@ -388,8 +443,8 @@ loader_stop(struct loader *loader)
     }
     pthread_mutex_lock(&loader->mutex);
     loader->stopping = true;
-    for (int way = 0; way < WAY_COUNT; way++) {
-        pthread_cond_broadcast(&loader->work[way]);
+    for (int duty = 0; duty < DUTY_COUNT; duty++) {
+        pthread_cond_broadcast(&loader->work[duty]);
     }
     pthread_mutex_unlock(&loader->mutex);
     for (int way = 0; way < WAY_COUNT; way++) {
@@ -411,7 +466,9 @@ loader_destroy(struct loader *loader)
     }
     for (int way = 0; way < WAY_COUNT; way++) {
         buffers_finish(&loader->rings[way]);
-        pthread_cond_destroy(&loader->work[way]);
+    }
+    for (int duty = 0; duty < DUTY_COUNT; duty++) {
+        pthread_cond_destroy(&loader->work[duty]);
     }
     pthread_mutex_destroy(&loader->mutex);
     free(loader);
@@ -441,9 +498,12 @@ loader_open(struct loader *loader, struct stack *stack, uint32_t first)
     }
     for (int way = 0; way < WAY_COUNT; way++) {
         stack->cursor[way] = first;
-        if (stack->pending[way] != 0) {
-            pthread_cond_broadcast(&loader->work[way]);
-        }
+    }
+    if (stack->pending[WAY_READ] != 0) {
+        pthread_cond_broadcast(&loader->work[DUTY_READ_AHEAD]);
+    }
+    if (stack->pending[WAY_DECODE] != 0) {
+        pthread_cond_broadcast(&loader->work[DUTY_DECODE]);
     }
     pthread_mutex_unlock(&loader->mutex);
 }
@@ -499,7 +559,8 @@ loader_want(struct loader *loader, struct stack *stack, uint32_t number,
             stack->layers[list->last].next = number;
         }
         list->last = number;
-        pthread_cond_signal(&loader->work[layer->way]);
+        pthread_cond_signal(&loader->work[layer->way == WAY_READ ? DUTY_READ
+            : DUTY_DECODE]);
     }
     pthread_mutex_unlock(&loader->mutex);
 }

@@ -1,8 +1,11 @@
 /*
  * Brings layers from stored files to the renderer in the background: threads
- * that read, threads that wait for the decoder, and a small ring of buffers
- * between them and the GL thread.  The layer that a picture waits for goes
- * first; stacks take turns.
+ * that read, threads that wait for the decoder.  They write where the renderer
+ * keeps its layers, or into a small ring of buffers between them and the GL
+ * thread.  The layer that a picture waits for goes first; stacks take turns.
+ *
+ * Layers that somebody waits for have readers of their own; those that read
+ * what nobody has asked for yet are nice to everybody else.
  */
 
 #ifndef DICOM_LOADER_H
@@ -22,7 +25,8 @@ struct loader_config {
     struct frame_source  source;
     struct painter      *painter;
     struct mailbox      *mailbox;
-    unsigned             readers;       /* threads for native frames */
+    unsigned             readers;       /* threads for native frames, and as
+                                           many for those in a hurry */
     unsigned             decoders;      /* threads for the others */
     size_t               ring;          /* bytes of frames under way, for
                                            readers and decoders each */

@@ -37,6 +37,7 @@ struct painter {
     struct painter_stats   stats;
 
     atomic_ullong          spare;
+    pthread_mutex_t        rooms;       /* painter_room() makes arrays */
 };
 
 static uint64_t
@@ -173,6 +174,9 @@ painter_stats(struct painter *painter, struct painter_stats *stats)
     *stats = painter->stats;
     stats->queued = painter->queued;
     pthread_mutex_unlock(&painter->mutex);
+    if (painter_info(painter)->direct) {
+        stats->pooled = renderer_pooled(painter->renderer);
+    }
 }
 
 const struct renderer_info *
@@ -221,6 +225,28 @@ painter_array(struct painter *painter, struct layer_group *group,
         }
     }
     return group->arrays[k];
+}
+
+void *
+painter_room(struct painter *painter, struct stack *stack, uint32_t number,
+    bool *full)
+{
+    const struct layer *layer = &stack->layers[number];
+    struct layer_group *group = &stack->groups[layer->group];
+
+    *full = false;
+    if (!painter_info(painter)->direct) {
+        return NULL;
+    }
+    pthread_mutex_lock(&painter->rooms);
+    struct layer_array *array = painter_array(painter, group, layer->slot);
+    pthread_mutex_unlock(&painter->rooms);
+    if (array == NULL) {
+        *full = true;
+        return NULL;
+    }
+    return renderer_layer(painter->renderer, array,
+        layer->slot % group->chunk);
 }
 
 static void
@@ -411,6 +437,7 @@ painter_create(const struct painter_config *config)
     }
     painter->config = *config;
     pthread_mutex_init(&painter->mutex, NULL);
+    pthread_mutex_init(&painter->rooms, NULL);
     pthread_cond_init(&painter->work, NULL);
     pthread_cond_init(&painter->ready, NULL);
 
@@ -436,6 +463,7 @@ painter_create(const struct painter_config *config)
 error_thread:
     pthread_cond_destroy(&painter->ready);
     pthread_cond_destroy(&painter->work);
+    pthread_mutex_destroy(&painter->rooms);
     pthread_mutex_destroy(&painter->mutex);
     free(painter);
     return NULL;
@@ -461,6 +489,7 @@ painter_destroy(struct painter *painter)
     }
     pthread_cond_destroy(&painter->ready);
     pthread_cond_destroy(&painter->work);
+    pthread_mutex_destroy(&painter->rooms);
     pthread_mutex_destroy(&painter->mutex);
     free(painter);
 }

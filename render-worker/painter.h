@@ -77,6 +77,14 @@ const struct renderer_info *painter_info(const struct painter *painter);
 /* false: too many wait.  Any thread. */
 bool painter_draw(struct painter *painter, struct painting *painting);
 
+/*
+ * Where a layer of the stack is to be written by its loader, who then has no
+ * upload to submit.  NULL: it has, or, with *full set, there is no room.  Any
+ * thread; the stack is held.
+ */
+void *painter_room(struct painter *painter, struct stack *stack,
+    uint32_t layer, bool *full);
+
 /* Any thread; the number of uploads is bounded by their buffers. */
 void painter_upload(struct painter *painter, struct upload *upload);
 

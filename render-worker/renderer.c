@@ -114,6 +114,18 @@ renderer_upload(struct renderer *renderer, struct layer_array *array,
 }
 
 
+void *
+renderer_layer(struct renderer *renderer, struct layer_array *array,
+    uint32_t layer)
+{
+    if (renderer->procs->layer == NULL || layer >= array->layers) {
+        return NULL;
+    }
+
+    return renderer->procs->layer(array, layer);
+}
+
+
 bool
 renderer_draw(struct renderer *renderer, const struct draw *draw,
     uint8_t *pixels)

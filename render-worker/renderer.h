@@ -59,6 +59,7 @@ struct renderer;
 struct renderer_info {
     char      description[160];  /* "GL: llvmpipe ..., surfaceless", for logs */
     bool      software;
+    bool      direct;            /* layers are memory: see renderer_layer() */
     uint32_t  max_dimension;     /* of a layer, pixels */
 };
 
@@ -118,6 +119,15 @@ void renderer_trim(struct renderer *renderer, uint64_t bytes);
  */
 bool renderer_upload(struct renderer *renderer, struct layer_array *array,
     uint32_t layer, const void *pixels);
+
+/*
+ * The memory of one layer, tightly packed rows from the top, to be written by
+ * whoever loads it instead of renderer_upload(); NULL unless info.direct.
+ * Any thread; with info.direct renderer_array_create() and _destroy() also
+ * come from any thread.
+ */
+void *renderer_layer(struct renderer *renderer, struct layer_array *array,
+    uint32_t layer);
 
 /*
  * Draws one picture into pixels: width * height bytes gray, or three times

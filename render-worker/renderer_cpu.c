@@ -2,9 +2,11 @@
  * The renderer without GL: layers in plain memory, drawn by rows.c.
  */
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bands.h"
@@ -17,6 +19,9 @@
 
 #define MAX_WORKERS  8
 
+/* Large arrays begin at a huge page, so that they fill whole ones */
+#define HUGE_PAGE    (2u * 1024 * 1024)
+
 
 struct array_cpu {
     struct layer_array  base;
@@ -27,6 +32,7 @@ struct array_cpu {
 
 struct renderer_cpu {
     struct renderer       base;
+    pthread_mutex_t       mutex;        /* of the two below */
     struct array_cpu     *free;         /* most recently used first */
     uint64_t              free_bytes;
     struct bands         *bands;
@@ -310,7 +316,10 @@ static struct array_cpu *
 pool_take(struct renderer_cpu *renderer, uint32_t width, uint32_t height,
     enum layer_format format, uint32_t layers)
 {
-    struct array_cpu  *array, **link;
+    struct array_cpu  *array, *found, **link;
+
+    found = NULL;
+    pthread_mutex_lock(&renderer->mutex);
 
     for (link = &renderer->free; *link != NULL; link = &(*link)->next) {
         array = *link;
@@ -320,11 +329,34 @@ pool_take(struct renderer_cpu *renderer, uint32_t width, uint32_t height,
         {
             *link = array->next;
             renderer->free_bytes -= array->base.bytes;
-            return array;
+            found = array;
+            break;
         }
     }
 
-    return NULL;
+    pthread_mutex_unlock(&renderer->mutex);
+
+    return found;
+}
+
+
+/* Memory for texels, whose pages nobody has touched yet. */
+static uint8_t *
+texels_create(size_t size)
+{
+    void  *texels;
+
+    if (size < HUGE_PAGE) {
+        return malloc(size);
+    }
+
+    if (posix_memalign(&texels, HUGE_PAGE, size) != 0) {
+        return NULL;
+    }
+
+    (void) madvise(texels, size, MADV_HUGEPAGE);
+
+    return texels;
 }
 
 
@@ -353,7 +385,7 @@ cpu_array_create(struct renderer *base, uint32_t width, uint32_t height,
     array->layer_size = (size_t) width * height * layer_format_size(format);
 
     if (__builtin_mul_overflow(array->layer_size, layers, &size)
-        || (array->texels = malloc(size + SCENE_SLACK)) == NULL)
+        || (array->texels = texels_create(size + SCENE_SLACK)) == NULL)
     {
         log_warn("renderer_cpu", "no memory for %ux%ux%u", width, height,
                  layers);
@@ -373,24 +405,36 @@ cpu_array_destroy(struct renderer *base, struct layer_array *base_array)
     struct array_cpu     *array = (struct array_cpu *) base_array;
     struct renderer_cpu  *renderer = (struct renderer_cpu *) base;
 
+    pthread_mutex_lock(&renderer->mutex);
     array->next = renderer->free;
     renderer->free = array;
     renderer->free_bytes += array->base.bytes;
+    pthread_mutex_unlock(&renderer->mutex);
 }
 
 
 static uint64_t
 cpu_pooled(const struct renderer *base)
 {
-    return ((const struct renderer_cpu *) base)->free_bytes;
+    uint64_t              bytes;
+    struct renderer_cpu  *renderer = (struct renderer_cpu *) (uintptr_t) base;
+
+    pthread_mutex_lock(&renderer->mutex);
+    bytes = renderer->free_bytes;
+    pthread_mutex_unlock(&renderer->mutex);
+
+    return bytes;
 }
 
 
 static void
 cpu_trim(struct renderer *base, uint64_t bytes)
 {
-    struct array_cpu     *array, **link;
+    struct array_cpu     *array, *dropped, **link;
     struct renderer_cpu  *renderer = (struct renderer_cpu *) base;
+
+    dropped = NULL;
+    pthread_mutex_lock(&renderer->mutex);
 
     while (renderer->free_bytes > bytes && renderer->free != NULL) {
         for (link = &renderer->free; (*link)->next != NULL;
@@ -402,22 +446,38 @@ cpu_trim(struct renderer *base, uint64_t bytes)
         array = *link;
         *link = NULL;
         renderer->free_bytes -= array->base.bytes;
+        array->next = dropped;
+        dropped = array;
+    }
+
+    pthread_mutex_unlock(&renderer->mutex);
+
+    while (dropped != NULL) {
+        array = dropped;
+        dropped = array->next;
         free(array->texels);
         free(array);
     }
 }
 
 
-static bool
-cpu_upload(struct renderer *base, struct layer_array *base_array,
-    uint32_t layer, const void *pixels)
+static void *
+cpu_layer(struct layer_array *base_array, uint32_t layer)
 {
     struct array_cpu  *array = (struct array_cpu *) base_array;
 
+    return array->texels + layer * array->layer_size;
+}
+
+
+static bool
+cpu_upload(struct renderer *base, struct layer_array *array, uint32_t layer,
+    const void *pixels)
+{
     (void) base;
 
-    memcpy(array->texels + layer * array->layer_size, pixels,
-           array->layer_size);
+    memcpy(cpu_layer(array, layer), pixels,
+           ((struct array_cpu *) array)->layer_size);
 
     return true;
 }
@@ -447,13 +507,14 @@ cpu_destroy(struct renderer *base)
 
     free(renderer->at);
     free(renderer->fraction);
+    pthread_mutex_destroy(&renderer->mutex);
     free(renderer);
 }
 
 
 static const struct renderer_procs  cpu_procs = {
     cpu_destroy, cpu_array_create, cpu_array_destroy, cpu_pooled, cpu_trim,
-    cpu_upload, cpu_draw, cpu_lost
+    cpu_upload, cpu_draw, cpu_lost, cpu_layer
 };
 
 
@@ -478,8 +539,10 @@ renderer_cpu_create(void)
         return NULL;
     }
 
+    pthread_mutex_init(&renderer->mutex, NULL);
     renderer->base.procs = &cpu_procs;
     renderer->base.info.software = true;
+    renderer->base.info.direct = true;
     renderer->base.info.max_dimension = INDEX_MAX_DIMENSION;
     snprintf(renderer->base.info.description,
              sizeof(renderer->base.info.description), "CPU: %u threads",

@@ -632,7 +632,7 @@ gl_destroy(struct renderer *base)
 
 static const struct renderer_procs  gl_procs = {
     gl_destroy, gl_array_create, gl_array_destroy, gl_pooled, gl_trim,
-    gl_upload, gl_draw, gl_lost
+    gl_upload, gl_draw, gl_lost, NULL
 };
 
 

@@ -21,6 +21,7 @@ struct renderer_procs {
     bool (*draw)(struct renderer *renderer, const struct draw *draw,
         uint8_t *pixels);
     bool (*lost)(const struct renderer *renderer);
+    void *(*layer)(struct layer_array *array, uint32_t layer);  /* or NULL */
 };
 
 /* First member of every renderer */

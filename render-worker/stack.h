@@ -69,7 +69,7 @@ struct layer_group {
     uint32_t              count;
     uint32_t              chunk;        /* layers of one array */
     size_t                layer_bytes;
-    struct layer_array  **arrays;       /* of the GL thread */
+    struct layer_array  **arrays;       /* of the painter */
 };
 
 /* A list of layers that pictures wait for, first come first served. */
