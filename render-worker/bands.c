@@ -14,71 +14,95 @@ struct band_thread {
     unsigned       worker;
 };
 
+/* A picture in work, on the stack of its caller */
+struct band_job {
+    struct band_job  *next;
+    band_fn           fn;
+    void             *context;
+    unsigned          pieces;
+    atomic_uint       taken;
+    unsigned          helpers;          /* threads at it; of the mutex */
+};
+
 struct bands {
     pthread_mutex_t      mutex;
     pthread_cond_t       wake;          /* a job, or the end */
-    pthread_cond_t       done;          /* busy has become 0 */
+    pthread_cond_t       done;          /* a job has lost its last helper */
     bool                 quit;
-    unsigned             job;           /* counts jobs */
-    unsigned             busy;          /* threads that have not finished it */
-    band_fn              fn;
-    void                *context;
-    unsigned             pieces;
-    atomic_uint          next;
+    struct band_job     *jobs;
+    void               (*leave)(void);
+    atomic_uint          callers;
     unsigned             nthreads;
     struct band_thread  *threads;
 };
 
 
 static void
-work(struct bands *bands, unsigned worker)
+work(struct band_job *job, unsigned worker)
 {
     unsigned  piece;
 
     for ( ;; ) {
-        piece = atomic_fetch_add(&bands->next, 1);
+        piece = atomic_fetch_add(&job->taken, 1);
 
-        if (piece >= bands->pieces) {
+        if (piece >= job->pieces) {
             return;
         }
 
-        bands->fn(bands->context, piece, worker);
+        job->fn(job->context, piece, worker);
     }
+}
+
+
+/* A job with pieces that nobody has taken.  Mutex held. */
+static struct band_job *
+open_job(struct bands *bands)
+{
+    struct band_job  *job;
+
+    for (job = bands->jobs; job != NULL; job = job->next) {
+        if (atomic_load(&job->taken) < job->pieces) {
+            return job;
+        }
+    }
+
+    return NULL;
 }
 
 
 static void *
 thread_main(void *argument)
 {
-    unsigned             seen;
     struct bands        *bands;
+    struct band_job     *job;
     struct band_thread  *self = argument;
 
     bands = self->bands;
-    seen = 0;
-
     pthread_mutex_lock(&bands->mutex);
 
-    for ( ;; ) {
-        while (!bands->quit && bands->job == seen) {
+    while (!bands->quit) {
+        job = open_job(bands);
+
+        if (job == NULL) {
             pthread_cond_wait(&bands->wake, &bands->mutex);
+            continue;
         }
 
-        if (bands->quit) {
-            break;
-        }
-
-        seen = bands->job;
+        job->helpers++;
         pthread_mutex_unlock(&bands->mutex);
-        work(bands, self->worker);
+        work(job, self->worker);
         pthread_mutex_lock(&bands->mutex);
 
-        if (--bands->busy == 0) {
-            pthread_cond_signal(&bands->done);
+        if (--job->helpers == 0) {
+            pthread_cond_broadcast(&bands->done);
         }
     }
 
     pthread_mutex_unlock(&bands->mutex);
+
+    if (bands->leave != NULL) {
+        bands->leave();
+    }
 
     return NULL;
 }
@@ -104,6 +128,7 @@ start_threads(struct bands *bands, unsigned n)
             break;
         }
 
+        pthread_setname_np(thread->thread, "bands");
         bands->nthreads++;
     }
 
@@ -112,7 +137,7 @@ start_threads(struct bands *bands, unsigned n)
 
 
 struct bands *
-bands_create(unsigned workers)
+bands_create(unsigned workers, void (*leave)(void))
 {
     struct bands  *bands;
 
@@ -130,7 +155,7 @@ bands_create(unsigned workers)
     pthread_mutex_init(&bands->mutex, NULL);
     pthread_cond_init(&bands->wake, NULL);
     pthread_cond_init(&bands->done, NULL);
-    atomic_init(&bands->next, 0);
+    bands->leave = leave;
     start_threads(bands, workers > 0 ? workers - 1 : 0);
 
     return bands;
@@ -168,34 +193,63 @@ bands_workers(const struct bands *bands)
 }
 
 
-void
-bands_run(struct bands *bands, band_fn fn, void *context, unsigned pieces)
+/* The caller works with whoever has time. */
+static void
+run_together(struct bands *bands, struct band_job *job)
 {
-    if (pieces <= 1 || bands->nthreads == 0) {
-        for (unsigned i = 0; i < pieces; i++) {
-            fn(context, i, 0);
-        }
+    struct band_job  **link;
 
-        return;
+    pthread_mutex_lock(&bands->mutex);
+
+    for (link = &bands->jobs; *link != NULL; link = &(*link)->next) {
+        /* to the end: who came first is helped first */
     }
 
-    pthread_mutex_lock(&bands->mutex);
-    bands->fn = fn;
-    bands->context = context;
-    bands->pieces = pieces;
-    atomic_store(&bands->next, 0);
-    bands->busy = bands->nthreads;
-    bands->job++;
-    pthread_cond_broadcast(&bands->wake);
+    *link = job;
+
+    if (job->pieces == 2) {
+        pthread_cond_signal(&bands->wake);
+
+    } else {
+        pthread_cond_broadcast(&bands->wake);
+    }
+
     pthread_mutex_unlock(&bands->mutex);
 
-    work(bands, 0);
+    work(job, 0);
 
     pthread_mutex_lock(&bands->mutex);
 
-    while (bands->busy > 0) {
+    for (link = &bands->jobs; *link != job; link = &(*link)->next) {
+        /* it may have moved */
+    }
+
+    *link = job->next;
+
+    while (job->helpers > 0) {
         pthread_cond_wait(&bands->done, &bands->mutex);
     }
 
     pthread_mutex_unlock(&bands->mutex);
+}
+
+
+void
+bands_run(struct bands *bands, band_fn fn, void *context, unsigned pieces)
+{
+    struct band_job  job = { .fn = fn, .context = context, .pieces = pieces };
+
+    if (pieces <= 1 || bands == NULL || bands->nthreads == 0) {
+        work(&job, 0);
+        return;
+    }
+
+    if (atomic_fetch_add(&bands->callers, 1) < bands->nthreads) {
+        run_together(bands, &job);
+
+    } else {
+        work(&job, 0);
+    }
+
+    atomic_fetch_sub(&bands->callers, 1);
 }

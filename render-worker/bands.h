@@ -1,5 +1,6 @@
 /*
- * A few threads that share the rows of one picture with the caller.
+ * A few threads that help whoever has a picture in pieces: several callers at
+ * once, each of which works on its own pieces too.
  */
 
 #ifndef DICOM_BANDS_H
@@ -7,23 +8,27 @@
 
 struct bands;
 
-/* One piece of the work; worker tells threads apart: 0 is the caller. */
+/* One piece of the work; worker tells the threads at it apart: 0 is the
+   caller, the helpers are the same numbers in every job. */
 typedef void (*band_fn)(void *context, unsigned piece, unsigned worker);
 
 /*
- * Starts threads beside the caller: workers - 1 of them, fewer when the system
- * refuses.  NULL when memory is short.
+ * Starts threads beside the callers: workers - 1 of them, fewer when the system
+ * refuses.  leave, if given, runs as a thread ends.  NULL when memory is short.
  */
-struct bands *bands_create(unsigned workers);
+struct bands *bands_create(unsigned workers, void (*leave)(void));
 
-/* Accepts NULL. */
+/* Nobody may be in bands_run().  Accepts NULL. */
 void bands_destroy(struct bands *bands);
 
-/* Threads at work, with the caller. */
+/* Threads at work, with one caller. */
 unsigned bands_workers(const struct bands *bands);
 
-/* Calls fn for each piece, in any order, on any worker; returns when all are
-   done.  One caller at a time. */
+/*
+ * Calls fn for each piece, in any order; returns when all are done.  Helpers
+ * join in when they are idle; with as many callers at work as there are threads,
+ * one more is on its own.  bands may be NULL.  Any thread, but no fn may call it.
+ */
 void bands_run(struct bands *bands, band_fn fn, void *context,
     unsigned pieces);
 

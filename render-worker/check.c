@@ -82,9 +82,10 @@ check_encode(const struct check_config *config,
         log_error("check", "%s", error.detail);
         return false;
     }
-    bool ok = encode_picture((enum encode_format) config->ask.format, pixels,
-            draw->width, draw->height, samples, config->ask.quality, &data,
-            &length)
+    const struct encode_source picture = { pixels, draw->width, draw->height,
+        samples };
+    bool ok = encode_picture((enum encode_format) config->ask.format, &picture,
+            config->ask.quality, NULL, &data, &length)
         && fwrite(data, 1, length, stdout) == length && fflush(stdout) == 0;
     free(data);
     encode_thread_finish();

@@ -9,18 +9,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bands.h"
+
 enum encode_format { ENCODE_PNG = 0, ENCODE_JPEG = 1 };  /* enum wire_format */
 
+/* Pixels in tightly packed rows from the top. */
+struct encode_source {
+    const uint8_t  *pixels;
+    uint32_t        width, height;
+    unsigned        samples;        /* bytes a pixel: 1 gray, 3 RGB */
+};
+
 /*
- * Encodes width x height pixels of samples (1 gray, 3 RGB) bytes each, tightly
- * packed rows from the top, into a malloc'ed buffer that the caller frees.
- * quality: JPEG only, 1 to 100.  false when memory is short.
+ * Encodes a picture into a malloc'ed buffer that the caller frees.  quality:
+ * JPEG only, 1 to 100.  bands, or NULL, helps with large ones; the bytes are
+ * the same with and without.  false when memory is short.
  */
-bool encode_picture(enum encode_format format, const uint8_t *pixels,
-    uint32_t width, uint32_t height, unsigned samples, unsigned quality,
+bool encode_picture(enum encode_format format,
+    const struct encode_source *source, unsigned quality, struct bands *bands,
     uint8_t **data, size_t *length);
 
 /* Frees the scratch memory that the calling thread's pictures left behind. */
 void encode_thread_finish(void);
+
+/* What encode_picture() chooses from: encode_png.c, encode_jpeg.c */
+bool encode_png(const struct encode_source *source, struct bands *bands,
+    uint8_t **data, size_t *length);
+bool encode_jpeg(const struct encode_source *source, unsigned quality,
+    struct bands *bands, uint8_t **data, size_t *length);
 
 #endif /* DICOM_ENCODE_H */

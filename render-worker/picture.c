@@ -370,9 +370,14 @@ encode_run(struct job *job)
     if (!picture->hash_apart) {
         picture_hash(picture);
     }
+    struct encode_source source = {
+        .pixels = picture->painting.pixels->data,
+        .width = picture->shown.width,
+        .height = picture->shown.height,
+        .samples = picture->shown.samples,
+    };
     picture->encoded = encode_picture((enum encode_format) picture->ask.format,
-        picture->painting.pixels->data, picture->shown.width,
-        picture->shown.height, picture->shown.samples, picture->ask.quality,
+        &source, picture->ask.quality, picture->worker->bands,
         &picture->data, &picture->length);
     picture->encode_us = request_now_us() - start;
 }

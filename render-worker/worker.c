@@ -51,13 +51,15 @@ worker_pools(struct worker *worker)
 
     worker->encoders = pool_create("encoder", encoders, QUEUE_PICTURES,
         &worker->mailbox, encode_thread_finish);
+    worker->bands = bands_create(encoders, encode_thread_finish);
     worker->openers = pool_create("opener", 2, QUEUE_READS, &worker->mailbox,
         NULL);
     worker->readers = pool_create("probe", 2, QUEUE_READS, &worker->mailbox,
         NULL);
     worker->ingesters = pool_create("ingest", worker->threads < 4 ? 2 : 4,
         QUEUE_INGESTS, &worker->mailbox, NULL);
-    return worker->encoders != NULL && worker->openers != NULL
+    return worker->encoders != NULL && worker->bands != NULL
+        && worker->openers != NULL
         && worker->readers != NULL && worker->ingesters != NULL;
 }
 
@@ -142,6 +144,7 @@ worker_finish(struct worker *worker)
     }
     painter_destroy(worker->painter);
     pool_destroy(worker->encoders);
+    bands_destroy(worker->bands);
     loader_destroy(worker->loader);
     objects_destroy(worker->objects);
     buffers_finish(&worker->pictures);

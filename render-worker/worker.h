@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bands.h"
 #include "decoder.h"
 #include "ingest.h"
 #include "loader.h"
@@ -45,6 +46,7 @@ struct worker {
     struct loader        *loader;
     struct session       *session;
     struct pool          *encoders;     /* pictures to bytes */
+    struct bands         *bands;        /* helps them with large ones */
     struct pool          *openers;      /* stacks, lists of layers */
     struct pool          *readers;      /* pixels, roi: these may decode */
     struct pool          *ingesters;    /* uploads */

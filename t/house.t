@@ -91,8 +91,8 @@ is(join("\n", @upward), '', 'the module calls downward only');
         header_picture header_tables header_shutter header_presentation
         header_graphics attribute fragments)],
     [qw(voi geometry)],
-    [qw(index presentation pack tables meta charset encode json digest buffer
-        pool log multiversion
+    [qw(index presentation pack tables meta charset encode encode_png
+        encode_jpeg deflate json digest buffer pool log multiversion
         gather bands wire)],
 );
 # What a child of the decoder is started by and with.

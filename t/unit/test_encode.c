@@ -2,7 +2,9 @@
  * Pictures come back from PNG as they were, and from JPEG nearly so.
  */
 
-/* links: render-worker/encode.c */
+/* links: render-worker/encode.c render-worker/encode_png.c */
+/* links: render-worker/encode_jpeg.c render-worker/bands.c */
+/* links: render-worker/deflate.c render-worker/log.c */
 /* pkg: libjpeg zlib */
 /* libs: -lisal */
 
@@ -47,7 +49,7 @@ be32(const uint8_t *p)
         | (uint32_t) p[2] << 8 | p[3];
 }
 
-/* Reads the one IDAT chunk of a PNG of filter Up, checking all CRCs. */
+/* Reads the IDAT chunks of a PNG of filter Up, checking all CRCs. */
 static uint8_t *
 read_png(const uint8_t *data, size_t length, uint32_t width, uint32_t height,
     unsigned samples)
@@ -55,7 +57,9 @@ read_png(const uint8_t *data, size_t length, uint32_t width, uint32_t height,
     size_t stride = (size_t) width * samples;
     uLongf size = (stride + 1) * height;
     uint8_t *plain = malloc(size), *pixels = malloc(stride * height);
-    unsigned chunks = 0;
+    uint8_t *packed = malloc(length);
+    size_t npacked = 0;
+    unsigned chunks = 0, ended = 0;
 
     assert_memory_equal(data, "\x89PNG\r\n\x1a\n", 8);
     for (size_t at = 8; at < length; chunks++) {
@@ -70,16 +74,20 @@ read_png(const uint8_t *data, size_t length, uint32_t width, uint32_t height,
             assert_int_equal(be32(type + 8), height);
             assert_int_equal(type[12], 8);
             assert_int_equal(type[13], samples == 1 ? 0 : 2);
-        } else if (chunks == 1) {
-            assert_memory_equal(type, "IDAT", 4);
-            assert_int_equal(uncompress(plain, &size, type + 4, n), Z_OK);
-            assert_int_equal(size, (stride + 1) * height);
+        } else if (memcmp(type, "IDAT", 4) == 0) {
+            memcpy(packed + npacked, type + 4, n);
+            npacked += n;
         } else {
             assert_memory_equal(type, "IEND", 4);
+            assert_int_equal(at + 12 + n, length);
+            ended++;
         }
         at += 12 + n;
     }
-    assert_int_equal(chunks, 3);
+    assert_int_equal(ended, 1);
+    assert_int_equal(uncompress(plain, &size, packed, npacked), Z_OK);
+    assert_int_equal(size, (stride + 1) * height);
+    free(packed);
 
     for (uint32_t y = 0; y < height; y++) {
         const uint8_t *row = plain + y * (stride + 1);
@@ -94,6 +102,27 @@ read_png(const uint8_t *data, size_t length, uint32_t width, uint32_t height,
     return pixels;
 }
 
+/* Alone, and with helpers: the bytes must be the same. */
+static void
+encode_both(enum encode_format format, const uint8_t *pixels, uint32_t width,
+    uint32_t height, unsigned samples, unsigned quality, uint8_t **data,
+    size_t *length)
+{
+    struct encode_source source = { pixels, width, height, samples };
+    struct bands *bands = bands_create(4, encode_thread_finish);
+    uint8_t *other = NULL;
+    size_t other_length = 0;
+
+    assert_non_null(bands);
+    assert_true(encode_picture(format, &source, quality, NULL, data, length));
+    assert_true(encode_picture(format, &source, quality, bands, &other,
+        &other_length));
+    bands_destroy(bands);
+    assert_int_equal(*length, other_length);
+    assert_memory_equal(*data, other, other_length);
+    free(other);
+}
+
 static void
 check_png(uint32_t width, uint32_t height, unsigned samples,
     enum content content)
@@ -102,8 +131,7 @@ check_png(uint32_t width, uint32_t height, unsigned samples,
     uint8_t *data = NULL, *back;
     size_t length = 0;
 
-    assert_true(encode_picture(ENCODE_PNG, pixels, width, height, samples, 0,
-        &data, &length));
+    encode_both(ENCODE_PNG, pixels, width, height, samples, 0, &data, &length);
     back = read_png(data, length, width, height, samples);
     assert_memory_equal(back, pixels, (size_t) width * height * samples);
     if (content != NOISE && width > 100) {
@@ -143,8 +171,8 @@ check_jpeg(uint32_t width, uint32_t height, unsigned samples,
     struct jpeg_decompress_struct cinfo;
     struct jpeg_error_mgr errors;
 
-    assert_true(encode_picture(ENCODE_JPEG, pixels, width, height, samples,
-        quality, &data, &length));
+    encode_both(ENCODE_JPEG, pixels, width, height, samples, quality, &data,
+        &length);
     cinfo.err = jpeg_std_error(&errors);
     jpeg_create_decompress(&cinfo);
     jpeg_mem_src(&cinfo, data, length);
@@ -183,6 +211,88 @@ test_jpeg(void **state)
     check_jpeg(64, 64, 3, 1, 255, 2);
 }
 
+static uint8_t *
+read_jpeg(const uint8_t *data, size_t length, size_t size)
+{
+    struct jpeg_decompress_struct cinfo;
+    struct jpeg_error_mgr errors;
+    uint8_t *pixels = malloc(size);
+
+    assert_non_null(pixels);
+    cinfo.err = jpeg_std_error(&errors);
+    jpeg_create_decompress(&cinfo);
+    jpeg_mem_src(&cinfo, data, length);
+    assert_int_equal(jpeg_read_header(&cinfo, TRUE), JPEG_HEADER_OK);
+    jpeg_start_decompress(&cinfo);
+    size_t stride = (size_t) cinfo.output_width
+        * (size_t) cinfo.output_components;
+    assert_int_equal(stride * cinfo.output_height, size);
+    while (cinfo.output_scanline < cinfo.output_height) {
+        uint8_t *row = pixels + cinfo.output_scanline * stride;
+
+        jpeg_read_scanlines(&cinfo, &row, 1);
+    }
+    jpeg_finish_decompress(&cinfo);
+    jpeg_destroy_decompress(&cinfo);
+    assert_int_equal(errors.num_warnings, 0);
+    return pixels;
+}
+
+/* Put together from bands, a picture is the one that libjpeg makes in one. */
+static void
+check_jpeg_bands(uint32_t width, uint32_t height, unsigned samples,
+    unsigned quality)
+{
+    size_t size = (size_t) width * height * samples, length = 0;
+    uint8_t *pixels = make_picture(width, height, samples, SMOOTH);
+    uint8_t *data = NULL, *whole = NULL;
+    unsigned long whole_length = 0;
+    struct jpeg_compress_struct cinfo;
+    struct jpeg_error_mgr errors;
+
+    cinfo.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&cinfo);
+    jpeg_mem_dest(&cinfo, &whole, &whole_length);
+    cinfo.image_width = width;
+    cinfo.image_height = height;
+    cinfo.input_components = (int) samples;
+    cinfo.in_color_space = samples == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(&cinfo);
+    jpeg_set_quality(&cinfo, (int) quality, TRUE);
+    cinfo.comp_info[0].h_samp_factor = quality < 90 && samples == 3 ? 2 : 1;
+    cinfo.comp_info[0].v_samp_factor = cinfo.comp_info[0].h_samp_factor;
+    jpeg_start_compress(&cinfo, TRUE);
+    while (cinfo.next_scanline < height) {
+        JSAMPROW row = pixels + (size_t) cinfo.next_scanline * width * samples;
+
+        jpeg_write_scanlines(&cinfo, &row, 1);
+    }
+    jpeg_finish_compress(&cinfo);
+    jpeg_destroy_compress(&cinfo);
+
+    encode_both(ENCODE_JPEG, pixels, width, height, samples, quality, &data,
+        &length);
+    uint8_t *back = read_jpeg(data, length, size);
+    uint8_t *want = read_jpeg(whole, whole_length, size);
+    assert_memory_equal(back, want, size);
+    free(back);
+    free(want);
+    free(whole);
+    free(data);
+    free(pixels);
+}
+
+static void
+test_jpeg_bands(void **state)
+{
+    (void) state;
+    check_jpeg_bands(2457, 1996, 1, 90);        /* all restart markers */
+    check_jpeg_bands(1023, 777, 3, 90);
+    check_jpeg_bands(16001, 65, 1, 90);         /* bands of one block row */
+    check_jpeg_bands(1023, 777, 3, 75);
+    check_jpeg_bands(64, 8193, 1, 50);
+}
+
 /* JPEG starts with a buffer of an eighth of the pixels: noise overflows it */
 static void
 test_jpeg_grows(void **state)
@@ -191,8 +301,7 @@ test_jpeg_grows(void **state)
     size_t length = 0;
 
     (void) state;
-    assert_true(encode_picture(ENCODE_JPEG, pixels, 700, 500, 3, 100, &data,
-        &length));
+    encode_both(ENCODE_JPEG, pixels, 700, 500, 3, 100, &data, &length);
     assert_true(length > 700 * 500);
     assert_int_equal(data[length - 2], 0xff);
     assert_int_equal(data[length - 1], 0xd9);
@@ -205,14 +314,15 @@ test_refused(void **state)
 {
     uint8_t pixel[4] = { 0 }, *data = NULL;
     size_t length = 0;
+    const struct encode_source sources[] = {
+        { pixel, 0, 1, 1 }, { pixel, 1, 0, 1 }, { pixel, 1, 1, 4 },
+    };
 
     (void) state;
-    assert_false(encode_picture(ENCODE_PNG, pixel, 0, 1, 1, 0, &data,
-        &length));
-    assert_false(encode_picture(ENCODE_PNG, pixel, 1, 0, 1, 0, &data,
-        &length));
-    assert_false(encode_picture(ENCODE_PNG, pixel, 1, 1, 4, 0, &data,
-        &length));
+    for (int i = 0; i < 3; i++) {
+        assert_false(encode_picture(ENCODE_PNG, &sources[i], 0, NULL, &data,
+            &length));
+    }
     assert_null(data);
 }
 
@@ -222,6 +332,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_png),
         cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_jpeg_bands),
         cmocka_unit_test(test_jpeg_grows),
         cmocka_unit_test(test_refused),
     };
