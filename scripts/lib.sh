@@ -13,7 +13,8 @@ packages_build=(build-essential pkg-config nginx nginx-dev libpq-dev libssl-dev
     libgl-dev libopenjp2-7-dev libcharls-dev zlib1g-dev)
 packages_run=(postgresql postgresql-client libegl1 libgl1-mesa-dri openssl curl
     ca-certificates perl util-linux procps)
-packages_test=(libcmocka-dev libio-socket-ssl-perl dcmtk dicom3tools chromium)
+packages_test=(libcmocka-dev libio-socket-ssl-perl dcmtk dicom3tools chromium
+    python3-venv)
 # Taken only when no such command is there, whoever installed it.
 commands_test=(node:nodejs npm:npm)
 
