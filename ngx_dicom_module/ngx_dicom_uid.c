@@ -9,7 +9,20 @@
 #include <openssl/rand.h>
 
 
-static ngx_int_t ngx_dicom_hex_digit(u_char ch);
+/* 0x80: no digit */
+#define X  0x80
+#define X16  X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X
+
+static const u_char  ngx_dicom_hex_digits[256] = {
+    X16, X16, X16,
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, X, X, X, X, X, X,
+    X, 10, 11, 12, 13, 14, 15, X, X, X, X, X, X, X, X, X, X16,
+    X, 10, 11, 12, 13, 14, 15, X, X, X, X, X, X, X, X, X, X16,
+    X16, X16, X16, X16, X16, X16, X16, X16
+};
+
+#undef X16
+#undef X
 
 
 ngx_int_t
@@ -63,7 +76,7 @@ ngx_dicom_uuid_check(const ngx_str_t *s)
             continue;
         }
 
-        if (ngx_dicom_hex_digit(s->data[i]) < 0) {
+        if (ngx_dicom_hex_digits[s->data[i]] & 0x80) {
             return NGX_DECLINED;
         }
     }
@@ -104,40 +117,26 @@ ngx_dicom_uuid(ngx_pool_t *pool, ngx_str_t *uuid)
 ngx_int_t
 ngx_dicom_unhex(u_char *dst, const ngx_str_t *s, size_t len)
 {
-    size_t     i;
-    ngx_int_t  high, low;
+    u_char  high, low, bad;
+    size_t  i;
 
     if (s->len != len * 2) {
         return NGX_DECLINED;
     }
 
+    bad = 0;
+
     for (i = 0; i < len; i++) {
-        high = ngx_dicom_hex_digit(s->data[i * 2]);
-        low = ngx_dicom_hex_digit(s->data[i * 2 + 1]);
+        high = ngx_dicom_hex_digits[s->data[i * 2]];
+        low = ngx_dicom_hex_digits[s->data[i * 2 + 1]];
 
-        if (high < 0 || low < 0) {
-            return NGX_DECLINED;
-        }
-
+        bad |= high | low;
         dst[i] = (u_char) (high << 4 | low);
     }
 
+    if (bad & 0x80) {
+        return NGX_DECLINED;
+    }
+
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dicom_hex_digit(u_char ch)
-{
-    if (ch >= '0' && ch <= '9') {
-        return ch - '0';
-    }
-
-    ch |= 0x20;
-
-    if (ch >= 'a' && ch <= 'f') {
-        return ch - 'a' + 10;
-    }
-
-    return -1;
 }

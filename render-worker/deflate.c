@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "multiversion.h"
+
 #define SYMBOLS      286        /* literals, the end, lengths */
 #define END          256
 #define LONGEST      258        /* run of one token; its symbol is the last */
@@ -309,18 +311,24 @@ put_symbol(struct bits *bits, const struct deflate *deflate, unsigned symbol)
     put(bits, deflate->codes[symbol] & 0xffff, deflate->codes[symbol] >> 16);
 }
 
-static void
+/* Four at a time, put together before they are added to the stream. */
+MULTIVERSION static void
 put_literals(struct bits *stream, const struct deflate *deflate,
     const uint8_t *in, size_t n)
 {
     struct bits bits = *stream;         /* in registers */
+    const uint32_t *codes = deflate->codes;
     size_t i = 0;
 
     for (; i + 4 <= n; i += 4) {
-        put_symbol(&bits, deflate, in[i]);
-        put_symbol(&bits, deflate, in[i + 1]);
-        put_symbol(&bits, deflate, in[i + 2]);
-        put_symbol(&bits, deflate, in[i + 3]);
+        uint32_t a = codes[in[i]], b = codes[in[i + 1]];
+        uint32_t c = codes[in[i + 2]], d = codes[in[i + 3]];
+        uint64_t ab = (a & 0xffff) | (uint64_t) (b & 0xffff) << (a >> 16);
+        uint64_t cd = (c & 0xffff) | (uint64_t) (d & 0xffff) << (c >> 16);
+        unsigned n_ab = (a >> 16) + (b >> 16);
+
+        bits.word |= (ab | cd << n_ab) << bits.n;
+        bits.n += n_ab + (c >> 16) + (d >> 16);
         flush(&bits);
     }
     for (; i < n; i++) {
