@@ -87,6 +87,8 @@ static const ngx_dicom_yaml_key_t  ngx_dicom_config_keys[] = {
       ngx_dicom_conf(database_connections), 1, 256 },
     { "databaseQueue", ngx_dicom_yaml_integer, ngx_dicom_conf(database_queue),
       0, 65536 },
+    { "databaseFollowerReads", ngx_dicom_yaml_bool,
+      ngx_dicom_conf(database_follower_reads), 0, 0 },
     { "databaseTimeout", ngx_dicom_config_seconds,
       ngx_dicom_conf(database_timeout), 1, 3600 },
 

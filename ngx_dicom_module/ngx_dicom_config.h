@@ -50,6 +50,7 @@ typedef struct {
                                                   or a list; overrides port */
     ngx_str_t                 database_password; /* databasePasswordFile */
     ngx_uint_t                database_connections; /* a worker; default 8 */
+    ngx_uint_t                database_follower_reads;  /* 0, 1 */
     ngx_uint_t                database_queue;  /* waiting; default 256 */
     ngx_msec_t                database_timeout;/* databaseTimeout; 10 s */
 

@@ -53,6 +53,7 @@ ngx_dicom_db_add(ngx_conf_t *cf, ngx_dicom_config_t *conf)
     db->max = conf->database_connections ? conf->database_connections : 8;
     db->max_waiting = conf->database_queue ? conf->database_queue : 256;
     db->timeout = conf->database_timeout;
+    db->follower_reads = conf->database_follower_reads;
 
     for (q = ngx_queue_head(&dc->databases);
          q != ngx_queue_sentinel(&dc->databases);
@@ -65,6 +66,7 @@ ngx_dicom_db_add(ngx_conf_t *cf, ngx_dicom_config_t *conf)
         {
             other->max = ngx_max(other->max, db->max);
             other->max_waiting = ngx_max(other->max_waiting, db->max_waiting);
+            other->follower_reads &= db->follower_reads;
             return other;
         }
     }

@@ -64,6 +64,8 @@ struct ngx_dicom_db_query_s {
     ngx_log_t                *log;
     ngx_array_t               steps;       /* ngx_dicom_db_step_t */
     ngx_uint_t                read_only;   /* one statement, no transaction */
+    ngx_uint_t                list;        /* read_only, and may be some seconds
+                                              old where the settings say so */
 
     /* called once, from the event loop, never from within ngx_dicom_db_run */
     void                    (*handler)(ngx_dicom_db_query_t *q);

@@ -61,6 +61,7 @@ struct ngx_dicom_db_s {
     ngx_array_t            hosts;           /* ngx_dicom_db_host_t */
     ngx_uint_t             max;             /* connections */
     ngx_uint_t             max_waiting;
+    ngx_uint_t             follower_reads;  /* of lists, on CockroachDB */
     ngx_msec_t             timeout;
 
     /* of this process */

@@ -18,7 +18,8 @@
 static void ngx_dicom_db_batch(ngx_dicom_db_run_t *run);
 static ngx_int_t ngx_dicom_db_send(ngx_dicom_db_run_t *run);
 static void ngx_dicom_db_commit(ngx_dicom_db_run_t *run);
-static ngx_uint_t ngx_dicom_db_autocommit(ngx_dicom_db_query_t *q);
+static ngx_uint_t ngx_dicom_db_autocommit(ngx_dicom_db_run_t *run);
+static const char *ngx_dicom_db_begin(ngx_dicom_db_run_t *run);
 static void ngx_dicom_db_error(ngx_dicom_db_run_t *run, ngx_uint_t tag,
     PGresult *res);
 static void ngx_dicom_db_attempt_failed(ngx_dicom_db_run_t *run);
@@ -130,10 +131,34 @@ ngx_dicom_db_start(ngx_dicom_db_run_t *run, ngx_dicom_db_conn_t *conn)
 }
 
 
+/* Whether the nearest replica may answer, with what was so seconds ago. */
 static ngx_uint_t
-ngx_dicom_db_autocommit(ngx_dicom_db_query_t *q)
+ngx_dicom_db_follower(ngx_dicom_db_run_t *run)
 {
-    return q->read_only && q->steps.nelts == 1;
+    return run->query->list && run->db->follower_reads
+           && ngx_dicom_pg_cockroach(&run->conn->pg);
+}
+
+
+static ngx_uint_t
+ngx_dicom_db_autocommit(ngx_dicom_db_run_t *run)
+{
+    return run->query->read_only && run->query->steps.nelts == 1
+           && !ngx_dicom_db_follower(run);
+}
+
+
+static const char *
+ngx_dicom_db_begin(ngx_dicom_db_run_t *run)
+{
+    if (ngx_dicom_db_follower(run)) {
+        return "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, "
+               "AS OF SYSTEM TIME follower_read_timestamp()";
+    }
+
+    return run->query->read_only
+           ? "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY"
+           : "BEGIN ISOLATION LEVEL SERIALIZABLE";
 }
 
 
@@ -157,13 +182,12 @@ ngx_dicom_db_send(ngx_dicom_db_run_t *run)
     ngx_dicom_db_step_t   *step;
     ngx_dicom_db_query_t  *q = run->query;
 
-    autocommit = ngx_dicom_db_autocommit(q);
+    autocommit = ngx_dicom_db_autocommit(run);
     step = q->steps.elts;
 
     if (run->next == 0 && !autocommit
-        && ngx_dicom_pg_command(pg, NGX_DICOM_DB_TAG_BEGIN, q->read_only
-                           ? "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY"
-                           : "BEGIN ISOLATION LEVEL SERIALIZABLE")
+        && ngx_dicom_pg_command(pg, NGX_DICOM_DB_TAG_BEGIN,
+                                ngx_dicom_db_begin(run))
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -358,7 +382,7 @@ ngx_dicom_db_batch_done(ngx_dicom_db_run_t *run)
         return;
     }
 
-    if (ngx_dicom_db_autocommit(q)) {
+    if (ngx_dicom_db_autocommit(run)) {
         ngx_dicom_db_end_rolled_back(run, NGX_DICOM_DB_OK);
         return;
     }

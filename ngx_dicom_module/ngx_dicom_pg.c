@@ -28,6 +28,13 @@ static void ngx_dicom_pg_reason(ngx_dicom_pg_t *pg, const char *why);
 static void ngx_dicom_pg_notice(void *data, const PGresult *res);
 
 
+ngx_uint_t
+ngx_dicom_pg_cockroach(ngx_dicom_pg_t *pg)
+{
+    return PQparameterStatus(pg->conn, "crdb_version") != NULL;
+}
+
+
 ngx_int_t
 ngx_dicom_pg_connect(ngx_dicom_pg_t *pg, const char *const *keywords,
     const char *const *values, ngx_msec_t timeout)

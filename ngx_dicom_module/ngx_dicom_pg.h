@@ -67,6 +67,9 @@ struct ngx_dicom_pg_s {
 };
 
 
+/* Whether the server at the other end says that it is CockroachDB. */
+ngx_uint_t ngx_dicom_pg_cockroach(ngx_dicom_pg_t *pg);
+
 /*
  * Starts to connect with libpq's keywords and values (NULL-ended), which name
  * one address only; connected() or lost() follows from the event loop.

@@ -89,6 +89,7 @@ ngx_http_dicom_resource_list(ngx_http_request_t *r,
     }
 
     q->read_only = 1;
+    q->list = 1;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_list_done);
 }

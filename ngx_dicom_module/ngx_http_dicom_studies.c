@@ -79,6 +79,7 @@ ngx_http_dicom_study_list(ngx_http_request_t *r)
 
     ngx_http_dicom_ctx(r)->data = list;
     q->read_only = 1;
+    q->list = 1;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_study_list_done);
 }

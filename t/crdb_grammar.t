@@ -43,7 +43,9 @@ for my $database (qw(toplevel facility)) {
         Test::Dicom::Statements::migrations($database);
 }
 push @all, map { [$_, $_] } 'BEGIN ISOLATION LEVEL SERIALIZABLE',
-    'BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY', 'COMMIT', 'ROLLBACK';
+    'BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY', 'COMMIT', 'ROLLBACK',
+    'BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, '
+    . 'AS OF SYSTEM TIME follower_read_timestamp()';
 
 sub ask {
     my @lines = map { $json->encode({ name => $_->[0], sql => $_->[1] }) } @_;

@@ -47,6 +47,7 @@ port: 1
 databaseUrl: postgresql://dicom\@127.0.0.1:@{[$t->port('fake')]}/toplevel
 databaseConnections: 1
 databaseQueue: 2
+databaseFollowerReads: true
 databaseTimeout: $timeout
 JWTPassword: test-secret-of-more-than-32-bytes-length
 YAML
@@ -138,6 +139,27 @@ is(get()->{status}, 200, 'an answer byte by byte');
 orders('1 FACILITY_LIST big');
 $res = get('/api/v1/facilities?limit=500');
 is($res->{status}, 200, 'a large answer');
+is(seen('BEGIN'), 0, 'a list neither');
+
+# a CockroachDB, where lists may come from the nearest replica
+
+my $follower = 'sql BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, '
+    . 'AS OF SYSTEM TIME follower_read_timestamp()';
+orders('1 idle hangup', '1 connect cockroach');
+for (1 .. 60) {
+    last if get()->{status} == 200 && seen('connect');
+    sleep(0.1);
+}
+is(seen('connect'), 1, 'connected anew');
+is(get('/api/v1/facilities?limit=500')->{status}, 200, 'a list');
+is(seen($follower), 1, 'of a moment ago');
+is(seen('COMMIT'), 1, 'and ended');
+is(get()->{status}, 200, 'a single resource');
+is(seen('BEGIN'), 1, 'is of now');
+is(create()->{status}, 201, 'a write');
+is(seen($follower), 1, 'is too');
+orders('1 idle hangup');
+fine('CockroachDB');
 is(scalar @{$res->{json}{items} || []}, 500, 'is whole');
 ok(length $res->{body} > 4_000_000, 'and large');
 
@@ -481,6 +503,11 @@ sub talk {
     my ($s) = @_;
 
     my $what = order('connect');
+    my $version = '';
+    if (defined $what && $what eq 'cockroach') {
+        $version = message('S', "crdb_version\0CockroachDB CCL v23.2.9\0");
+        $what = undef;
+    }
     get_bytes($s, unpack('N', get_bytes($s, 4)) - 4);
     if (obey($s, $what)) {
         put($s, error((split ' ', $what)[1], 1));
@@ -489,7 +516,7 @@ sub talk {
 
     put($s, message('R', pack('N', 0))
         . message('S', "server_version\0" . "15.0\0")
-        . message('S', "client_encoding\0UTF8\0")
+        . message('S', "client_encoding\0UTF8\0") . $version
         . message('K', pack('NN', $$, 1)) . message('Z', 'I'));
 
     my ($status, $failed, $name, $idle, %queries, $do) = ('I', 0, '', 1);
@@ -515,6 +542,11 @@ sub talk {
         if ($type eq 'P') {
             my ($stmt, $sql) = split /\0/, $body;
             $queries{$stmt} = $stmt eq '' ? (split ' ', $sql)[0] : $stmt;
+            if ($stmt eq '') {
+                open my $log, '>>', $seen or die;
+                print $log "sql $sql\n";
+                close $log;
+            }
             if ($stmt ne '') {
                 open my $log, '>>', $seen or die;
                 print $log "prepare $stmt\n";
