@@ -25,7 +25,8 @@ typedef struct {
 } ngx_dicom_meta_t;
 
 
-/* Fills meta from block; absent fields are "".  NULL, or what is wrong. */
+/* Fills meta, which is zeroed, from block; absent fields are "".  NULL, or
+   what is wrong. */
 const char *ngx_dicom_meta_parse(ngx_pool_t *pool, const ngx_str_t *block,
     ngx_dicom_meta_t *meta);
 

@@ -15,6 +15,8 @@ packages_run=(postgresql postgresql-client libegl1 libgl1-mesa-dri openssl curl
     ca-certificates perl util-linux procps)
 packages_test=(libcmocka-dev libio-socket-ssl-perl dcmtk dicom3tools chromium
     python3-venv)
+# For scripts/test --fuzz only: clang and the libFuzzer of its runtime.
+packages_fuzz=(clang libclang-rt-dev)
 # Taken only when no such command is there, whoever installed it.
 commands_test=(node:nodejs npm:npm)
 

@@ -354,6 +354,39 @@ ngx_atoi(u_char *line, size_t n)
 }
 
 
+/* "0.85" with two points: 85 */
+ngx_int_t
+ngx_atofp(u_char *line, size_t n, size_t point)
+{
+    ngx_int_t   value = 0;
+    ngx_uint_t  dot = 0;
+
+    if (n == 0 || n > 17) {
+        return NGX_ERROR;
+    }
+
+    for ( /* void */ ; n--; line++) {
+        if (point == 0 || (*line == '.' && dot)
+            || (*line != '.' && !isdigit(*line)))
+        {
+            return NGX_ERROR;
+        }
+        if (*line == '.') {
+            dot = 1;
+            continue;
+        }
+        value = value * 10 + *line - '0';
+        point -= dot;
+    }
+
+    while (point--) {
+        value *= 10;
+    }
+
+    return value;
+}
+
+
 ngx_int_t
 ngx_hextoi(u_char *line, size_t n)
 {
