@@ -91,6 +91,8 @@ static const ngx_dicom_yaml_key_t  ngx_dicom_config_keys[] = {
       ngx_dicom_conf(database_follower_reads), 0, 0 },
     { "databaseTimeout", ngx_dicom_config_seconds,
       ngx_dicom_conf(database_timeout), 1, 3600 },
+    { "auditKeyFile", ngx_dicom_config_secret, ngx_dicom_conf(audit_key),
+      1, 1024 },
 
     /* web */
 

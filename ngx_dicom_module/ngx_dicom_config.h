@@ -54,6 +54,8 @@ typedef struct {
     ngx_uint_t                database_queue;  /* waiting; default 256 */
     ngx_msec_t                database_timeout;/* databaseTimeout; 10 s */
 
+    ngx_str_t                 audit_key;       /* auditKeyFile */
+
     ngx_str_t                 facility;        /* UUID; facility and node */
     ngx_str_t                 issuer;          /* patientIssuer: of Patient IDs
                                                   that name none */

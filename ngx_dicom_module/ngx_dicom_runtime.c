@@ -18,6 +18,7 @@
  */
 typedef struct {
     ngx_atomic_t          generation;      /* slot: its last bit */
+    ngx_atomic_t          refused;         /* the last file read was bad */
     ngx_dicom_runtime_t   slots[2];
     ngx_atomic_t          responses[NGX_DICOM_MAX_STATUS
                                     - NGX_DICOM_MIN_STATUS + 1];
@@ -105,6 +106,28 @@ ngx_dicom_runtime_publish(ngx_shm_zone_t *zone, const ngx_dicom_runtime_t *rt)
     ngx_memory_barrier();
 
     shared->generation = next;
+    shared->refused = 0;
+}
+
+
+void
+ngx_dicom_runtime_refuse(ngx_shm_zone_t *zone)
+{
+    ngx_dicom_shared_t  *shared;
+
+    shared = zone->data;
+    shared->refused = 1;
+}
+
+
+ngx_uint_t
+ngx_dicom_runtime_refused(ngx_shm_zone_t *zone)
+{
+    ngx_dicom_shared_t  *shared;
+
+    shared = zone->data;
+
+    return shared->refused;
 }
 
 

@@ -38,5 +38,10 @@ ngx_uint_t ngx_dicom_runtime_generation(ngx_shm_zone_t *zone);
 void ngx_dicom_runtime_count(ngx_shm_zone_t *zone, ngx_uint_t status);
 ngx_uint_t ngx_dicom_runtime_counted(ngx_shm_zone_t *zone, ngx_uint_t status);
 
+/* The master could not read the settings again; whether that was the last that
+   happened. */
+void ngx_dicom_runtime_refuse(ngx_shm_zone_t *zone);
+ngx_uint_t ngx_dicom_runtime_refused(ngx_shm_zone_t *zone);
+
 
 #endif /* _NGX_DICOM_RUNTIME_H_INCLUDED_ */

@@ -5,6 +5,9 @@
  */
 
 
+#include "ngx_dicom_stmt_audit.h"
+
+
 /* what lists and single studies show; ngx_http_dicom_facility.c counts them */
 
 #define STUDY_COLUMNS                                                         \
@@ -269,24 +272,30 @@ X(REPORT_TOUCH, 1,
   "WHERE id = $1::UUID AND status = 'final'")
 
 
-/* audit */
+/* audit: ngx_dicom_stmt_audit.h; $13, $14: the study, or the report of the
+   study, whose patient is concerned */
 
-X(AUDIT_FACILITY, 9,
-  "INSERT INTO audit (id, event, outcome, user_id, user_name, address, "
-                     "object, patient, detail) "
-  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT, "
-          "$7::TEXT, $8::TEXT, $9::TEXT) "
-  "ON CONFLICT (id) DO NOTHING")
+X(AUDIT_FACILITY, 14,
+  NGX_DICOM_SQL_AUDIT_INSERT
+  "COALESCE((SELECT s.patient_issuer || '|' || s.patient_id FROM studies s "
+            "WHERE s.uid = COALESCE((SELECT p.study_uid FROM reports p "
+                  "WHERE p.id = NULLIF(e.report, '')::UUID), e.study)), "
+           "e.patient), e.detail "
+  "FROM unnest(" NGX_DICOM_SQL_AUDIT_ARRAYS ", $13::TEXT[], $14::TEXT[]) "
+       "AS e (" NGX_DICOM_SQL_AUDIT_FIELDS ", study, report) "
+  NGX_DICOM_SQL_AUDIT_RETURNING)
 
-/* $9: the study whose patient is concerned; $10: or the report of it */
-X(AUDIT_STUDY, 10,
-  "INSERT INTO audit (id, event, outcome, user_id, user_name, address, "
-                     "object, patient, detail) "
-  "SELECT $1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT, "
-         "$7::TEXT, s.patient_issuer || '|' || s.patient_id, $8::TEXT "
-  "FROM studies s WHERE s.uid = COALESCE($9::TEXT, "
-       "(SELECT p.study_uid FROM reports p WHERE p.id = $10::UUID)) "
-  "ON CONFLICT (id) DO NOTHING")
+X(AUDIT_FACILITY_BEGIN, 3, NGX_DICOM_SQL_AUDIT_BEGIN)
+
+X(AUDIT_FACILITY_SEAL, 5, NGX_DICOM_SQL_AUDIT_SEAL)
+
+X(AUDIT_FACILITY_HEADS, 2, NGX_DICOM_SQL_AUDIT_HEADS)
+
+X(AUDIT_FACILITY_UNSEALED, 4, NGX_DICOM_SQL_AUDIT_UNSEALED)
+
+X(AUDIT_FACILITY_LIST, 8, NGX_DICOM_SQL_AUDIT_LIST NGX_DICOM_SQL_AUDIT_PAGE)
+
+X(AUDIT_FACILITY_OF_PATIENT, 9, NGX_DICOM_SQL_AUDIT_OF_PATIENT)
 
 #undef STUDY_COLUMNS
 #undef STUDY_PAGE

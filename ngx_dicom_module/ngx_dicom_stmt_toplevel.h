@@ -5,6 +5,9 @@
  */
 
 
+#include "ngx_dicom_stmt_audit.h"
+
+
 /* login and sessions */
 
 X(LOGIN_USER, 1,
@@ -29,39 +32,25 @@ X(SESSION_PASSWORD, 3,
   "RETURNING version")
 
 
-/* audit */
+/* audit: ngx_dicom_stmt_audit.h */
 
-X(AUDIT_TOPLEVEL, 9,
-  "INSERT INTO audit (id, event, outcome, user_id, user_name, address, "
-                     "object, patient, detail) "
-  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT, "
-          "$7::TEXT, $8::TEXT, $9::TEXT) "
-  "ON CONFLICT (id) DO NOTHING")
+X(AUDIT_TOPLEVEL, 12,
+  NGX_DICOM_SQL_AUDIT_INSERT "e.patient, e.detail "
+  "FROM unnest(" NGX_DICOM_SQL_AUDIT_ARRAYS ") "
+       "AS e (" NGX_DICOM_SQL_AUDIT_FIELDS ") "
+  NGX_DICOM_SQL_AUDIT_RETURNING)
 
-/* newest first: filter, then the keys of the last row seen, then the limit */
+X(AUDIT_TOPLEVEL_BEGIN, 3, NGX_DICOM_SQL_AUDIT_BEGIN)
 
-X(AUDIT_LIST, 3,
-  "SELECT id, at, event, outcome, user_id, user_name, address, object, "
-         "patient, detail, at AS key1, id AS key2 "
-  "FROM audit "
-  "WHERE (at, id) < ($1::TIMESTAMPTZ, $2::UUID) "
-  "ORDER BY at DESC, id DESC LIMIT $3::INT8")
+X(AUDIT_TOPLEVEL_SEAL, 5, NGX_DICOM_SQL_AUDIT_SEAL)
 
-X(AUDIT_OF_PATIENT, 4,
-  "SELECT id, at, event, outcome, user_id, user_name, address, object, "
-         "patient, detail, at AS key1, id AS key2 "
-  "FROM audit "
-  "WHERE patient = $1::TEXT AND (at, id) < ($2::TIMESTAMPTZ, $3::UUID) "
-  "ORDER BY at DESC, id DESC LIMIT $4::INT8")
+X(AUDIT_TOPLEVEL_HEADS, 2, NGX_DICOM_SQL_AUDIT_HEADS)
 
-/* as AUDIT_TOPLEVEL, but only when there is such a patient */
-X(AUDIT_PATIENT, 9,
-  "INSERT INTO audit (id, event, outcome, user_id, user_name, address, "
-                     "object, patient, detail) "
-  "SELECT $1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT, "
-         "$7::TEXT, $8::TEXT, $9::TEXT "
-  "FROM patients WHERE id = $8::TEXT::UUID "
-  "ON CONFLICT (id) DO NOTHING")
+X(AUDIT_TOPLEVEL_UNSEALED, 4, NGX_DICOM_SQL_AUDIT_UNSEALED)
+
+X(AUDIT_TOPLEVEL_LIST, 8, NGX_DICOM_SQL_AUDIT_LIST NGX_DICOM_SQL_AUDIT_PAGE)
+
+X(AUDIT_TOPLEVEL_OF_PATIENT, 9, NGX_DICOM_SQL_AUDIT_OF_PATIENT)
 
 
 /*

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_dicom_auth.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_route.h"
 #include "ngx_dicom_runtime.h"
@@ -13,6 +14,7 @@
 
 static ngx_int_t ngx_http_dicom_verify(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_dicom_claims_t *claims, const char **why);
+static ngx_uint_t ngx_http_dicom_oversees(ngx_http_dicom_ctx_t *ctx);
 static ngx_int_t ngx_http_dicom_bearer(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_table_elt_t *ngx_http_dicom_header_in(ngx_http_request_t *r,
@@ -58,6 +60,15 @@ ngx_http_dicom_authenticate(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx)
     rc = ngx_http_dicom_verify(r, &token, &ctx->claims, &why);
 
     if (rc == NGX_DECLINED) {
+
+        /* the claims are filled in when the signature was right */
+
+        if ((ctx->route->flags & NGX_HTTP_DICOM_RENEWAL)
+            && ctx->claims.sub.len)
+        {
+            return ngx_http_dicom_no_renewal(r, why);
+        }
+
         return ngx_http_dicom_unauthorized(r, why);
     }
 
@@ -68,26 +79,37 @@ ngx_http_dicom_authenticate(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx)
     if (ctx->route->roles != NGX_HTTP_DICOM_ANY_ROLE
         && (ctx->route->roles & ctx->claims.roles) == 0)
     {
-        return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN, "forbidden",
-                                      "Your roles do not allow this.", NULL);
+        return ngx_http_dicom_refuse(r, "forbidden",
+                                     "Your roles do not allow this.");
     }
 
     dscf = ngx_http_dicom_srv_conf(r);
 
     if ((ctx->route->flags & NGX_HTTP_DICOM_OWN_FACILITY)
         && dscf->conf->facility.len
+        && !ngx_http_dicom_oversees(ctx)
         && (dscf->conf->facility.len != ctx->claims.facility.len
             || ngx_strncasecmp(dscf->conf->facility.data,
                                ctx->claims.facility.data,
                                dscf->conf->facility.len)
                != 0))
     {
-        return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN, "other-facility",
-                                      "This server belongs to another "
-                                      "facility than yours.", NULL);
+        return ngx_http_dicom_refuse(r, "other-facility",
+                                     "This server belongs to another facility "
+                                     "than yours.");
     }
 
     return NGX_OK;
+}
+
+
+/* An auditor of no facility audits all of them. */
+
+static ngx_uint_t
+ngx_http_dicom_oversees(ngx_http_dicom_ctx_t *ctx)
+{
+    return (ctx->route->roles & ctx->claims.roles & NGX_DICOM_ROLE_AUDITOR)
+           && ctx->claims.facility.len == 0;
 }
 
 

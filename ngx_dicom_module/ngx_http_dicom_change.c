@@ -60,9 +60,7 @@ ngx_http_dicom_resource_change(ngx_http_request_t *r,
 
     if (ngx_dicom_db_stepv(q, resource->update, i + 1, params) == NULL
         || ngx_http_dicom_op_extras(op, q) != NGX_OK
-        || ngx_http_dicom_op_audit(op, q, NGX_DICOM_STMT_AUDIT_TOPLEVEL,
-                                   "change")
-           != NGX_OK
+        || ngx_http_dicom_op_audit(op, q, "change") != NGX_OK
         || ngx_dicom_db_step(q, resource->get, 1, op->id.data) == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -283,9 +281,7 @@ ngx_http_dicom_resource_end(ngx_http_request_t *r,
     }
 
     if (ngx_dicom_db_step(q, resource->end, 1, op->id.data) == NULL
-        || ngx_http_dicom_op_audit(op, q, NGX_DICOM_STMT_AUDIT_TOPLEVEL,
-                                   "deactivate")
-           != NGX_OK)
+        || ngx_http_dicom_op_audit(op, q, "deactivate") != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -81,9 +81,7 @@ ngx_http_dicom_resource_create(ngx_http_request_t *r,
     step->check = ngx_http_dicom_create_check_old;
 
     if (ngx_http_dicom_op_extras(op, q) != NGX_OK
-        || ngx_http_dicom_op_audit(op, q, NGX_DICOM_STMT_AUDIT_TOPLEVEL,
-                                   "create")
-           != NGX_OK
+        || ngx_http_dicom_op_audit(op, q, "create") != NGX_OK
         || ngx_dicom_db_step(q, resource->get, 1, op->id.data) == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -90,7 +90,7 @@ ngx_http_dicom_study_get(ngx_http_request_t *r)
     if (ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_SERIES, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_INSTANCES, 1, uid)
            == NULL
-        || ngx_http_dicom_audit(r, q, "study-read", uid, uid, NULL) != NGX_OK)
+        || ngx_http_dicom_audit_read(r, "study-read", uid, uid, NULL) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -254,7 +254,7 @@ ngx_http_dicom_series_get(ngx_http_request_t *r)
     step->check = ngx_http_dicom_series_check;
 
     if (ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_INSTANCES, 1, uid) == NULL
-        || ngx_http_dicom_audit(r, q, "series-read", uid, NULL, NULL)
+        || ngx_http_dicom_audit_read(r, "series-read", uid, NULL, NULL)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -346,7 +346,10 @@ static ngx_int_t
 ngx_http_dicom_series_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     PGresult *res)
 {
-    ngx_dicom_db_step_t  *steps;
+    ngx_str_t              study;
+    const char            *array;
+    ngx_dicom_db_step_t   *steps;
+    ngx_http_dicom_ctx_t  *ctx;
 
     steps = q->steps.elts;
 
@@ -356,8 +359,19 @@ ngx_http_dicom_series_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
             return NGX_DECLINED;
         }
 
-        return ngx_dicom_db_param(q, &steps[2], NGX_HTTP_DICOM_AUDIT_STUDY,
-                                  PQgetvalue(res, 0, E_STUDY));
+        ctx = ngx_http_dicom_ctx((ngx_http_request_t *) q->data);
+        study = ngx_dicom_db_value(res, 0, E_STUDY);
+
+        if (ctx->note) {
+            ctx->note->study = study;
+            return NGX_OK;
+        }
+
+        array = ngx_dicom_db_text_array(q->pool, &study, 1);
+
+        return array ? ngx_dicom_db_param(q, &steps[2],
+                                          NGX_HTTP_DICOM_AUDIT_STUDY, array)
+                     : NGX_ERROR;
     }
 
     return ngx_http_dicom_matches(q->data,

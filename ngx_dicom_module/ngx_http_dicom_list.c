@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_dicom_resource.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_dicom_fold.h"
 #include "ngx_dicom_uid.h"
@@ -22,7 +23,6 @@ static ngx_int_t ngx_http_dicom_list_keys(ngx_http_request_t *r,
     const char **params);
 static ngx_uint_t ngx_http_dicom_list_is_day(ngx_int_t year, ngx_int_t month,
     ngx_int_t day);
-static ngx_uint_t ngx_http_dicom_list_is_time(const ngx_str_t *s);
 static ngx_int_t ngx_http_dicom_list_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_list_next(ngx_http_request_t *r,
@@ -88,6 +88,12 @@ ngx_http_dicom_resource_list(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (list->event
+        && ngx_http_dicom_audit_search(r, list->event) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     q->read_only = 1;
     q->list = 1;
 
@@ -114,7 +120,7 @@ ngx_http_dicom_list_keys(ngx_http_request_t *r,
         key = &page->keys[i];
 
         if ((list->keys[i] == 'u' && ngx_dicom_uuid_check(key) != NGX_OK)
-            || (list->keys[i] == 'z' && !ngx_http_dicom_list_is_time(key)))
+            || (list->keys[i] == 'z' && !ngx_http_dicom_is_time(key)))
         {
             return ngx_http_dicom_arg_invalid(r, "cursor",
                                               "is not one that this list "
@@ -151,9 +157,8 @@ ngx_http_dicom_list_is_day(ngx_int_t year, ngx_int_t month, ngx_int_t day)
 }
 
 
-/* "2026-11-22 13:00:00.123456+00", with or without a fraction. */
-static ngx_uint_t
-ngx_http_dicom_list_is_time(const ngx_str_t *s)
+ngx_uint_t
+ngx_http_dicom_is_time(const ngx_str_t *s)
 {
     size_t                i;
     static const u_char   shape[] = "dddd-dd-dd dd:dd:dd";

@@ -44,6 +44,8 @@ static ngx_int_t ngx_http_dicom_open_marker(ngx_conf_t *cf,
     ngx_http_dicom_main_conf_t *dmcf);
 static ngx_int_t ngx_http_dicom_log_handler(ngx_http_request_t *r);
 static void ngx_http_dicom_reread(ngx_open_file_t *file, ngx_log_t *log);
+static void ngx_http_dicom_record_reread(ngx_http_dicom_srv_conf_t *dscf,
+    ngx_log_t *log);
 static void ngx_http_dicom_reread_server(ngx_http_dicom_srv_conf_t *dscf,
     ngx_log_t *log);
 static ngx_int_t ngx_http_dicom_init_module(ngx_cycle_t *cycle);
@@ -151,6 +153,7 @@ ngx_http_dicom_create_srv_conf(ngx_conf_t *cf)
      *     dscf->conf = NULL;
      *     dscf->shm_zone = NULL;
      *     dscf->db = NULL;
+     *     dscf->trail = NULL;
      *     dscf->kdf_pool = NULL;
      *     dscf->metrics = NULL;
      */
@@ -249,6 +252,12 @@ ngx_http_dicom_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         dscf->db = ngx_dicom_db_add(cf, dscf->conf);
 
         if (dscf->db == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        dscf->trail = ngx_dicom_trail_add(cf, dscf->conf, dscf->db);
+
+        if (dscf->trail == NULL) {
             return NGX_CONF_ERROR;
         }
     }
@@ -566,9 +575,7 @@ ngx_http_dicom_reread(ngx_open_file_t *file, ngx_log_t *log)
     ngx_http_dicom_srv_conf_t   **servers;
     ngx_http_dicom_main_conf_t   *dmcf;
 
-    if ((ngx_process != NGX_PROCESS_MASTER && ngx_process != NGX_PROCESS_SINGLE)
-        || ngx_exiting || ngx_quit || ngx_terminate)
-    {
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
         return;
     }
 
@@ -576,7 +583,42 @@ ngx_http_dicom_reread(ngx_open_file_t *file, ngx_log_t *log)
     servers = dmcf->servers.elts;
 
     for (i = 0; i < dmcf->servers.nelts; i++) {
-        ngx_http_dicom_reread_server(servers[i], log);
+
+        if (ngx_process == NGX_PROCESS_MASTER
+            || ngx_process == NGX_PROCESS_SINGLE)
+        {
+            ngx_http_dicom_reread_server(servers[i], log);
+        }
+
+        /* the master was first; it has no database */
+
+        if ((ngx_process == NGX_PROCESS_WORKER && ngx_worker == 0)
+            || ngx_process == NGX_PROCESS_SINGLE)
+        {
+            ngx_http_dicom_record_reread(servers[i], log);
+        }
+    }
+}
+
+
+static void
+ngx_http_dicom_record_reread(ngx_http_dicom_srv_conf_t *dscf, ngx_log_t *log)
+{
+    ngx_dicom_audit_t  event;
+
+    if (dscf->trail == NULL) {
+        return;
+    }
+
+    ngx_memzero(&event, sizeof(ngx_dicom_audit_t));
+
+    event.event = "configuration-reload";
+    event.outcome = ngx_dicom_runtime_refused(dscf->shm_zone) ? "failure"
+                                                              : "success";
+    ngx_str_set(&event.detail, "SIGUSR1");
+
+    if (ngx_dicom_trail_write(dscf->trail, &event, NULL) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "a reload could not be recorded");
     }
 }
 
@@ -602,6 +644,7 @@ ngx_http_dicom_reread_server(ngx_http_dicom_srv_conf_t *dscf, ngx_log_t *log)
     if (ngx_dicom_config_read(pool, &dscf->file, conf, &error) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, log, 0, "%V; the old settings stay",
                       &error);
+        ngx_dicom_runtime_refuse(dscf->shm_zone);
 
     } else {
         ngx_dicom_runtime_publish(dscf->shm_zone, &conf->runtime);
@@ -648,6 +691,7 @@ ngx_http_dicom_init_module(ngx_cycle_t *cycle)
     }
 
     servers = dmcf->servers.elts;
+    dmcf->reload = !ngx_is_init_cycle(cycle->old_cycle);
 
     for (i = 0; i < dmcf->servers.nelts; i++) {
         ngx_dicom_runtime_publish(servers[i]->shm_zone,
@@ -666,9 +710,31 @@ ngx_http_dicom_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_dicom_init_process(ngx_cycle_t *cycle)
 {
-    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE)
+    ngx_uint_t                    i;
+    ngx_http_dicom_srv_conf_t   **servers;
+    ngx_http_dicom_main_conf_t   *dmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
-        return ngx_dicom_db_init_process(cycle);
+        return NGX_OK;
+    }
+
+    if (ngx_dicom_db_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    dmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_dicom_module);
+
+    if (dmcf == NULL) {
+        return NGX_OK;
+    }
+
+    servers = dmcf->servers.elts;
+
+    for (i = 0; i < dmcf->servers.nelts; i++) {
+        if (servers[i]->trail) {
+            ngx_dicom_trail_open(servers[i]->trail, cycle->log, dmcf->reload);
+        }
     }
 
     return NGX_OK;
@@ -678,12 +744,28 @@ ngx_http_dicom_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_dicom_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_uint_t                    i;
+    ngx_http_dicom_srv_conf_t   **servers;
+    ngx_http_dicom_main_conf_t   *dmcf;
+
     ngx_dicom_token_forget();
 
-    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE)
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
-        ngx_dicom_db_exit_process(cycle);
+        return;
     }
+
+    dmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_dicom_module);
+
+    for (i = 0; dmcf && i < dmcf->servers.nelts; i++) {
+        servers = dmcf->servers.elts;
+
+        if (servers[i]->trail) {
+            ngx_dicom_trail_close(servers[i]->trail, cycle->log);
+        }
+    }
+
+    ngx_dicom_db_exit_process(cycle);
 }
 
 

@@ -17,6 +17,7 @@
 #include "ngx_dicom_db.h"
 #include "ngx_dicom_json.h"
 #include "ngx_dicom_jwt.h"
+#include "ngx_dicom_trail.h"
 
 
 #define NGX_HTTP_DICOM_MAX_PARAMS  4
@@ -32,6 +33,7 @@ typedef struct {
     ngx_str_t                    file;         /* of the YAML */
     ngx_shm_zone_t              *shm_zone;     /* its ngx_dicom_runtime_t */
     ngx_dicom_db_t              *db;           /* NULL for web */
+    ngx_dicom_trail_t           *trail;        /* NULL for web */
     ngx_thread_pool_t           *kdf_pool;     /* toplevel */
     ngx_http_upstream_conf_t     upstream;     /* node: to the render worker */
     ngx_path_t                  *incoming;     /* node: body temp path */
@@ -44,6 +46,7 @@ typedef struct {
     ngx_array_t                  servers;      /* ngx_http_dicom_srv_conf_t *,
                                                   all of ours */
     ngx_open_file_t             *marker;       /* reopened by SIGUSR1 */
+    ngx_uint_t                   reload;       /* follows another (SIGHUP) */
 } ngx_http_dicom_main_conf_t;
 
 
@@ -58,6 +61,10 @@ typedef struct {
     ngx_int_t                    (*done)(ngx_http_request_t *r,
                                          ngx_dicom_db_query_t *q);
     void                          *data;       /* the handler's own */
+    ngx_dicom_audit_t             *note;       /* to record before done */
+    ngx_uint_t                     note_list;
+    const char                    *refusal;    /* slug of a 403 that waits */
+    const char                    *refusal_detail;
 } ngx_http_dicom_ctx_t;
 
 

@@ -115,7 +115,7 @@ ngx_http_dicom_open_query(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
 
     step->check = ngx_http_dicom_open_check;
 
-    if (ngx_http_dicom_audit(r, q, "series-open", series, study, NULL)
+    if (ngx_http_dicom_audit_read(r, "series-open", series, study, NULL)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

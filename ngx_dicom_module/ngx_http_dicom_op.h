@@ -9,16 +9,16 @@
 
 
 #include "ngx_http_dicom_resource.h"
-#include "ngx_dicom_audit.h"
+#include "ngx_http_dicom_audit.h"
 
 
 /* An operation and its query, ctx->data; NULL without memory. */
 ngx_http_dicom_op_t *ngx_http_dicom_op(ngx_http_request_t *r,
     const ngx_http_dicom_resource_t *resource, ngx_dicom_db_query_t **q);
 
-/* Adds the event "NAME-verb". */
+/* Adds the record of "NAME-verb" to the transaction q. */
 ngx_int_t ngx_http_dicom_op_audit(ngx_http_dicom_op_t *op,
-    ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt, const char *verb);
+    ngx_dicom_db_query_t *q, const char *verb);
 
 /* Adds the statements beside INSERT or UPDATE. */
 ngx_int_t ngx_http_dicom_op_extras(ngx_http_dicom_op_t *op,

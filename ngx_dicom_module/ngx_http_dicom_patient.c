@@ -138,6 +138,7 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_patient = {
     ngx_http_dicom_patient_conflicts,
     NULL,
     1,
+    1,
     NGX_DICOM_STMT_PATIENT_GET,
     NGX_DICOM_STMT_PATIENT_LOCK,
     NGX_DICOM_STMT_PATIENT_INSERT,
@@ -151,27 +152,32 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_patient = {
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_patients = {
     ngx_http_dicom_patient_columns, NGX_DICOM_STMT_PATIENT_LIST, 2, "tu",
-    { "", ngx_http_dicom_no_patient, NULL, NULL }
+    { "", ngx_http_dicom_no_patient, NULL, NULL },
+    "patient-list"
 };
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_patients_born = {
     ngx_http_dicom_patient_columns, NGX_DICOM_STMT_PATIENT_BY_BIRTH_DATE, 2,
-    "tu", { "", ngx_http_dicom_no_patient, NULL, NULL }
+    "tu", { "", ngx_http_dicom_no_patient, NULL, NULL },
+    "patient-list"
 };
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_patients_called = {
     ngx_http_dicom_patient_columns, NGX_DICOM_STMT_PATIENT_BY_IDENTIFIER, 2,
-    "tu", { "", ngx_http_dicom_no_patient, NULL, NULL }
+    "tu", { "", ngx_http_dicom_no_patient, NULL, NULL },
+    "patient-list"
 };
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_patients_by_word = {
     ngx_http_dicom_patient_columns, NGX_DICOM_STMT_PATIENT_BY_WORD, 3, "ttu",
-    { "", "", ngx_http_dicom_no_patient, NULL }
+    { "", "", ngx_http_dicom_no_patient, NULL },
+    "patient-list"
 };
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_patients_by_words = {
     ngx_http_dicom_patient_columns, NGX_DICOM_STMT_PATIENT_BY_WORDS, 3, "ttu",
-    { "", "", ngx_http_dicom_no_patient, NULL }
+    { "", "", ngx_http_dicom_no_patient, NULL },
+    "patient-list"
 };
 
 

@@ -6,6 +6,7 @@
 
 #include "ngx_http_dicom_qido.h"
 #include "ngx_http_dicom_attribute.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_facility.h"
 #include "ngx_http_dicom_qido_args.h"
 #include "ngx_http_dicom_record.h"
@@ -172,7 +173,8 @@ ngx_http_dicom_qido_studies(ngx_http_request_t *r)
     if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_STUDIES, 10, from, to,
                           modality, "~", "", qido->rows, uids, patient,
                           accession, name)
-        == NULL)
+        == NULL
+        || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -218,7 +220,7 @@ ngx_http_dicom_qido_series(ngx_http_request_t *r)
     if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_SERIES, 4, study, uids,
                           modality, qido->rows)
         == NULL
-        || ngx_http_dicom_audit(r, q, "study-read", study, study, NULL)
+        || ngx_http_dicom_audit_read(r, "study-read", study, study, NULL)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -263,7 +265,7 @@ ngx_http_dicom_qido_instances(ngx_http_request_t *r)
     if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_INSTANCES, 4, study, series,
                           uids, qido->rows)
         == NULL
-        || ngx_http_dicom_audit(r, q, "series-read", series, study, NULL)
+        || ngx_http_dicom_audit_read(r, "series-read", series, study, NULL)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -5,8 +5,14 @@
 
 
 #include "ngx_http_dicom_record.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_dicom_uid.h"
+
+
+static void ngx_http_dicom_audit_of(ngx_http_request_t *r,
+    ngx_dicom_audit_t *event, const char *name, const char *object,
+    const char *study, const char *report);
 
 
 char *
@@ -48,33 +54,50 @@ ngx_http_dicom_user_name(ngx_http_request_t *r)
 }
 
 
+static void
+ngx_http_dicom_audit_of(ngx_http_request_t *r, ngx_dicom_audit_t *event,
+    const char *name, const char *object, const char *study,
+    const char *report)
+{
+    ngx_http_dicom_audit_event(r, event, name);
+
+    event->object.data = (u_char *) object;
+    event->object.len = ngx_strlen(object);
+
+    if (study) {
+        event->study.data = (u_char *) study;
+        event->study.len = ngx_strlen(study);
+    }
+
+    if (report) {
+        event->report.data = (u_char *) report;
+        event->report.len = ngx_strlen(report);
+    }
+}
+
+
 ngx_int_t
 ngx_http_dicom_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
     const char *event, const char *object, const char *study,
     const char *report)
 {
-    char       *user, *name, *address;
-    ngx_str_t   id;
+    ngx_dicom_audit_t  e;
 
-    user = ngx_http_dicom_user(r);
-    name = ngx_http_dicom_user_name(r);
-    address = ngx_http_dicom_cstring(r->pool, &r->connection->addr_text);
+    ngx_http_dicom_audit_of(r, &e, event, object, study, report);
 
-    if (user == NULL || name == NULL || address == NULL
-        || ngx_dicom_uuid(r->pool, &id) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    return ngx_http_dicom_audit_step(r, q, &e);
+}
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_AUDIT_STUDY, 10, (char *) id.data,
-                          event, "success", user, name, address, object, "",
-                          study, report)
-        == NULL)
-    {
-        return NGX_ERROR;
-    }
 
-    return NGX_OK;
+ngx_int_t
+ngx_http_dicom_audit_read(ngx_http_request_t *r, const char *event,
+    const char *object, const char *study, const char *report)
+{
+    ngx_dicom_audit_t  e;
+
+    ngx_http_dicom_audit_of(r, &e, event, object, study, report);
+
+    return ngx_http_dicom_audit_note(r, &e, 0);
 }
 
 

@@ -12,8 +12,8 @@
 #include "ngx_http_dicom_module.h"
 
 
-/* the parameter of AUDIT_STUDY that names the study, from 0 */
-#define NGX_HTTP_DICOM_AUDIT_STUDY  8
+/* the parameter of AUDIT_FACILITY that names the study, from 0: TEXT[] */
+#define NGX_HTTP_DICOM_AUDIT_STUDY  12
 
 
 /* A copy of s with a NUL; NULL without memory. */
@@ -27,12 +27,16 @@ char *ngx_http_dicom_user(ngx_http_request_t *r);
 char *ngx_http_dicom_user_name(ngx_http_request_t *r);
 
 /*
- * Adds the audit of event on object to q; the patient is that of the study, or
- * of the report's study when study is NULL.  NGX_OK or NGX_ERROR.
+ * Adds the record of event on object to the transaction q; the patient is that
+ * of the study, or of the report's study.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_http_dicom_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
     const char *event, const char *object, const char *study,
     const char *report);
+
+/* The same of what only reads: noted, see ngx_http_dicom_audit_note(). */
+ngx_int_t ngx_http_dicom_audit_read(ngx_http_request_t *r, const char *event,
+    const char *object, const char *study, const char *report);
 
 /* The path's first parameter as a UID, in the request's memory: NGX_OK, or
    what missing returned, who answers where no record can have such a UID. */

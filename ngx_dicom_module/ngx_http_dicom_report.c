@@ -99,7 +99,7 @@ ngx_http_dicom_report_list(ngx_http_request_t *r)
         == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_LIST_ADDENDA, 1, uid)
            == NULL
-        || ngx_http_dicom_audit(r, q, "report-read", uid, uid, NULL)
+        || ngx_http_dicom_audit_read(r, "report-read", uid, uid, NULL)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -187,7 +187,7 @@ ngx_http_dicom_report_get(ngx_http_request_t *r)
 
     if (q == NULL
         || ngx_http_dicom_report_read_steps(r, q, id) != NGX_OK
-        || ngx_http_dicom_audit(r, q, "report-read", id, NULL, id) != NGX_OK)
+        || ngx_http_dicom_audit_read(r, "report-read", id, NULL, id) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

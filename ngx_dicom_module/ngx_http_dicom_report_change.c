@@ -15,6 +15,7 @@
 #include <openssl/evp.h>
 
 #include "ngx_http_dicom_facility.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_record.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_report.h"
@@ -377,9 +378,9 @@ ngx_http_dicom_report_change_done(ngx_http_request_t *r,
                        (u_char *) report->user)
         != 0)
     {
-        return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN, "not-author",
-                                      "A draft is changed and finalised by "
-                                      "its author.", NULL);
+        return ngx_http_dicom_refuse(r, "not-author",
+                                     "A draft is changed and finalised by its "
+                                     "author.");
     }
 
     return ngx_http_dicom_if_match(r,

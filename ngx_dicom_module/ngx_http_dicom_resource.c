@@ -6,12 +6,13 @@
 
 #include "ngx_http_dicom_op.h"
 #include "ngx_http_dicom_reply.h"
-#include "ngx_dicom_audit.h"
 #include "ngx_dicom_uid.h"
 
 
 static ngx_int_t ngx_http_dicom_read_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_op_event(ngx_http_dicom_op_t *op,
+    const char *verb, ngx_dicom_audit_t *event);
 static ngx_int_t ngx_http_dicom_not_found(ngx_http_request_t *r);
 
 
@@ -81,39 +82,42 @@ ngx_http_dicom_resource_id(ngx_http_request_t *r, ngx_str_t *id)
 
 ngx_int_t
 ngx_http_dicom_op_audit(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q,
-    ngx_dicom_stmt_e stmt, const char *verb)
+    const char *verb)
 {
-    size_t                 len;
-    u_char                *name;
-    ngx_dicom_audit_t      event;
-    ngx_http_request_t    *r = op->request;
-    ngx_http_dicom_ctx_t  *ctx;
+    ngx_dicom_audit_t  event;
 
-    ctx = ngx_http_dicom_ctx(r);
+    if (ngx_http_dicom_op_event(op, verb, &event) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-    len = ngx_strlen(op->resource->name) + ngx_strlen(verb) + 2;
+    return ngx_http_dicom_audit_step(op->request, q, &event);
+}
 
-    name = ngx_pnalloc(r->pool, len);
+
+static ngx_int_t
+ngx_http_dicom_op_event(ngx_http_dicom_op_t *op, const char *verb,
+    ngx_dicom_audit_t *event)
+{
+    u_char  *name;
+
+    name = ngx_pnalloc(op->request->pool, ngx_strlen(op->resource->name)
+                                          + ngx_strlen(verb) + 2);
     if (name == NULL) {
         return NGX_ERROR;
     }
 
     (void) ngx_sprintf(name, "%s-%s%Z", op->resource->name, verb);
 
-    ngx_memzero(&event, sizeof(ngx_dicom_audit_t));
+    ngx_http_dicom_audit_event(op->request, event, (const char *) name);
 
-    event.event = (const char *) name;
-    event.outcome = "success";
-    event.user = ctx->claims.sub;
-    event.user_name = ctx->claims.name;
-    event.address = r->connection->addr_text;
-    event.object = op->id;
+    event->id = op->event;
+    event->object = op->id;
 
     if (op->resource->patient) {
-        event.patient = op->id;
+        event->patient = op->id;
     }
 
-    return ngx_dicom_audit_as(q, stmt, &event, (const char *) op->event.data);
+    return NGX_OK;
 }
 
 
@@ -181,9 +185,8 @@ ngx_int_t
 ngx_http_dicom_op_invalid(ngx_http_dicom_op_t *op)
 {
     if (op->forbidden) {
-        return ngx_http_dicom_problem(op->request, NGX_HTTP_FORBIDDEN,
-                                      "forbidden", "This user may not do that.",
-                                      NULL);
+        return ngx_http_dicom_refuse(op->request, "forbidden",
+                                     "This user may not do that.");
     }
 
     return ngx_http_dicom_problem(op->request, 422, "validation-failed", NULL,
@@ -256,6 +259,7 @@ ngx_http_dicom_resource_read(ngx_http_request_t *r,
     const ngx_http_dicom_resource_t *resource)
 {
     ngx_int_t              rc;
+    ngx_dicom_audit_t      event;
     ngx_http_dicom_op_t   *op;
     ngx_dicom_db_query_t  *q;
 
@@ -274,15 +278,14 @@ ngx_http_dicom_resource_read(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!resource->patient) {
-        q->read_only = 1;
-
-    } else if (ngx_http_dicom_op_audit(op, q, NGX_DICOM_STMT_AUDIT_PATIENT,
-                                       "read")
-               != NGX_OK)
+    if (resource->audit
+        && (ngx_http_dicom_op_event(op, "read", &event) != NGX_OK
+            || ngx_http_dicom_audit_note(r, &event, 0) != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    q->read_only = 1;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_read_done);
 }

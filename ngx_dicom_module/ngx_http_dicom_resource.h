@@ -89,6 +89,7 @@ struct ngx_http_dicom_resource_s {
     const ngx_http_dicom_conflict_t  *conflicts;
     const char                       *secret;     /* member not in a digest */
     ngx_uint_t                        patient;    /* the id is a patient's */
+    ngx_uint_t                        audit;      /* reads are recorded */
 
     ngx_dicom_stmt_e                  get;
     ngx_dicom_stmt_e                  lock;
@@ -121,6 +122,7 @@ typedef struct {
     const char                       *keys;       /* a letter each: t(ext),
                                                      u(uid), z (time) */
     const char                       *first[4];   /* below the first row */
+    const char                       *event;      /* recorded, or NULL */
 } ngx_http_dicom_list_t;
 
 
@@ -191,5 +193,10 @@ ngx_int_t ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words);
 /* The same as TEXT[] for a statement, in r->pool. */
 ngx_int_t ngx_http_dicom_arg_search(ngx_http_request_t *r,
     const char **words);
+
+/* Whether s is a time as the database writes it in UTC:
+   "2026-11-22 13:00:00.123456+00", with or without a fraction. */
+ngx_uint_t ngx_http_dicom_is_time(const ngx_str_t *s);
+
 
 #endif /* _NGX_HTTP_DICOM_RESOURCE_H_INCLUDED_ */

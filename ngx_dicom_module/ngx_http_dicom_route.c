@@ -7,6 +7,7 @@
 #include "ngx_http_dicom_route.h"
 #include "ngx_http_dicom_auth.h"
 #include "ngx_http_dicom_error.h"
+#include "ngx_http_dicom_events.h"
 #include "ngx_http_dicom_facility.h"
 #include "ngx_http_dicom_node.h"
 #include "ngx_http_dicom_qido.h"
@@ -38,6 +39,7 @@
 #define AUDI      NGX_DICOM_ROLE_AUDITOR
 
 #define OWN       NGX_HTTP_DICOM_OWN_FACILITY
+#define RENEWAL   NGX_HTTP_DICOM_RENEWAL
 
 #define NONE      NGX_HTTP_DICOM_BODY_NONE
 #define JSON      NGX_HTTP_DICOM_BODY_JSON
@@ -58,7 +60,7 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
     /* top level: sessions */
 
     { TOPLEVEL, POST, "/api/v1/login", ANYONE, 0, JSON, ngx_http_dicom_login },
-    { TOPLEVEL, POST, "/api/v1/token", ANY_ROLE, 0, NONE,
+    { TOPLEVEL, POST, "/api/v1/token", ANY_ROLE, RENEWAL, NONE,
       ngx_http_dicom_token },
     { TOPLEVEL, GET, "/api/v1/me", ANY_ROLE, 0, NONE, ngx_http_dicom_me },
     { TOPLEVEL, PUT, "/api/v1/me/password", ANY_ROLE, 0, JSON,
@@ -110,8 +112,8 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_patient_accesses },
     { TOPLEVEL, GET, "/api/v1/modalities", ANY_ROLE, 0, NONE,
       ngx_http_dicom_modality_list },
-    { TOPLEVEL, GET, "/api/v1/audit", AUDI, 0, NONE,
-      ngx_http_dicom_audit_list },
+    { TOPLEVEL|FACILITY, GET, "/api/v1/audit", AUDI, OWN, NONE,
+      ngx_http_dicom_event_list },
 
     /* facility: studies, series, reports */
 
@@ -137,6 +139,9 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_report_finalize },
     { FACILITY, POST, "/api/v1/reports/{id}/addenda", PHYS, OWN, JSON,
       ngx_http_dicom_report_addendum },
+
+    { FACILITY, GET, "/api/v1/accesses", FADM|AUDI, OWN, NONE,
+      ngx_http_dicom_accesses },
 
     /* node: instances, stacks, layers */
 
@@ -203,10 +208,6 @@ static void ngx_http_dicom_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_gather(ngx_http_request_t *r,
     ngx_str_t *text);
-static void ngx_http_dicom_query_handler(ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_query_done(ngx_http_request_t *r,
-    ngx_http_dicom_ctx_t *ctx, ngx_dicom_db_query_t *q);
-static void ngx_http_dicom_query_cleanup(void *data);
 
 
 /* Content phase handlers of nginx must not run before this: a reply from here
@@ -679,108 +680,4 @@ ngx_http_dicom_gather(ngx_http_request_t *r, ngx_str_t *text)
     }
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_dicom_query(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
-    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q))
-{
-    ngx_http_cleanup_t         *cln;
-    ngx_http_dicom_ctx_t       *ctx;
-    ngx_http_dicom_srv_conf_t  *dscf;
-
-    ctx = ngx_http_dicom_ctx(r);
-    dscf = ngx_http_dicom_srv_conf(r);
-
-    /* of the request, as these run as soon as it is terminated */
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    q->handler = ngx_http_dicom_query_handler;
-    q->data = r;
-
-    ctx->query = q;
-    ctx->done = done;
-
-    if (ngx_dicom_db_run(dscf->db, q) != NGX_OK) {
-        ctx->query = NULL;
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cln->handler = ngx_http_dicom_query_cleanup;
-    cln->data = q;
-
-    r->main->count++;
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    return NGX_DONE;
-}
-
-
-static void
-ngx_http_dicom_query_cleanup(void *data)
-{
-    ngx_dicom_db_query_t  *q = data;
-
-    ngx_dicom_db_cancel(q);
-}
-
-
-static void
-ngx_http_dicom_query_handler(ngx_dicom_db_query_t *q)
-{
-    ngx_http_request_t *r = q->data;
-
-    ngx_connection_t      *c;
-    ngx_http_dicom_ctx_t  *ctx;
-
-    c = r->connection;
-    ctx = ngx_http_dicom_ctx(r);
-    ctx->query = NULL;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_http_finalize_request(r, ngx_http_dicom_query_done(r, ctx, q));
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_query_done(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx,
-    ngx_dicom_db_query_t *q)
-{
-    switch (q->status) {
-
-    case NGX_DICOM_DB_OK:
-    case NGX_DICOM_DB_ROLLED_BACK:
-    case NGX_DICOM_DB_CONFLICT:
-        return ctx->done(r, q);
-
-    case NGX_DICOM_DB_BUSY:
-        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, "busy",
-                                      "Too much is asked of the database.",
-                                      NULL);
-
-    case NGX_DICOM_DB_UNKNOWN:
-        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      "database-unavailable",
-                                      "The database was lost while it wrote: "
-                                      "look whether the change is there.",
-                                      NULL);
-
-    case NGX_DICOM_DB_UNAVAILABLE:
-    case NGX_DICOM_DB_TIMEOUT:
-        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      "database-unavailable", NULL, NULL);
-
-    default:
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 }

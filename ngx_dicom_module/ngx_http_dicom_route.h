@@ -30,6 +30,8 @@ typedef ngx_int_t (*ngx_http_dicom_handler_pt)(ngx_http_request_t *r);
 
 #define NGX_HTTP_DICOM_OWN_FACILITY  0x01 /* flag: the token's facility must be
                                              the server's */
+#define NGX_HTTP_DICOM_RENEWAL       0x02 /* flag: who is turned away for a token
+                                             of ours that ended is recorded */
 
 struct ngx_http_dicom_route_s {
     ngx_uint_t                  types;       /* server types, or-ed */

@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_dicom_session.h"
-#include "ngx_dicom_audit.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_dicom_uid.h"
 #include "ngx_http_dicom_hash.h"
 #include "ngx_http_dicom_reply.h"
@@ -87,8 +87,8 @@ static ngx_int_t ngx_http_dicom_password_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_password_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_session_audit(ngx_http_request_t *r,
-    ngx_dicom_db_query_t *q, const char *event, const char *outcome);
+static void ngx_http_dicom_session_event(ngx_http_request_t *r,
+    ngx_dicom_audit_t *event, const char *name, const char *outcome);
 static ngx_int_t ngx_http_dicom_session_record(ngx_http_request_t *r,
     const char *event, const char *outcome,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
@@ -215,8 +215,8 @@ ngx_http_dicom_token(ngx_http_request_t *r)
 
     if (ctx->claims.auth_time + NGX_DICOM_SESSION_LIFE <= (int64_t) ngx_time())
     {
-        return ngx_http_dicom_unauthorized(r, "the session is too old: "
-                                              "log in again");
+        return ngx_http_dicom_no_renewal(r, "the session is too old: log in "
+                                            "again");
     }
 
     if (ngx_http_dicom_session(r) == NULL) {
@@ -374,6 +374,7 @@ static ngx_int_t
 ngx_http_dicom_password_hashed(ngx_http_request_t *r, ngx_int_t rc,
     const char *hash)
 {
+    ngx_dicom_audit_t          event;
     ngx_dicom_db_step_t       *step;
     ngx_dicom_db_query_t      *q;
     ngx_http_dicom_session_t  *s;
@@ -392,9 +393,9 @@ ngx_http_dicom_password_hashed(ngx_http_request_t *r, ngx_int_t rc,
     step = ngx_dicom_db_step(q, NGX_DICOM_STMT_SESSION_PASSWORD, 3,
                              (char *) s->id.data, hash, (char *) s->hash.data);
 
-    if (step == NULL
-        || ngx_http_dicom_session_audit(r, q, "password", "success") != NGX_OK)
-    {
+    ngx_http_dicom_session_event(r, &event, "password", "success");
+
+    if (step == NULL || ngx_http_dicom_audit_step(r, q, &event) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -520,7 +521,9 @@ ngx_http_dicom_session_active(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_http_dicom_session_user(s, q);
 
     if (!s->known || !s->active) {
-        return ngx_http_dicom_unauthorized(r, "the account is disabled");
+        return (ngx_http_dicom_ctx(r)->route->flags & NGX_HTTP_DICOM_RENEWAL)
+               ? ngx_http_dicom_no_renewal(r, "the account is disabled")
+               : ngx_http_dicom_unauthorized(r, "the account is disabled");
     }
 
     return NGX_OK;
@@ -543,28 +546,24 @@ ngx_http_dicom_session_hash(ngx_http_request_t *r, ngx_str_t *password,
 }
 
 
-static ngx_int_t
-ngx_http_dicom_session_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
-    const char *event, const char *outcome)
+static void
+ngx_http_dicom_session_event(ngx_http_request_t *r, ngx_dicom_audit_t *event,
+    const char *name, const char *outcome)
 {
-    ngx_dicom_audit_t          a;
     ngx_http_dicom_session_t  *s;
 
     s = ngx_http_dicom_ctx(r)->data;
 
-    ngx_memzero(&a, sizeof(ngx_dicom_audit_t));
+    ngx_http_dicom_audit_event(r, event, name);
 
-    a.event = event;
-    a.outcome = outcome;
-    a.address = r->connection->addr_text;
-    a.user_name = s->username;
+    event->outcome = outcome;
+    event->user_name = s->username;
 
     if (s->known) {
-        a.user = s->id;
-        a.user_name = s->login;
+        event->user = s->id;
+        event->user_name = s->login;
+        event->roles = s->roles;
     }
-
-    return ngx_dicom_audit(q, NGX_DICOM_STMT_AUDIT_TOPLEVEL, &a);
 }
 
 
@@ -575,17 +574,11 @@ ngx_http_dicom_session_record(ngx_http_request_t *r, const char *event,
     const char *outcome,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q))
 {
-    ngx_dicom_db_query_t  *q;
+    ngx_dicom_audit_t  e;
 
-    q = ngx_dicom_db_query(r->pool, r->connection->log);
+    ngx_http_dicom_session_event(r, &e, event, outcome);
 
-    if (q == NULL
-        || ngx_http_dicom_session_audit(r, q, event, outcome) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_dicom_query(r, q, done);
+    return ngx_http_dicom_audit_write(r, &e, NULL, done);
 }
 
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_dicom_facility.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_record.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_route.h"
@@ -73,7 +74,9 @@ ngx_http_dicom_study_list(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_dicom_study_step(r, q, list) != NGX_OK) {
+    if (ngx_http_dicom_study_step(r, q, list) != NGX_OK
+        || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -1,6 +1,6 @@
 
 /*
- * Facilities, servers, modalities, and the audit trail.
+ * Facilities, servers, and modalities.
  */
 
 
@@ -36,9 +36,6 @@ static const char *ngx_http_dicom_value(ngx_http_dicom_op_t *op,
 
 static const char  ngx_http_dicom_no_id[] =
     "00000000-0000-0000-0000-000000000000";
-static const char  ngx_http_dicom_last_id[] =
-    "ffffffff-ffff-ffff-ffff-ffffffffffff";
-static const char  ngx_http_dicom_last_time[] = "9999-12-31 23:59:59+00";
 
 
 static const ngx_http_dicom_column_t  ngx_http_dicom_facility_columns[] = {
@@ -92,6 +89,7 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_facility = {
     0,
     ngx_http_dicom_facility_conflicts,
     NULL,
+    0,
     0,
     NGX_DICOM_STMT_FACILITY_GET,
     NGX_DICOM_STMT_FACILITY_LOCK,
@@ -149,6 +147,7 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_server = {
     ngx_http_dicom_server_conflicts,
     NULL,
     0,
+    0,
     NGX_DICOM_STMT_SERVER_GET,
     NGX_DICOM_STMT_SERVER_LOCK,
     NGX_DICOM_STMT_SERVER_INSERT,
@@ -171,44 +170,19 @@ static const ngx_http_dicom_column_t  ngx_http_dicom_modality_columns[] = {
     { NULL, 0, 0, NULL }
 };
 
-static const ngx_http_dicom_column_t  ngx_http_dicom_audit_columns[] = {
-    { "id", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
-    { "at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
-    { "event", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
-    { "outcome", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
-    { "id", NGX_HTTP_DICOM_C_TEXT, 0, "user" },
-    { "name", NGX_HTTP_DICOM_C_MAYBE, 0, "user" },
-    { "address", NGX_HTTP_DICOM_C_MAYBE, 0, NULL },
-    { "object", NGX_HTTP_DICOM_C_MAYBE, 0, NULL },
-    { "patient", NGX_HTTP_DICOM_C_MAYBE, 0, NULL },
-    { "detail", NGX_HTTP_DICOM_C_MAYBE, 0, NULL },
-    { NULL, 0, 0, NULL }
-};
-
-
 static const ngx_http_dicom_list_t  ngx_http_dicom_facilities = {
     ngx_http_dicom_facility_columns, NGX_DICOM_STMT_FACILITY_LIST, 2, "tu",
-    { "", ngx_http_dicom_no_id, NULL, NULL }
+    { "", ngx_http_dicom_no_id, NULL, NULL }, NULL
 };
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_servers = {
     ngx_http_dicom_server_columns, NGX_DICOM_STMT_SERVER_LIST, 2, "tu",
-    { "", ngx_http_dicom_no_id, NULL, NULL }
+    { "", ngx_http_dicom_no_id, NULL, NULL }, NULL
 };
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_modalities = {
     ngx_http_dicom_modality_columns, NGX_DICOM_STMT_MODALITY_LIST, 1, "t",
-    { "", NULL, NULL, NULL }
-};
-
-static const ngx_http_dicom_list_t  ngx_http_dicom_events = {
-    ngx_http_dicom_audit_columns, NGX_DICOM_STMT_AUDIT_LIST, 2, "zu",
-    { ngx_http_dicom_last_time, ngx_http_dicom_last_id, NULL, NULL }
-};
-
-static const ngx_http_dicom_list_t  ngx_http_dicom_accesses = {
-    ngx_http_dicom_audit_columns, NGX_DICOM_STMT_AUDIT_OF_PATIENT, 2, "zu",
-    { ngx_http_dicom_last_time, ngx_http_dicom_last_id, NULL, NULL }
+    { "", NULL, NULL, NULL }, NULL
 };
 
 
@@ -427,47 +401,4 @@ ngx_http_dicom_modality_list(ngx_http_request_t *r)
 
     return ngx_http_dicom_resource_list(r, &ngx_http_dicom_modalities, 0,
                                         NULL);
-}
-
-
-ngx_int_t
-ngx_http_dicom_audit_list(ngx_http_request_t *r)
-{
-    ngx_int_t           rc;
-    static const char  *known[] = { "limit", "cursor", NULL };
-
-    rc = ngx_http_dicom_args_known(r, known);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_events, 0, NULL);
-}
-
-
-ngx_int_t
-ngx_http_dicom_patient_accesses(ngx_http_request_t *r)
-{
-    ngx_int_t           rc;
-    ngx_str_t           id;
-    const char         *params[1];
-    static const char  *known[] = { "limit", "cursor", NULL };
-
-    rc = ngx_http_dicom_args_known(r, known);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_dicom_resource_id(r, &id);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    params[0] = (const char *) id.data;
-
-    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_accesses, 1,
-                                        params);
 }

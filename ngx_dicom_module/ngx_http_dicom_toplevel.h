@@ -1,7 +1,6 @@
 
 /*
- * Handlers of the top level: facilities, servers, modalities, users, patients,
- * audit.
+ * Handlers of the top level: facilities, servers, modalities, users, patients.
  */
 
 
@@ -30,8 +29,6 @@ ngx_int_t ngx_http_dicom_server_change(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_server_end(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_dicom_modality_list(ngx_http_request_t *r);
-ngx_int_t ngx_http_dicom_audit_list(ngx_http_request_t *r);
-ngx_int_t ngx_http_dicom_patient_accesses(ngx_http_request_t *r);
 
 /* ngx_http_dicom_user.c */
 

@@ -9,6 +9,7 @@
 #include "ngx_http_dicom_toplevel.h"
 #include "ngx_http_dicom_resource.h"
 #include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_hash.h"
 
 
@@ -113,6 +114,7 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_user = {
     ngx_http_dicom_user_conflicts,
     "password",
     0,
+    1,
     NGX_DICOM_STMT_USER_GET,
     NGX_DICOM_STMT_USER_LOCK,
     NGX_DICOM_STMT_USER_INSERT,
@@ -125,7 +127,7 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_user = {
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_users = {
     ngx_http_dicom_user_columns, NGX_DICOM_STMT_USER_LIST, 1, "t",
-    { "", NULL, NULL, NULL }
+    { "", NULL, NULL, NULL }, "user-list"
 };
 
 
@@ -359,8 +361,7 @@ ngx_http_dicom_user_list(ngx_http_request_t *r)
                 && !ngx_http_dicom_user_same_id(&asked,
                                                 &ctx->claims.facility)))
         {
-            return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN,
-                                          "other-facility", NULL, NULL);
+            return ngx_http_dicom_refuse(r, "other-facility", NULL);
         }
 
         params[2] = ngx_http_dicom_resource_text(r->pool,

@@ -77,7 +77,7 @@ ngx_http_dicom_wado_instance(ngx_http_request_t *r)
 
     step->check = ngx_http_dicom_wado_check;
 
-    if (ngx_http_dicom_audit(r, q, "instance-read", uid[2], uid[0], NULL)
+    if (ngx_http_dicom_audit_read(r, "instance-read", uid[2], uid[0], NULL)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

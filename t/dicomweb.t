@@ -270,5 +270,5 @@ sub wado {
 
 sub audited {
     return $t->psql('facility', "SELECT count(*) FROM audit
-        WHERE event = 'instance-read'");
+        WHERE event = 'instance-read' AND outcome = 'success'");
 }

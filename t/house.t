@@ -43,11 +43,11 @@ my @floors = (
     ['module'],
     [qw(route filter error listen)],
     [qw(session toplevel user patient facility studies report report_change
-        node upload view
+        node upload view events
         status qido wado)],
     [qw(qido_args resource list create change op record render picture peer
         hash attribute accept)],
-    [qw(auth args reply)],
+    [qw(auth args audit query reply)],
 );
 my %floor;
 for my $i (0 .. $#floors) {
