@@ -30,6 +30,7 @@ struct bands {
     pthread_cond_t       done;          /* a job has lost its last helper */
     bool                 quit;
     struct band_job     *jobs;
+    void               (*enter)(void);
     void               (*leave)(void);
     atomic_uint          callers;
     unsigned             nthreads;
@@ -78,6 +79,11 @@ thread_main(void *argument)
     struct band_thread  *self = argument;
 
     bands = self->bands;
+
+    if (bands->enter != NULL) {
+        bands->enter();
+    }
+
     pthread_mutex_lock(&bands->mutex);
 
     while (!bands->quit) {
@@ -137,7 +143,7 @@ start_threads(struct bands *bands, unsigned n)
 
 
 struct bands *
-bands_create(unsigned workers, void (*leave)(void))
+bands_create(unsigned workers, void (*enter)(void), void (*leave)(void))
 {
     struct bands  *bands;
 
@@ -155,6 +161,7 @@ bands_create(unsigned workers, void (*leave)(void))
     pthread_mutex_init(&bands->mutex, NULL);
     pthread_cond_init(&bands->wake, NULL);
     pthread_cond_init(&bands->done, NULL);
+    bands->enter = enter;
     bands->leave = leave;
     start_threads(bands, workers > 0 ? workers - 1 : 0);
 

@@ -14,9 +14,11 @@ typedef void (*band_fn)(void *context, unsigned piece, unsigned worker);
 
 /*
  * Starts threads beside the callers: workers - 1 of them, fewer when the system
- * refuses.  leave, if given, runs as a thread ends.  NULL when memory is short.
+ * refuses.  enter and leave, if given, run as a thread begins and ends.  NULL
+ * when memory is short.
  */
-struct bands *bands_create(unsigned workers, void (*leave)(void));
+struct bands *bands_create(unsigned workers, void (*enter)(void),
+    void (*leave)(void));
 
 /* Nobody may be in bands_run().  Accepts NULL. */
 void bands_destroy(struct bands *bands);

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "log.h"
 
@@ -366,11 +364,7 @@ loader_thread(void *data)
     struct loader_thread *self = data;
     struct loader *loader = self->loader;
 
-    if (self->duty == DUTY_READ_AHEAD) {
-        /* Linux: of this thread only */
-        setpriority(PRIO_PROCESS, (id_t) gettid(),
-            getpriority(PRIO_PROCESS, (id_t) gettid()) + NICER);
-    }
+    thread_nicer(self->duty == DUTY_READ_AHEAD ? NICER : 0);
     pthread_mutex_lock(&loader->mutex);
     while (!loader->stopping) {
         uint32_t layer;

@@ -16,7 +16,7 @@
 #include "worker.h"
 
 #define MAX_PIXELS   (64u * 1024 * 1024)    /* of one picture */
-#define HASH_APART   (512u * 1024)          /* bytes worth a second thread */
+#define LARGE        (512u * 1024)          /* bytes worth more threads */
 
 /* One picture on its way. */
 struct picture {
@@ -377,7 +377,8 @@ encode_run(struct job *job)
         .samples = picture->shown.samples,
     };
     picture->encoded = encode_picture((enum encode_format) picture->ask.format,
-        &source, picture->ask.quality, picture->worker->bands,
+        &source, picture->ask.quality, picture->painting.size >= LARGE
+            ? picture->worker->bands : NULL,
         &picture->data, &picture->length);
     picture->encode_us = request_now_us() - start;
 }
@@ -392,6 +393,7 @@ picture_drawn(struct painting *painting, enum painting_end end)
     picture->end = end;
     picture->draw_start_us = request_now_us() - painting->draw_us;
     picture->parts = 1;
+    picture->encode.user = picture->hash.user = painting->user;
     picture->encode.run = encode_run;
     picture->encode.done = encode_done;
     if (end != PAINTING_DRAWN) {
@@ -400,18 +402,20 @@ picture_drawn(struct painting *painting, enum painting_end end)
     }
 
     /* overlays change the pixels, so they are hashed after them */
-    if (painting->size >= HASH_APART && worker->threads > 1
-        && !picture->ask.overlays)
-    {
+    if (painting->size < LARGE) {
+        pool_force(worker->encoders, &picture->encode);
+        return;
+    }
+    if (worker->threads > 1 && !picture->ask.overlays) {
         picture->hash_apart = true;
         picture->parts = 2;
         picture->hash.run = hash_run;
         picture->hash.done = hash_done;
-        pool_force(worker->encoders, &picture->encode);
-        pool_force(worker->encoders, &picture->hash);
+        pool_force(worker->patient, &picture->encode);
+        pool_force(worker->patient, &picture->hash);
         return;
     }
-    pool_force(worker->encoders, &picture->encode);
+    pool_force(worker->patient, &picture->encode);
 }
 
 /* The client has gone while the picture was in the queue or drawn. */

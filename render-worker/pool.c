@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -14,6 +15,8 @@ struct pool {
     struct job      *first, *last;
     unsigned         queued, limit;
     bool             stopping;
+    int              nicer;
+    uint8_t          served[16];    /* the user whose job was taken last */
     struct mailbox  *mailbox;
     void           (*leave)(void);
     unsigned         nthreads;
@@ -84,22 +87,70 @@ mailbox_drain(struct mailbox *mailbox)
     }
 }
 
+void
+thread_nicer(int by)
+{
+    if (by != 0) {
+        /* on Linux, threads have a niceness each */
+        id_t self = (id_t) gettid();
+
+        setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + by);
+    }
+}
+
+/*
+ * The first job of somebody else than was served last, else the first of all;
+ * NULL when none waits.  Mutex held.
+ */
+static struct job *
+pool_take(struct pool *pool)
+{
+    struct job *before = NULL, *job = pool->first;
+
+    while (job != NULL && job->user != NULL
+           && memcmp(job->user, pool->served, sizeof(pool->served)) == 0)
+    {
+        before = job;
+        job = job->next;
+    }
+    if (job == NULL) {
+        before = NULL;
+        job = pool->first;
+    }
+    if (job == NULL) {
+        return NULL;
+    }
+
+    if (before != NULL) {
+        before->next = job->next;
+    } else {
+        pool->first = job->next;
+    }
+    if (pool->last == job) {
+        pool->last = before;
+    }
+    if (job->user != NULL) {
+        memcpy(pool->served, job->user, sizeof(pool->served));
+    }
+    pool->queued--;
+    return job;
+}
+
 static void *
 pool_thread(void *data)
 {
     struct pool *pool = data;
 
+    thread_nicer(pool->nicer);
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
         while (pool->first == NULL && !pool->stopping) {
             pthread_cond_wait(&pool->filled, &pool->mutex);
         }
-        struct job *job = pool->first;
+        struct job *job = pool_take(pool);
         if (job == NULL) {
             break;
         }
-        pool->first = job->next;
-        pool->queued--;
         pthread_mutex_unlock(&pool->mutex);
 
         job->run(job);
@@ -116,7 +167,7 @@ pool_thread(void *data)
 }
 
 struct pool *
-pool_create(const char *name, unsigned threads, unsigned limit,
+pool_create(const char *name, unsigned threads, unsigned limit, int nicer,
     struct mailbox *mailbox, void (*leave)(void))
 {
     struct pool *pool = calloc(1, sizeof(*pool)
@@ -128,6 +179,7 @@ pool_create(const char *name, unsigned threads, unsigned limit,
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->filled, NULL);
     pool->limit = limit;
+    pool->nicer = nicer;
     pool->mailbox = mailbox;
     pool->leave = leave;
 

@@ -13,9 +13,10 @@
 #include <stdint.h>
 
 struct job {
-    struct job  *next;
-    void       (*run)(struct job *job);     /* on a thread of the pool */
-    void       (*done)(struct job *job);    /* on the main thread */
+    struct job     *next;
+    const uint8_t  *user;       /* 16 bytes, or NULL: whose turn it takes */
+    void          (*run)(struct job *job);      /* on a thread of the pool */
+    void          (*done)(struct job *job);     /* on the main thread */
 };
 
 /* Where finished jobs wait for the main thread. */
@@ -37,11 +38,16 @@ void mailbox_drain(struct mailbox *mailbox);
 struct pool;
 
 /*
- * Starts threads that run submitted jobs in order and post them to mailbox.
- * At most limit jobs wait.  leave, if given, runs as a thread ends.
+ * Starts threads that run submitted jobs and post them to mailbox, in order but
+ * that no user is served twice while another waits.  At most limit jobs wait.
+ * leave, if given, runs as a thread ends.  The threads are nicer than others by
+ * as much as nicer says.
  */
 struct pool *pool_create(const char *name, unsigned threads, unsigned limit,
-    struct mailbox *mailbox, void (*leave)(void));
+    int nicer, struct mailbox *mailbox, void (*leave)(void));
+
+/* The calling thread, and no other one, becomes nicer to the rest. */
+void thread_nicer(int by);
 
 /* Runs what was submitted, then ends the threads.  Accepts NULL. */
 void pool_destroy(struct pool *pool);

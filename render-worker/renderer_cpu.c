@@ -565,7 +565,7 @@ renderer_cpu_create(void)
     online = sysconf(_SC_NPROCESSORS_ONLN);
     workers = online < 1 ? 1 : online > MAX_WORKERS ? MAX_WORKERS
                                                     : (unsigned) online;
-    renderer->bands = bands_create(workers, NULL);
+    renderer->bands = bands_create(workers, NULL, NULL);
     if (renderer->bands == NULL) {
         free(renderer);
         return NULL;

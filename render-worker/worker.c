@@ -17,6 +17,9 @@
 #define RING_BYTES           ((size_t) 24 * 1024 * 1024)
 #define OPEN_FILES           64
 
+/* Added to the niceness of those who encode large pictures. */
+#define PATIENCE             5
+
 static uint64_t
 machine_memory(void)
 {
@@ -44,21 +47,30 @@ worker_budget(struct worker *worker)
     }
 }
 
+static void
+be_patient(void)
+{
+    thread_nicer(PATIENCE);
+}
+
 static bool
 worker_pools(struct worker *worker)
 {
     unsigned encoders = worker->threads < 16 ? worker->threads : 16;
 
-    worker->encoders = pool_create("encoder", encoders, QUEUE_PICTURES,
+    worker->encoders = pool_create("encoder", encoders, QUEUE_PICTURES, 0,
         &worker->mailbox, encode_thread_finish);
-    worker->bands = bands_create(encoders, encode_thread_finish);
-    worker->openers = pool_create("opener", 2, QUEUE_READS, &worker->mailbox,
-        NULL);
-    worker->readers = pool_create("probe", 2, QUEUE_READS, &worker->mailbox,
-        NULL);
+    worker->patient = pool_create("patient", encoders, QUEUE_PICTURES,
+        PATIENCE, &worker->mailbox, encode_thread_finish);
+    worker->bands = bands_create(encoders, be_patient, encode_thread_finish);
+    worker->openers = pool_create("opener", 2, QUEUE_READS, 0,
+        &worker->mailbox, NULL);
+    worker->readers = pool_create("probe", 2, QUEUE_READS, 0,
+        &worker->mailbox, NULL);
     worker->ingesters = pool_create("ingest", worker->threads < 4 ? 2 : 4,
-        QUEUE_INGESTS, &worker->mailbox, NULL);
-    return worker->encoders != NULL && worker->bands != NULL
+        QUEUE_INGESTS, 0, &worker->mailbox, NULL);
+    return worker->encoders != NULL && worker->patient != NULL
+        && worker->bands != NULL
         && worker->openers != NULL
         && worker->readers != NULL && worker->ingesters != NULL;
 }
@@ -144,6 +156,7 @@ worker_finish(struct worker *worker)
     }
     painter_destroy(worker->painter);
     pool_destroy(worker->encoders);
+    pool_destroy(worker->patient);
     bands_destroy(worker->bands);
     loader_destroy(worker->loader);
     objects_destroy(worker->objects);
@@ -237,7 +250,7 @@ worker_health(struct worker *worker, struct request *request)
     json_integer(&json, "budget", (int64_t) worker->config.budget);
     json_integer(&json, "pooled", (int64_t) painter.pooled);
     json_integer(&json, "queue", painter.queued
-        + pool_queued(worker->encoders));
+        + pool_queued(worker->encoders) + pool_queued(worker->patient));
     json_integer(&json, "connections", worker->connections);
     json_close(&json, '}');
     request_json(request, 200, &json);
@@ -318,7 +331,8 @@ worker_metrics(struct worker *worker, struct request *request)
     metric(&json, "pooled_bytes", "gauge",
         "Unused arrays kept for the next series.", (double) painter.pooled);
     metric(&json, "queue", "gauge", "Pictures waiting.",
-        painter.queued + pool_queued(worker->encoders));
+        painter.queued + pool_queued(worker->encoders)
+            + pool_queued(worker->patient));
     metric(&json, "connections", "gauge", "Connections from nginx.",
         worker->connections);
     request_json(request, 200, &json);

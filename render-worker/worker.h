@@ -45,8 +45,9 @@ struct worker {
     struct painter       *painter;
     struct loader        *loader;
     struct session       *session;
-    struct pool          *encoders;     /* pictures to bytes */
-    struct bands         *bands;        /* helps them with large ones */
+    struct pool          *encoders;     /* small pictures to bytes */
+    struct pool          *patient;      /* large ones, which give way */
+    struct bands         *bands;        /* helps those */
     struct pool          *openers;      /* stacks, lists of layers */
     struct pool          *readers;      /* pixels, roi: these may decode */
     struct pool          *ingesters;    /* uploads */

@@ -109,7 +109,7 @@ encode_both(enum encode_format format, const uint8_t *pixels, uint32_t width,
     size_t *length)
 {
     struct encode_source source = { pixels, width, height, samples };
-    struct bands *bands = bands_create(4, encode_thread_finish);
+    struct bands *bands = bands_create(4, NULL, encode_thread_finish);
     uint8_t *other = NULL;
     size_t other_length = 0;
 
