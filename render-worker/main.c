@@ -332,19 +332,20 @@ serve(const struct options *options, struct store *store,
         .user_budget = options->user_budget,
         .children = (unsigned) options->children,
     };
+    struct server *server = NULL;
     int status = EXIT_FAILURE;
 
     if (worker_init(&worker, &config)) {
-        struct server *server = server_create(options->socket, &worker);
-
+        server = server_create(options->socket, &worker);
         if (server != NULL) {
             log_info("main", "ready on %s", options->socket);
             status = server_run(server, signal_fd);
         }
-        server_destroy(server);
+        server_close(server);
         end_in_time(status);
     }
     worker_finish(&worker);
+    server_destroy(server);
     return status;
 }
 

@@ -536,7 +536,7 @@ server_create(const char *path, struct worker *worker)
 }
 
 void
-server_destroy(struct server *server)
+server_close(struct server *server)
 {
     if (server == NULL) {
         return;
@@ -546,6 +546,15 @@ server_destroy(struct server *server)
         connection_close(server->connections);
     }
     server_bury(server);
+}
+
+void
+server_destroy(struct server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    server_close(server);
     if (server->epoll_fd >= 0) {
         close(server->epoll_fd);
     }

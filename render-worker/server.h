@@ -18,7 +18,13 @@ struct server;
  */
 struct server *server_create(const char *path, struct worker *worker);
 
-/* Closes all connections.  Accepts NULL. */
+/*
+ * Closes all connections.  What is in progress for them is cancelled; it still
+ * needs the server, until it is answered.  Accepts NULL.
+ */
+void server_close(struct server *server);
+
+/* Closes and frees it; no request may be in progress.  Accepts NULL. */
 void server_destroy(struct server *server);
 
 /*
