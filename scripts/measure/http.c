@@ -19,7 +19,8 @@
 struct http {
     int       fd;
     SSL_CTX  *context;
-    SSL      *ssl;
+    SSL      *ssl;              /* NULL: http: */
+    const char  *accept;
     char      host[256];
     char     *data;             /* what was read, from the status line on */
     size_t    length, capacity;
@@ -37,10 +38,11 @@ static bool
 split_url(const char *url, char *host, size_t host_size, char *port,
     size_t port_size)
 {
-    const char *start = strncmp(url, "https://", 8) == 0 ? url + 8 : NULL;
-    if (start == NULL) {
+    bool tls = strncmp(url, "https://", 8) == 0;
+    if (!tls && strncmp(url, "http://", 7) != 0) {
         return false;
     }
+    const char *start = url + (tls ? 8 : 7);
     size_t length = strcspn(start, "/");
     const char *colon = memchr(start, ':', length);
     size_t host_length = colon ? (size_t)(colon - start) : length;
@@ -58,7 +60,7 @@ split_url(const char *url, char *host, size_t host_size, char *port,
         memcpy(port, colon + 1, port_length);
         port[port_length] = '\0';
     } else {
-        snprintf(port, port_size, "443");
+        snprintf(port, port_size, tls ? "443" : "80");
     }
     return true;
 }
@@ -97,13 +99,16 @@ http_open(const char *url, const char *ca)
     }
     http->fd = -1;
     if (!split_url(url, http->host, sizeof(http->host), port, sizeof(port))) {
-        fprintf(stderr, "measure: no https address: %s\n", url);
+        fprintf(stderr, "measure: no address: %s\n", url);
         goto error;
     }
     http->fd = connect_tcp(http->host, port);
     if (http->fd == -1) {
         fprintf(stderr, "measure: %s:%s does not answer\n", http->host, port);
         goto error;
+    }
+    if (strncmp(url, "http://", 7) == 0) {
+        return http;
     }
     http->context = SSL_CTX_new(TLS_client_method());
     if (http->context == NULL ||
@@ -155,8 +160,10 @@ fill(struct http *http, size_t want)
         http->capacity = capacity;
     }
     while (http->length < want) {
-        int n = SSL_read(http->ssl, http->data + http->length,
-            (int)(http->capacity - 1 - http->length));
+        size_t room = http->capacity - 1 - http->length;
+        ssize_t n = http->ssl != NULL
+            ? SSL_read(http->ssl, http->data + http->length, (int)room)
+            : read(http->fd, http->data + http->length, room);
         if (n <= 0) {
             return false;
         }
@@ -169,7 +176,18 @@ fill(struct http *http, size_t want)
 static bool
 send_all(struct http *http, const char *data, size_t length)
 {
-    return length == 0 || SSL_write(http->ssl, data, (int)length) > 0;
+    if (http->ssl != NULL) {
+        return length == 0 || SSL_write(http->ssl, data, (int)length) > 0;
+    }
+    while (length > 0) {
+        ssize_t n = send(http->fd, data, length, MSG_NOSIGNAL);
+        if (n <= 0) {
+            return false;
+        }
+        data += n;
+        length -= (size_t)n;
+    }
+    return true;
 }
 
 /* The value of a header within head, or NULL. */
@@ -256,6 +274,12 @@ read_answer(struct http *http, struct http_answer *answer)
     return true;
 }
 
+void
+http_accept(struct http *http, const char *type)
+{
+    http->accept = type;
+}
+
 bool
 http_request(struct http *http, const char *method, const char *path,
     const char *token, const char *body, struct http_answer *answer)
@@ -263,7 +287,9 @@ http_request(struct http *http, const char *method, const char *path,
     char head[8192];
     size_t length = body ? strlen(body) : 0;
     int n = snprintf(head, sizeof(head),
-        "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s%s%s", method, path, http->host,
+        "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s%s%s%s%s%s", method, path,
+        http->host, http->accept ? "Accept: " : "",
+        http->accept ? http->accept : "", http->accept ? "\r\n" : "",
         token ? "Authorization: Bearer " : "", token ? token : "",
         token ? "\r\n" : "",
         body ? "Content-Type: application/json\r\n" : "");

@@ -1,6 +1,7 @@
 /*
- * A small HTTP/1.1 client over TLS with keepalive, for measurements: what it
- * adds itself is one SSL_write and the SSL_reads of the answer.
+ * A small HTTP/1.1 client with keepalive, over TLS or for http: addresses
+ * without, for measurements: what it adds itself is one write and the reads of
+ * the answer.
  */
 
 #ifndef MEASURE_HTTP_H
@@ -19,11 +20,14 @@ struct http_answer {
 
 /*
  * A connection to url's host ("https://127.0.0.1:8446/..."), its certificate
- * checked against the authority in the file ca.  NULL on failure, said on
- * stderr.
+ * checked against the authority in the file ca (not for http:).  NULL on
+ * failure, said on stderr.
  */
 struct http *http_open(const char *url, const char *ca);
 void http_close(struct http *http);
+
+/* What later requests accept, such as "image/png"; NULL: anything.  Kept. */
+void http_accept(struct http *http, const char *type);
 
 /*
  * One request; token and body may be NULL.  false when the connection broke or

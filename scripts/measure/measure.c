@@ -2,14 +2,20 @@
  * measure: the clocks of scripts/bench.  Prints one JSON object a call.
  *
  *   measure pread FILE...                 reads all bytes with one buffer
- *   measure get CA TOKEN CLIENTS COUNT URL...
+ *   measure get CA TOKEN CLIENTS COUNT [accept=TYPE] URL...
  *   measure load CA TOKEN NODE STUDY SERIES [LAYER]
+ *   measure encode PNG                    the same pixels encoded in a loop
+ *   measure users CA TOKENS ACTIVE SECONDS NODE STUDY SERIES LAYERS
  *
- * CA and TOKEN are files.  Times are milliseconds, by CLOCK_MONOTONIC.
+ * get prints what it has when it is told to end (SIGTERM).
+ *
+ * CA, TOKEN and TOKENS (one a line) are files; TOKEN may be "-": none.  Times
+ * are milliseconds, by CLOCK_MONOTONIC.
  */
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +23,11 @@
 #include <unistd.h>
 
 #include "http.h"
+#include "measure.h"
 
 #define BUFFER  (4 * 1024 * 1024)
 
-static double
+double
 now(void)
 {
     struct timespec t;
@@ -28,15 +35,23 @@ now(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static int
+double
+computed(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+int
 by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static double
-percentile(double *sorted, size_t n, double p)
+double
+percentile(const double *sorted, size_t n, double p)
 {
     return n == 0 ? 0 : sorted[(size_t)((double)(n - 1) * p + 0.5)];
 }
@@ -45,7 +60,10 @@ static char *
 read_token(const char *path)
 {
     static char token[8192];
-    FILE *file = fopen(path, "r");
+    FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "r");
+    if (strcmp(path, "-") == 0) {
+        return NULL;
+    }
     if (file == NULL || fgets(token, sizeof(token), file) == NULL) {
         fprintf(stderr, "measure: no token in %s\n", path);
         exit(1);
@@ -59,7 +77,7 @@ read_token(const char *path)
 static int
 measure_pread(int count, char **paths)
 {
-    double times[5];
+    double times[5], cpu = computed();
     unsigned long long bytes = 0;
     char *buffer = malloc(BUFFER);
 
@@ -89,13 +107,24 @@ measure_pread(int count, char **paths)
     }
     free(buffer);
     qsort(times, 5, sizeof(times[0]), by_value);
-    printf("{\"bytes\":%llu,\"ms\":%.3f}\n", bytes, times[2]);
+    printf("{\"bytes\":%llu,\"ms\":%.3f,\"cpu\":%.3f}\n", bytes, times[2],
+        (computed() - cpu) / 5);
     return 0;
+}
+
+/* Set by SIGTERM: no more pictures, but the figures of those that came. */
+static volatile sig_atomic_t enough;
+
+static void
+stop(int signal)
+{
+    (void)signal;
+    enough = 1;
 }
 
 struct client {
     pthread_t     thread;
-    const char   *ca, *token;
+    const char   *ca, *token, *accept;
     char        **urls;
     int           nurls, first, count;
     double       *times;
@@ -114,7 +143,8 @@ run_client(void *data)
         c->errors = c->count;
         return NULL;
     }
-    for (int i = 0; i < c->count; i++) {
+    http_accept(http, c->accept);
+    for (int i = 0; i < c->count && !enough; i++) {
         const char *url = c->urls[(c->first + i) % c->nurls];
         double start = now();
         if (!http_request(http, "GET", http_path(url), c->token, NULL,
@@ -143,17 +173,26 @@ measure_get(const char *ca, const char *token, int clients, int count,
     struct client *all = calloc((size_t)clients, sizeof(*all));
     double *times = calloc((size_t)clients * (size_t)count, sizeof(*times));
     unsigned long long bytes = 0;
+    const char *accept = NULL;
     size_t done = 0;
     int errors = 0;
 
+    if (nurls > 1 && strncmp(urls[0], "accept=", 7) == 0) {
+        accept = urls[0] + 7;
+        urls++;
+        nurls--;
+    }
     if (all == NULL || times == NULL) {
         free(all);
         free(times);
         return 1;
     }
+    struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESTART };
+    sigaction(SIGTERM, &action, NULL);
     double start = now();
     for (int i = 0; i < clients; i++) {
-        all[i] = (struct client) { .ca = ca, .token = token, .urls = urls,
+        all[i] = (struct client) { .ca = ca, .token = token,
+            .accept = accept, .urls = urls,
             .nurls = nurls, .first = i, .count = count,
             .times = times + (size_t)i * (size_t)count };
         if (pthread_create(&all[i].thread, NULL, run_client, &all[i]) != 0) {
@@ -180,7 +219,7 @@ measure_get(const char *ca, const char *token, int clients, int count,
 }
 
 /* The text of a member of a flat JSON object; enough for our own answers. */
-static const char *
+const char *
 member(const char *json, const char *name)
 {
     char key[64];
@@ -263,8 +302,18 @@ main(int argc, char **argv)
         return measure_load(argv[2], read_token(argv[3]), argv[4], argv[5],
             argv[6], argc > 7 ? atoi(argv[7]) : -1);
     }
+    if (argc == 3 && strcmp(argv[1], "encode") == 0) {
+        return measure_encode(argv[2]);
+    }
+    if (argc == 10 && strcmp(argv[1], "users") == 0) {
+        return measure_users(argv[2], argv[3], atoi(argv[4]), atof(argv[5]),
+            argv[6], argv[7], argv[8], atoi(argv[9]));
+    }
     fprintf(stderr, "usage: measure pread FILE...\n"
-        "       measure get CA TOKEN CLIENTS COUNT URL...\n"
-        "       measure load CA TOKEN NODE STUDY SERIES [LAYER]\n");
+        "       measure get CA TOKEN CLIENTS COUNT [accept=TYPE] URL...\n"
+        "       measure load CA TOKEN NODE STUDY SERIES [LAYER]\n"
+        "       measure encode PNG\n"
+        "       measure users CA TOKENS ACTIVE SECONDS NODE STUDY SERIES "
+        "LAYERS\n");
     return 2;
 }
