@@ -112,6 +112,8 @@ static const ngx_dicom_yaml_key_t  ngx_dicom_config_keys[] = {
       1, 256 },
     { "maxInstanceSize", ngx_dicom_yaml_size, ngx_dicom_conf(max_instance),
       1, 0x7fffffffffffLL },
+    { "discardDelay", ngx_dicom_config_seconds, ngx_dicom_conf(discard_delay),
+      1, 86400 * 365 },
 
     { NULL, NULL, 0, 0, 0 }
 };
@@ -212,6 +214,16 @@ ngx_dicom_config_complete(ngx_dicom_yaml_t *y, ngx_dicom_config_t *conf,
         if (!ngx_dicom_config_has(seen, *name)) {
             return ngx_dicom_yaml_error(y, 1, *name, "is missing");
         }
+    }
+
+    /* see ngx_http_dicom_discard.c */
+
+    if (!ngx_dicom_config_has(seen, "discardDelay")) {
+        conf->discard_delay = ngx_max(60000, 2 * conf->database_timeout);
+
+    } else if (conf->discard_delay <= conf->database_timeout) {
+        return ngx_dicom_yaml_error(y, 1, "discardDelay",
+                                    "must be longer than databaseTimeout");
     }
 
     if (ngx_dicom_config_has(seen, "databasePassword")

@@ -19,9 +19,10 @@
 
 
 typedef struct {
-    ngx_str_t    field[NGX_DICOM_META_FIELDS];  /* NUL-terminated */
-    ngx_uint_t   created;      /* this upload made the object */
-    ngx_uint_t   refused;      /* step that refused the rows */
+    ngx_str_t            field[NGX_DICOM_META_FIELDS];  /* NUL-terminated */
+    ngx_uint_t           created;      /* this upload made the object */
+    ngx_uint_t           refused;      /* step that refused the rows */
+    ngx_pool_cleanup_t  *held; /* of the upload's file, while that stays */
 } ngx_dicom_meta_t;
 
 

@@ -155,8 +155,35 @@ X(INSTANCE_CHECK, 1,
   "SELECT md5, size, series_uid, study_uid FROM instances "
   "WHERE uid = $1::TEXT")
 
-X(LOCATION_USED, 1,
-  "SELECT 1 AS used FROM instances WHERE location = $1::TEXT LIMIT 1")
+
+/* objects that no row may name any more */
+
+X(DISCARDED_STUDY, 1,
+  "INSERT INTO discarded (location) "
+  "SELECT DISTINCT i.location FROM instances i WHERE i.study_uid = $1::TEXT "
+  "ON CONFLICT (location) DO UPDATE SET at = now()")
+
+X(DISCARDED_SERIES, 1,
+  "INSERT INTO discarded (location) "
+  "SELECT DISTINCT i.location FROM instances i WHERE i.series_uid = $1::TEXT "
+  "ON CONFLICT (location) DO UPDATE SET at = now()")
+
+X(DISCARDED_ADD, 1,
+  "INSERT INTO discarded (location) VALUES ($1::TEXT) "
+  "ON CONFLICT (location) DO UPDATE SET at = now()")
+
+X(DISCARDED_LIST, 2,
+  "SELECT d.location, d.at, EXISTS (SELECT 1 FROM instances i "
+         "WHERE i.location = d.location) AS used "
+  "FROM discarded d WHERE d.at < now() - $1::INTERVAL "
+  "ORDER BY d.at LIMIT $2::INT8")
+
+X(DISCARDED_DONE, 2,
+  "DELETE FROM discarded WHERE location = $1::TEXT AND at = $2::TIMESTAMPTZ")
+
+X(DISCARDED_LATER, 2,
+  "UPDATE discarded SET at = now() "
+  "WHERE location = $1::TEXT AND at = $2::TIMESTAMPTZ")
 
 
 /* a stack is opened */

@@ -171,6 +171,7 @@ ngx_http_dicom_study_delete(ngx_http_request_t *r)
     step->check = ngx_http_dicom_study_check;
 
     if (ngx_http_dicom_audit(r, q, "study-delete", uid, uid, NULL) != NGX_OK
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_DISCARDED_STUDY, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_DELETE, 1, uid) == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -325,6 +326,7 @@ ngx_http_dicom_series_delete(ngx_http_request_t *r)
         || ngx_http_dicom_audit(r, q, "series-delete", uid, NULL, NULL)
            != NGX_OK
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_VERSION, 1, uid) == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_DISCARDED_SERIES, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_DELETE, 1, uid) == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

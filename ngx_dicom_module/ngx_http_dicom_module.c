@@ -7,6 +7,7 @@
 #include "ngx_http_dicom_module.h"
 #include "ngx_dicom_runtime.h"
 #include "ngx_dicom_token.h"
+#include "ngx_http_dicom_discard.h"
 #include "ngx_http_dicom_error.h"
 #include "ngx_http_dicom_filter.h"
 #include "ngx_http_dicom_listen.h"
@@ -737,7 +738,7 @@ ngx_http_dicom_init_process(ngx_cycle_t *cycle)
         }
     }
 
-    return NGX_OK;
+    return ngx_http_dicom_discard_init_process(cycle);
 }
 
 

@@ -55,7 +55,6 @@ static void ngx_http_dicom_render_call_handler(ngx_dicom_call_t *call);
 static ngx_int_t ngx_http_dicom_render_call_done(
     ngx_http_dicom_render_ctx_t *ctx);
 static void ngx_http_dicom_render_call_cleanup(void *data);
-static void ngx_http_dicom_render_discarded(ngx_dicom_call_t *call);
 
 static ngx_int_t ngx_http_dicom_render_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_render_reinit_request(ngx_http_request_t *r);
@@ -273,71 +272,6 @@ static void
 ngx_http_dicom_render_call_cleanup(void *data)
 {
     ngx_dicom_call_cancel(data);
-}
-
-
-/* The call outlives r, and owns its pool. */
-
-void
-ngx_http_dicom_render_discard(ngx_http_request_t *r, const ngx_str_t *location)
-{
-    ngx_pool_t                 *pool;
-    ngx_dicom_call_t           *call;
-    struct wire_ingest         *ingest;
-    ngx_http_dicom_srv_conf_t  *dscf;
-
-    dscf = ngx_http_dicom_srv_conf(r);
-
-    pool = ngx_create_pool(1024, ngx_cycle->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    call = ngx_pcalloc(pool, sizeof(ngx_dicom_call_t));
-    ingest = ngx_pcalloc(pool, sizeof(struct wire_ingest) + location->len);
-
-    if (call == NULL || ingest == NULL) {
-        goto failed;
-    }
-
-    ingest->path_length = (uint32_t) location->len;
-    ngx_memcpy(ingest + 1, location->data, location->len);
-
-    call->pool = pool;
-    call->log = ngx_cycle->log;
-    call->addr = ngx_http_dicom_peer_addr(&dscf->upstream, NULL);
-    call->type = WIRE_DISCARD;
-    call->body.data = (u_char *) ingest;
-    call->body.len = sizeof(struct wire_ingest) + location->len;
-    call->timeout = NGX_HTTP_DICOM_RENDER_CALL;
-    call->handler = ngx_http_dicom_render_discarded;
-
-    if (ngx_http_dicom_render_user(r, call->user) != NGX_OK
-        || ngx_dicom_call(call) != NGX_OK)
-    {
-        goto failed;
-    }
-
-    return;
-
-failed:
-
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "object \"%V\" is left in the store without a row", location);
-
-    ngx_destroy_pool(pool);
-}
-
-
-static void
-ngx_http_dicom_render_discarded(ngx_dicom_call_t *call)
-{
-    if (call->rc != NGX_OK || call->response.status >= NGX_HTTP_BAD_REQUEST) {
-        ngx_log_error(NGX_LOG_ERR, call->log, 0,
-                      "an object is left in the store without a row");
-    }
-
-    ngx_destroy_pool(call->pool);
 }
 
 

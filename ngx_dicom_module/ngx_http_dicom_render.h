@@ -23,9 +23,5 @@ ngx_int_t ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type,
     ngx_str_t *body, const u_char *stack,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_str_t *meta));
 
-/* Lets the worker forget the object at location; r does not wait for it. */
-void ngx_http_dicom_render_discard(ngx_http_request_t *r,
-    const ngx_str_t *location);
-
 
 #endif /* _NGX_HTTP_DICOM_RENDER_H_INCLUDED_ */

@@ -6,7 +6,7 @@
  * nginx writes the body below the store; the render worker looks into it in
  * its sandbox, hashes it, and links it into the store, synced to disk; then one
  * transaction makes the rows; then the client hears of it.  Whatever fails on
- * the way leaves no row, and the uploaded file goes with the request.
+ * the way leaves no row; what it leaves in the store is found and removed.
  */
 
 
@@ -53,8 +53,11 @@ static ngx_int_t ngx_http_dicom_upload_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_upload_refuse(ngx_http_request_t *r,
     ngx_uint_t step);
-static ngx_int_t ngx_http_dicom_upload_unused(ngx_http_request_t *r,
+static ngx_int_t ngx_http_dicom_upload_discarded(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_upload_hold(ngx_http_request_t *r,
+    ngx_dicom_meta_t *meta);
+static void ngx_http_dicom_upload_release(ngx_dicom_meta_t *meta);
 static ngx_int_t ngx_http_dicom_upload_conflict(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_upload_reply(ngx_http_request_t *r,
     ngx_dicom_meta_t *meta, ngx_uint_t status);
@@ -205,6 +208,10 @@ ngx_http_dicom_upload_ingested(ngx_http_request_t *r, ngx_str_t *block)
     }
 
     ctx->data = meta;
+
+    if (meta->created && ngx_http_dicom_upload_hold(r, meta) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     uid = (char *) meta->field[WIRE_F_INSTANCE_UID].data;
     study = (char *) meta->field[WIRE_F_STUDY_UID].data;
@@ -458,6 +465,7 @@ ngx_http_dicom_upload_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     switch (q->status) {
 
     case NGX_DICOM_DB_OK:
+        ngx_http_dicom_upload_release(meta);
         return ngx_http_dicom_upload_reply(r, meta,
                       PQntuples(steps[INSTANCE_INSERT].result)
                       ? NGX_HTTP_CREATED : NGX_HTTP_OK);
@@ -472,14 +480,13 @@ ngx_http_dicom_upload_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 }
 
 
-/* An object that this upload made is forgotten, unless another upload of the
-   same bytes got its row. */
+/* An object that this upload made joins those that no row may name. */
 
 static ngx_int_t
 ngx_http_dicom_upload_refuse(ngx_http_request_t *r, ngx_uint_t step)
 {
-    ngx_dicom_db_query_t   *q;
-    ngx_dicom_meta_t  *meta;
+    ngx_dicom_meta_t      *meta;
+    ngx_dicom_db_query_t  *q;
 
     meta = ngx_http_dicom_ctx(r)->data;
     meta->refused = step;
@@ -491,33 +498,64 @@ ngx_http_dicom_upload_refuse(ngx_http_request_t *r, ngx_uint_t step)
     q = ngx_dicom_db_query(r->pool, r->connection->log);
 
     if (q == NULL
-        || ngx_dicom_db_step(q, NGX_DICOM_STMT_LOCATION_USED, 1,
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_DISCARDED_ADD, 1,
                              ngx_dicom_meta_text(meta, WIRE_F_LOCATION))
            == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    q->read_only = 1;
-
-    return ngx_http_dicom_query(r, q, ngx_http_dicom_upload_unused);
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_upload_discarded);
 }
 
 
 static ngx_int_t
-ngx_http_dicom_upload_unused(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+ngx_http_dicom_upload_discarded(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
-    ngx_dicom_db_step_t    *steps;
-    ngx_dicom_meta_t  *meta;
-
-    meta = ngx_http_dicom_ctx(r)->data;
-    steps = q->steps.elts;
-
-    if (PQntuples(steps[0].result) == 0) {
-        ngx_http_dicom_render_discard(r, &meta->field[WIRE_F_LOCATION]);
+    if (q->status == NGX_DICOM_DB_OK) {
+        ngx_http_dicom_upload_release(ngx_http_dicom_ctx(r)->data);
     }
 
     return ngx_http_dicom_upload_conflict(r);
+}
+
+
+/*
+ * The uploaded file is a second name of the object by now.  Should this upload
+ * not come to its end, in whatever way, the name stays behind and says so
+ * (ngx_http_dicom_discard.c); it goes with the request once the rows are there
+ * or known not to be.
+ */
+
+static ngx_int_t
+ngx_http_dicom_upload_hold(ngx_http_request_t *r, ngx_dicom_meta_t *meta)
+{
+    ngx_fd_t             fd;
+    ngx_pool_cleanup_t  *cln;
+
+    fd = r->request_body->temp_file->file.fd;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_pool_delete_file
+            && ((ngx_pool_cleanup_file_t *) cln->data)->fd == fd)
+        {
+            cln->handler = ngx_pool_cleanup_file;
+            meta->held = cln;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_http_dicom_upload_release(ngx_dicom_meta_t *meta)
+{
+    if (meta->held) {
+        meta->held->handler = ngx_pool_delete_file;
+    }
 }
 
 

@@ -1,11 +1,8 @@
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "digest.h"
@@ -13,194 +10,6 @@
 #include "ingest.h"
 #include "log.h"
 #include "wire.h"
-
-#define LOCATION_SIZE  sizeof("objects/ab/cd/.dcm") + 64
-
-/*
- * Seconds after its last byte when an upload is nobody's any more: far beyond
- * the timeout of a body and the time that taking it in needs.
- */
-#define ABANDONED      3600
-
-struct store {
-    int  root;
-    int  objects;
-};
-
-
-/* nginx removes its uploads; one of its workers that was killed could not. */
-static void
-remove_abandoned(struct store *store)
-{
-    DIR            *folder;
-    struct dirent  *entry;
-    struct stat     st;
-    unsigned        removed = 0;
-    int             fd = openat(store->root, "incoming",
-        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd == -1) {
-        return;
-    }
-    folder = fdopendir(fd);
-    if (folder == NULL) {
-        close(fd);
-        return;
-    }
-    while ((entry = readdir(folder)) != NULL) {
-        if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
-            && S_ISREG(st.st_mode) && time(NULL) - st.st_mtime > ABANDONED
-            && unlinkat(fd, entry->d_name, 0) == 0)
-        {
-            removed++;
-        }
-    }
-    closedir(folder);
-    if (removed > 0) {
-        log_info("store", "%u abandoned uploads were removed", removed);
-    }
-}
-
-
-struct store *
-store_open(const char *path)
-{
-    struct store  *store = calloc(1, sizeof(*store));
-
-    if (store == NULL) {
-        log_error("store", "out of memory");
-        return NULL;
-    }
-    store->objects = -1;
-
-    if (mkdir(path, 0750) == -1 && errno != EEXIST) {
-        log_error("store", "%s cannot be made: %m", path);
-    }
-    store->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (store->root == -1) {
-        log_error("store", "%s cannot be opened: %m", path);
-        goto error;
-    }
-    if ((mkdirat(store->root, "objects", 0750) == -1 && errno != EEXIST)
-        || (mkdirat(store->root, "incoming", 0750) == -1 && errno != EEXIST))
-    {
-        log_error("store", "folders cannot be made in %s: %m", path);
-        goto error;
-    }
-    store->objects = openat(store->root, "objects",
-        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (store->objects == -1) {
-        log_error("store", "%s/objects cannot be opened: %m", path);
-        goto error;
-    }
-    remove_abandoned(store);
-    return store;
-
-error:
-    store_close(store);
-    return NULL;
-}
-
-
-void
-store_close(struct store *store)
-{
-    if (store == NULL) {
-        return;
-    }
-    if (store->objects != -1) {
-        close(store->objects);
-    }
-    if (store->root != -1) {
-        close(store->root);
-    }
-    free(store);
-}
-
-
-static bool
-is_hex(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if ((text[i] < '0' || text[i] > '9')
-            && (text[i] < 'a' || text[i] > 'f'))
-        {
-            return false;
-        }
-    }
-    return true;
-}
-
-
-/* objects/ab/cd/abcd....dcm, and nothing else */
-static bool
-is_location(const char *location)
-{
-    const char  *name = location + strlen("objects/ab/cd/");
-
-    return strlen(location) == LOCATION_SIZE - 1
-        && memcmp(location, "objects/", 8) == 0
-        && location[10] == '/' && location[13] == '/'
-        && is_hex(name, 64) && strcmp(name + 64, ".dcm") == 0
-        && memcmp(location + 8, name, 2) == 0
-        && memcmp(location + 11, name + 2, 2) == 0;
-}
-
-
-static void
-make_location(char location[LOCATION_SIZE], const char *sha256)
-{
-    snprintf(location, LOCATION_SIZE, "objects/%.2s/%.2s/%s.dcm", sha256,
-        sha256 + 2, sha256);
-}
-
-
-int
-store_object(struct store *store, const char *location)
-{
-    if (!is_location(location)) {
-        errno = EINVAL;
-        return -1;
-    }
-    return openat(store->root, location, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-
-/* The folder of an object, below objects/; -1 with errno. */
-static int
-open_folder(struct store *store, const char *location)
-{
-    char  folder[] = "ab/cd";
-
-    memcpy(folder, location + strlen("objects/"), 5);
-    return openat(store->objects, folder,
-        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-
-int
-store_discard(struct store *store, const char *location)
-{
-    int  folder, rc, error;
-
-    if (!is_location(location)) {
-        errno = EINVAL;
-        return -1;
-    }
-    folder = open_folder(store, location);
-    if (folder == -1) {
-        return -1;
-    }
-    rc = unlinkat(folder, strrchr(location, '/') + 1, 0);
-    if (rc == 0) {
-        rc = fsync(folder);
-    }
-    error = errno;
-    close(folder);
-    errno = error;
-    return rc;
-}
-
 
 static bool
 refuse(struct ingest_result *result, unsigned status, const char *slug,
@@ -251,7 +60,7 @@ is_incoming(const char *path)
 
 
 static int
-open_incoming(struct store *store, const char *path, uint64_t *size,
+open_incoming(struct store *store, const char *path,
     struct ingest_result *result)
 {
     struct stat  st;
@@ -261,8 +70,7 @@ open_incoming(struct store *store, const char *path, uint64_t *size,
         refuse(result, 500, "store-error", "the upload has no valid path");
         return -1;
     }
-    fd = openat(store->root, path,
-        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    fd = store_incoming(store, path);
     if (fd == -1) {
         refuse_disk(result, "an uploaded file cannot be opened");
         return -1;
@@ -272,7 +80,6 @@ open_incoming(struct store *store, const char *path, uint64_t *size,
         close(fd);
         return -1;
     }
-    *size = (uint64_t) st.st_size;
     return fd;
 }
 
@@ -323,103 +130,19 @@ check_identity(struct decoder_header *header, const struct digest *digest,
 }
 
 
-/* Makes name in parent and syncs parent; true too when it is there already. */
-static bool
-make_folder(int parent, const char *name)
-{
-    if (mkdirat(parent, name, 0750) == -1) {
-        return errno == EEXIST;
-    }
-    return fsync(parent) == 0;
-}
-
-
-/*
- * Opens the object's folder, making it when missing; -1 with errno.  A folder
- * is never removed: somebody else may be about to use it.
- */
-static int
-make_folders(struct store *store, const char *location)
-{
-    char  outer[] = "ab", inner[] = "cd";
-    int   parent, error;
-    bool  made;
-
-    memcpy(outer, location + 8, 2);
-    memcpy(inner, location + 11, 2);
-
-    if (!make_folder(store->objects, outer)) {
-        return -1;
-    }
-    parent = openat(store->objects, outer,
-        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (parent == -1) {
-        return -1;
-    }
-    made = make_folder(parent, inner);
-    error = errno;
-    close(parent);
-    errno = error;
-    return made ? open_folder(store, location) : -1;
-}
-
-
-/* An object of this name is the same file, unless the disk lost some of it. */
-static bool
-is_whole(int folder, const char *name, uint64_t size)
-{
-    struct stat  st;
-
-    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0
-        && S_ISREG(st.st_mode) && (uint64_t) st.st_size == size;
-}
-
-
 static bool
 enter_store(struct store *store, int fd, const char *path,
-    const char *location, uint64_t size, bool *created,
-    struct ingest_result *result)
+    const char *location, bool *created, struct ingest_result *result)
 {
-    const char  *name = strrchr(location, '/') + 1;
-    int          folder;
-    bool         done = false;
-
-    if (fsync(fd) == -1) {
-        return refuse_disk(result, "an uploaded file cannot be synced");
+    if (store_enter(store, fd, path, location, created) == 0) {
+        return true;
     }
-    folder = make_folders(store, location);
-    if (folder == -1) {
-        return refuse_disk(result, "a folder cannot be made");
-    }
-
-    *created = linkat(store->root, path, folder, name, 0) == 0;
-    if (!*created && errno != EEXIST) {
-        refuse_disk(result, "an uploaded file cannot be linked");
-        goto done;
-    }
-    if (!*created && !is_whole(folder, name, size)) {
+    if (errno == EUCLEAN) {
         log_error("store", "%s is damaged", location);
-        refuse(result, 500, "store-error",
+        return refuse(result, 500, "store-error",
             "the image store has a damaged copy of this file");
-        goto done;
     }
-
-    /* also when it was there: whoever linked it may not have come this far */
-    if (fsync(folder) == -1) {
-        refuse_disk(result, "a folder cannot be synced");
-        if (*created) {
-            unlinkat(folder, name, 0);
-        }
-        goto done;
-    }
-    if (*created && fchmod(fd, 0440) == -1) {
-        log_debug("store", "an object stays writable: %m");
-    }
-    done = true;
-
-done:
-    close(folder);
-    return done;
+    return refuse_disk(result, "an uploaded file cannot enter the store");
 }
 
 
@@ -469,56 +192,96 @@ make_fields(const struct decoder_header *header, const struct digest *digest,
 }
 
 
-void
-ingest_file(struct store *store, struct decoder *decoder, const char *path,
-    const uint8_t user[16], struct ingest_result *result)
+/* What the file behind fd is, and where it belongs. */
+static bool
+describe(struct decoder *decoder, int fd, const uint8_t user[16],
+    char location[STORE_LOCATION_SIZE], struct ingest_result *result)
 {
     struct decoder_header   header = { 0 };
     struct decoder_error    error = { 0 };
     struct digest           digest;
-    char                    location[LOCATION_SIZE];
-    uint64_t                size;
-    bool                    created = false;
-    int                     fd;
-
-    memset(result, 0, sizeof(*result));
-    fd = open_incoming(store, path, &size, result);
-    if (fd == -1) {
-        return;
-    }
+    struct stat             st;
+    bool                    done = false;
 
     if (!decoder_header(decoder, fd, user, &header, &error)) {
         refuse_header(fd, &error, result);
-        goto done;
-    }
-    if (!digest_file(fd, &digest) || digest.size != size) {
-        refuse_disk(result, "an uploaded file cannot be read");
-        goto done;
-    }
-    if (!check_identity(&header, &digest, result)) {
-        goto done;
-    }
-
-    make_location(location, digest.sha256);
-    if (!make_fields(&header, &digest, location, result)
-        || !enter_store(store, fd, path, location, size, &created, result))
+    } else if (!digest_file(fd, &digest) || fstat(fd, &st) == -1
+        || digest.size != (uint64_t) st.st_size)
     {
-        goto done;
+        refuse_disk(result, "a file cannot be read");
+    } else if (check_identity(&header, &digest, result)) {
+        store_location(location, digest.sha256);
+        done = make_fields(&header, &digest, location, result);
     }
-    if (created) {
+    decoder_header_finish(&header);
+    return done;
+}
+
+
+static void
+finish(struct ingest_result *result, bool done)
+{
+    if (done) {
+        result->status = 200;
+        return;
+    }
+    free(result->fields);
+    result->fields = NULL;
+    result->fields_length = 0;
+}
+
+
+void
+ingest_file(struct store *store, struct decoder *decoder, const char *path,
+    const uint8_t user[16], struct ingest_result *result)
+{
+    char  location[STORE_LOCATION_SIZE];
+    bool  created = false, done;
+    int   fd;
+
+    memset(result, 0, sizeof(*result));
+    fd = open_incoming(store, path, result);
+    if (fd == -1) {
+        return;
+    }
+    done = describe(decoder, fd, user, location, result)
+        && enter_store(store, fd, path, location, &created, result);
+    if (done && created) {
         uint8_t  *end = result->fields + result->fields_length;
 
         result->fields_length = (size_t) (put_field(end, WIRE_F_CREATED, "1",
             1) - result->fields);
     }
-    result->status = 200;
+    finish(result, done);
+    close(fd);
+}
 
-done:
-    if (result->status != 200) {
-        free(result->fields);
-        result->fields = NULL;
-        result->fields_length = 0;
+
+void
+ingest_object(struct store *store, struct decoder *decoder,
+    const char *location, const uint8_t user[16],
+    struct ingest_result *result)
+{
+    char  found[STORE_LOCATION_SIZE];
+    bool  done;
+    int   fd;
+
+    memset(result, 0, sizeof(*result));
+    fd = store_object(store, location);
+    if (fd == -1) {
+        if (errno == ENOENT || errno == EINVAL) {
+            refuse(result, 404, "object-not-found",
+                "there is no such object in the store");
+        } else {
+            refuse_disk(result, "an object cannot be opened");
+        }
+        return;
     }
-    decoder_header_finish(&header);
+    done = describe(decoder, fd, user, found, result);
+    if (done && strcmp(found, location) != 0) {
+        done = refuse(result, 422, "object-damaged",
+            "the object's bytes are not those that entered the store");
+    }
+    finish(result, done);
     close(fd);
 }

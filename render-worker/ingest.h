@@ -1,10 +1,6 @@
 /*
- * An uploaded file on its way into the store.
- *
- * The store is addressed by content: objects/ab/cd/<SHA-256>.dcm below its
- * root, uploads in incoming/ on the same file system.  A file enters by
- * link(2), after fsync of its bytes and before fsync of its folder, so that it
- * is there whole or not at all; nginx writes the row afterwards.
+ * An uploaded file on its way into the store: checks, hashes, header.
+ * nginx writes the row afterwards.
  */
 
 #ifndef DICOM_INGEST_H
@@ -15,28 +11,7 @@
 #include <stdint.h>
 
 #include "decoder.h"
-
-struct store;
-
-/*
- * Opens the store at path, making its folders (0750) when missing, and removes
- * uploads that nobody has written to for an hour; keeps only directory
- * descriptors.  NULL on failure (logged).
- */
-struct store *store_open(const char *path);
-void store_close(struct store *store);
-
-/*
- * Opens a stored object for reading, O_CLOEXEC.  location is as WIRE_F_LOCATION
- * gives it, and is refused unless it has exactly that form.
- * -1 with errno on failure.  Any thread.
- */
-int store_object(struct store *store, const char *location);
-
-/*
- * Removes an object.  0, or -1 with errno.  Any thread.
- */
-int store_discard(struct store *store, const char *location);
+#include "store.h"
 
 struct ingest_result {
     unsigned  status;           /* 200, or the HTTP status of the refusal */
@@ -58,5 +33,13 @@ struct ingest_result {
  */
 void ingest_file(struct store *store, struct decoder *decoder,
     const char *path, const uint8_t user[16], struct ingest_result *result);
+
+/*
+ * The same of an object that is in the store already, at location: nothing is
+ * changed.  Refusals besides: 404 object-not-found, 422 object-damaged.
+ */
+void ingest_object(struct store *store, struct decoder *decoder,
+    const char *location, const uint8_t user[16],
+    struct ingest_result *result);
 
 #endif /* DICOM_INGEST_H */

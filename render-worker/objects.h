@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "ingest.h"
+#include "store.h"
 
 struct objects;
 

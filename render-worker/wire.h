@@ -44,8 +44,9 @@ enum wire_type {
     WIRE_RENDER  = 7,    /* struct wire_render -> struct wire_picture, bytes */
     WIRE_PIXEL   = 8,    /* struct wire_pixel -> JSON body */
     WIRE_ROI     = 9,    /* struct wire_roi -> JSON body */
-    WIRE_DISCARD = 10,   /* struct wire_ingest: forget a stored file that no
-                            row names (its path is the location) -> 204 */
+    WIRE_DISCARD = 10,   /* struct wire_discard: remove an object that no row
+                            names -> 204; 404: it is gone already; 409: an
+                            upload has it in its hands */
     WIRE_LAYERS  = 11    /* struct wire_stack -> JSON body, the layer list */
 };
 
@@ -77,10 +78,21 @@ struct wire_response {
     uint32_t  encode_us;
 };
 
+enum wire_ingest_flags {
+    WIRE_INGEST_OBJECT = 1  /* path is an object's location: nothing enters */
+};
+
 /* Followed by path: relative to the store, no NUL, no "..". */
 struct wire_ingest {
     uint32_t  path_length;
-    uint32_t  flags;        /* 0 */
+    uint32_t  flags;        /* enum wire_ingest_flags */
+};
+
+/* Followed by location: the object's, as WIRE_F_LOCATION gives it, no NUL. */
+struct wire_discard {
+    uint32_t  location_length;
+    uint32_t  before;       /* seconds since 1970: only if no upload has
+                               touched it since */
 };
 
 /*
@@ -246,6 +258,7 @@ struct wire_roi {
 _Static_assert(sizeof(struct wire_request) == 32, "wire_request");
 _Static_assert(sizeof(struct wire_response) == 40, "wire_response");
 _Static_assert(sizeof(struct wire_ingest) == 8, "wire_ingest");
+_Static_assert(sizeof(struct wire_discard) == 8, "wire_discard");
 _Static_assert(sizeof(struct wire_field) == 8, "wire_field");
 _Static_assert(sizeof(struct wire_open) == 168, "wire_open");
 _Static_assert(sizeof(struct wire_instance) == 80, "wire_instance");

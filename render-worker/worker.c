@@ -1,5 +1,7 @@
 #include "worker.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -354,6 +356,24 @@ ingest_path(const struct request *request)
     return strndup((const char *) path, ingest.path_length);
 }
 
+/* struct wire_discard begins as struct wire_ingest does. */
+static void
+discard_run(struct worker *worker, const struct request *request,
+    const char *location, struct ingest_result *result)
+{
+    struct wire_discard discard;
+
+    memcpy(&discard, request->body, sizeof(discard));
+    if (store_discard(worker->config.store, location, discard.before) == 0) {
+        result->status = 204;
+        return;
+    }
+    result->status = errno == ENOENT ? 404 : errno == EBUSY ? 409 : 500;
+    strcpy(result->slug, "object-stays");
+    snprintf(result->detail, sizeof(result->detail),
+        "the object was not removed: %s", strerror(errno));
+}
+
 static void
 ingest_run(struct job *job)
 {
@@ -361,14 +381,18 @@ ingest_run(struct job *job)
     struct worker *worker = request->worker;
     struct ingest_result *result = request->work;
     char *path = ingest_path(request);
+    struct wire_ingest ingest;
 
+    memcpy(&ingest, request->body, sizeof(ingest));
     if (path == NULL) {
         result->status = 400;
         strcpy(result->slug, "malformed-request");
         strcpy(result->detail, "the ingest request contradicts itself");
     } else if (request->head.type == WIRE_DISCARD) {
-        store_discard(worker->config.store, path);
-        result->status = 204;
+        discard_run(worker, request, path, result);
+    } else if (ingest.flags & WIRE_INGEST_OBJECT) {
+        ingest_object(worker->config.store, worker->config.decoder, path,
+            request->head.user, result);
     } else {
         ingest_file(worker->config.store, worker->config.decoder, path,
             request->head.user, result);

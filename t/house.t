@@ -46,6 +46,7 @@ my @floors = (
         node upload view events
         status qido wado)],
     [qw(qido_args resource list create change op record render picture peer
+        discard
         hash attribute accept)],
     [qw(auth args audit query reply)],
 );
@@ -91,7 +92,7 @@ is(join("\n", @upward), '', 'the module calls downward only');
         header_picture header_tables header_shutter header_presentation
         header_graphics attribute fragments)],
     [qw(voi geometry)],
-    [qw(index presentation pack tables meta charset encode encode_png
+    [qw(index store presentation pack tables meta charset encode encode_png
         encode_jpeg deflate json digest buffer pool log multiversion
         gather bands wire)],
 );

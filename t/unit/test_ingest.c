@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +29,7 @@
 #include "wire.h"
 
 /* links: render-worker/ingest.c render-worker/digest.c render-worker/identity.c */
+/* links: render-worker/store.c */
 /* links: render-worker/decoder.c render-worker/decoder_child.c */
 /* links: render-worker/zygote.c render-worker/sandbox.c */
 /* links: render-worker/header.c render-worker/header_frames.c */
@@ -233,7 +236,7 @@ test_store(void **state)
     fd = store_object(f->store, location);
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(store_discard(f->store, location), 0);
+    assert_int_equal(store_discard(f->store, location, time(NULL) + 2), 0);
     assert_int_equal(store_object(f->store, location), -1);
     assert_int_equal(errno, ENOENT);
     assert_int_equal(count_objects(f), 1);
@@ -431,18 +434,168 @@ test_assigned(void **state)
 
 
 static void
-test_identity_uid(void **state)
+write_incoming(struct fixture *f, const char *name, const char *instance)
 {
-    unsigned char  zero[32] = { 0 }, ones[32];
-    char           uid[65];
+    struct dicom_bytes  b = { 0 };
+    char                path[120];
+    FILE               *file;
 
-    /* 00000000-0000-8000-8000-000000000000 */
-    identity_uid(zero, uid);
-    assert_string_equal(uid, "2.25.604472133179351442128896");
-    /* ffffffff-ffff-8fff-bfff-ffffffffffff */
-    memset(ones, 0xff, sizeof(ones));
-    identity_uid(ones, uid);
-    assert_string_equal(uid, "2.25.340282366920937934553716840013076889599");
+    native_picture(&b, instance, 32);
+    snprintf(path, sizeof(path), "%s/incoming/%s", f->root, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(b.data, b.length, 1, file), 1);
+    fclose(file);
+    free(b.data);
+}
+
+
+static nlink_t
+names_of(struct fixture *f, const char *location)
+{
+    char         path[200];
+    struct stat  st;
+
+    snprintf(path, sizeof(path), "%s/%s", f->root, location);
+    return stat(path, &st) == 0 ? st.st_nlink : 0;
+}
+
+
+static void
+remove_incoming(struct fixture *f, const char *name)
+{
+    char  path[120];
+
+    snprintf(path, sizeof(path), "%s/incoming/%s", f->root, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+
+/* Whoever uploads an object holds it by a second name; nobody takes it away. */
+static void
+test_claim(void **state)
+{
+    struct fixture        *f = *state;
+    struct ingest_result   result;
+    char                   location[100], text[10];
+    int64_t                later = time(NULL) + 100;
+
+    write_incoming(f, "a", "1.2.3.40");
+    ingest_file(f->store, f->decoder, "incoming/a", user, &result);
+    assert_int_equal(result.status, 200);
+    assert_true(get_field(&result, WIRE_F_LOCATION, location,
+        sizeof(location)));
+    free(result.fields);
+    assert_int_equal(names_of(f, location), 2);
+    assert_int_equal(store_discard(f->store, location, later), -1);
+    assert_int_equal(errno, EBUSY);
+
+    /* looked at again: still its own */
+    ingest_file(f->store, f->decoder, "incoming/a", user, &result);
+    assert_int_equal(result.status, 200);
+    assert_false(get_field(&result, WIRE_F_CREATED, text, sizeof(text)));
+    free(result.fields);
+    assert_int_equal(names_of(f, location), 2);
+
+    /* the same file of somebody else becomes a name of the object */
+    write_incoming(f, "b", "1.2.3.40");
+    ingest_file(f->store, f->decoder, "incoming/b", user, &result);
+    assert_int_equal(result.status, 200);
+    free(result.fields);
+    assert_int_equal(names_of(f, location), 3);
+
+    remove_incoming(f, "a");
+    assert_int_equal(store_discard(f->store, location, later), -1);
+    assert_int_equal(errno, EBUSY);
+    remove_incoming(f, "b");
+
+    /* touched just now: who knew earlier that nothing names it knows nothing */
+    assert_int_equal(store_discard(f->store, location, time(NULL) - 10), -1);
+    assert_int_equal(errno, EBUSY);
+    assert_int_equal(names_of(f, location), 1);
+
+    /* described as it is, and as it is not */
+    ingest_object(f->store, f->decoder, location, user, &result);
+    assert_int_equal(result.status, 200);
+    assert_true(get_field(&result, WIRE_F_INSTANCE_UID, text, sizeof(text)));
+    assert_string_equal(text, "1.2.3.40");
+    free(result.fields);
+    assert_int_equal(store_discard(f->store, location, later), 0);
+    assert_int_equal(names_of(f, location), 0);
+    assert_int_equal(store_discard(f->store, location, later), -1);
+    assert_int_equal(errno, ENOENT);
+    ingest_object(f->store, f->decoder, location, user, &result);
+    assert_int_equal(result.status, 404);
+}
+
+
+struct racer {
+    struct fixture  *f;
+    char             location[100];
+    atomic_bool      end;
+    unsigned         removed;
+};
+
+
+static void *
+discard_always(void *data)
+{
+    struct racer  *racer = data;
+
+    while (!atomic_load(&racer->end)) {
+        racer->removed += store_discard(racer->f->store, racer->location,
+            INT64_MAX) == 0;
+    }
+    return NULL;
+}
+
+
+/* What an upload was told is there stays there for as long as it lasts. */
+static void
+test_race(void **state)
+{
+    struct racer          racer = { .f = *state };
+    struct ingest_result  result;
+    pthread_t             thread;
+    unsigned              created = 0, found = 0;
+    char                  text[10];
+
+    write_incoming(racer.f, "race", "1.2.3.41");
+    ingest_file(racer.f->store, racer.f->decoder, "incoming/race", user,
+        &result);
+    assert_true(get_field(&result, WIRE_F_LOCATION, racer.location,
+        sizeof(racer.location)));
+    free(result.fields);
+    remove_incoming(racer.f, "race");
+    assert_int_equal(pthread_create(&thread, NULL, discard_always, &racer), 0);
+
+    for (unsigned i = 0; i < 100; i++) {
+        write_incoming(racer.f, "race", "1.2.3.41");
+        write_incoming(racer.f, "again", "1.2.3.41");
+        ingest_file(racer.f->store, racer.f->decoder, "incoming/race", user,
+            &result);
+        assert_int_equal(result.status, 200);
+        created += get_field(&result, WIRE_F_CREATED, text, sizeof(text));
+        free(result.fields);
+        assert_true(names_of(racer.f, racer.location) >= 2);
+
+        /* one goes just as another comes */
+        remove_incoming(racer.f, "race");
+        ingest_file(racer.f->store, racer.f->decoder, "incoming/again", user,
+            &result);
+        assert_int_equal(result.status, 200);
+        found += !get_field(&result, WIRE_F_CREATED, text, sizeof(text));
+        free(result.fields);
+        assert_true(names_of(racer.f, racer.location) >= 2);
+        remove_incoming(racer.f, "again");
+    }
+
+    atomic_store(&racer.end, true);
+    pthread_join(thread, NULL);
+    assert_true(created > 0 && racer.removed > 0);
+    print_message("%u created, %u found, %u removed\n", created, found,
+        racer.removed);
+    store_discard(racer.f->store, racer.location, INT64_MAX);
 }
 
 
@@ -515,7 +668,7 @@ test_paths(void **state)
     for (size_t i = 0; i < sizeof(locations) / sizeof(locations[0]); i++) {
         assert_int_equal(store_object(f->store, locations[i]), -1);
         assert_int_equal(errno, EINVAL);
-        assert_int_equal(store_discard(f->store, locations[i]), -1);
+        assert_int_equal(store_discard(f->store, locations[i], INT64_MAX), -1);
         assert_int_equal(errno, EINVAL);
     }
 }
@@ -625,7 +778,8 @@ main(void)
         cmocka_unit_test(test_store),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_assigned),
-        cmocka_unit_test(test_identity_uid),
+        cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_race),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_no_picture),
         cmocka_unit_test(test_paths),
