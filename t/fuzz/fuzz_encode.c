@@ -135,7 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             : (uint8_t) (some[i * 7919 % n] ^ (i >> 8));
     }
     if (bands == NULL) {
-        bands = bands_create(2, encode_thread_finish);
+        bands = bands_create(2, NULL, encode_thread_finish);
     }
     fuzz_check(encode_picture(format, &source, quality, NULL, &out, &length));
     fuzz_check(encode_picture(format, &source, quality, bands, &again,
