@@ -45,12 +45,19 @@ read_descriptor(const struct dicom_set *set, uint32_t tag, bool is_signed,
 }
 
 
-/* Entries of one byte each where that is what the length says. */
+/*
+ * Entries of one byte each where that is what the length says, even against a
+ * descriptor that says 16 bits.
+ */
 static bool
 read_entries(const uint8_t *data, size_t length, struct dicom_lut *lut)
 {
-    bool  bytes = length < 2 * (size_t) lut->count && lut->bits <= 8;
+    bool  bytes = length < 2 * (size_t) lut->count
+        && (lut->bits <= 8 || length == lut->count + lut->count % 2);
 
+    if (bytes && lut->bits > 8) {
+        lut->bits = 8;
+    }
     if (length < (bytes ? 1 : 2) * (size_t) lut->count) {
         return false;
     }
