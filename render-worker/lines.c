@@ -291,3 +291,43 @@ line_blend_colour(uint8_t *pixels, uint32_t (*word)[PASS], const float *fx,
         }
     }
 }
+
+
+MULTIVERSION void
+line_weigh_channel(float *to, uint32_t (*word)[PASS], unsigned shift,
+    const float *fx, const float *fy, uint32_t n)
+{
+    float  w[4], column[4];
+
+    for (uint32_t i = 0; i < n; i++) {
+        line_weights(fy[i], w);
+
+        for (int c = 0; c < 4; c++) {
+            column[c] = weigh(stored(word[4 * c][i], shift, 255, 0),
+                              stored(word[4 * c + 1][i], shift, 255, 0),
+                              stored(word[4 * c + 2][i], shift, 255, 0),
+                              stored(word[4 * c + 3][i], shift, 255, 0), w);
+        }
+
+        line_weights(fx[i], w);
+        to[i] = weigh(column[0], column[1], column[2], column[3], w);
+    }
+}
+
+
+MULTIVERSION void
+line_round_colour(uint8_t *pixels, float (*value)[PASS], uint32_t invert,
+    uint32_t n)
+{
+    float  y;
+
+    for (unsigned c = 0; c < 3; c++) {
+        for (uint32_t i = 0; i < n; i++) {
+            y = value[c][i];
+            y = y < 0 ? 0 : y;
+            y = y > 255 ? 255 : y;
+            y = invert ? 255 - y : y;
+            pixels[3 * i + c] = (uint8_t) (int32_t) (y + 0.5f);
+        }
+    }
+}

@@ -100,4 +100,12 @@ void line_round_blend(uint8_t *to, const float *a, const float *b,
 void line_blend_colour(uint8_t *pixels, uint32_t (*word)[PASS],
     const float *fx, const float *fy, uint32_t invert, uint32_t n);
 
+/* Cubic: one channel of 4 x 4 words, word[4 * column + row], */
+void line_weigh_channel(float *to, uint32_t (*word)[PASS], unsigned shift,
+    const float *fx, const float *fy, uint32_t n);
+
+/* and RGB from three of them. */
+void line_round_colour(uint8_t *pixels, float (*value)[PASS], uint32_t invert,
+    uint32_t n);
+
 #endif /* DICOM_LINES_H */

@@ -2,11 +2,12 @@
  * Rows of a picture, many pixels at a time.  Each step is a loop that the
  * compiler turns into vector instructions; the steps and their precision are
  * those of sample.c, which draws what is rare: the last half pixel at an edge,
- * and samples of 32 bits.
+ * and sigmoids of 32-bit samples.
  */
 
 #include "gather.h"
 #include "lines.h"
+#include "reals.h"
 #include "scene.h"
 
 
@@ -316,10 +317,10 @@ static void
 free_colour(const struct rows_plan *plan, const double u[2],
     const double v[2], uint32_t x, uint32_t n, uint8_t *pixels)
 {
-    float                fx[PASS], fy[PASS];
+    float                fx[PASS], fy[PASS], value[3][PASS];
     size_t               stride;
     int32_t              index[PASS];
-    uint32_t             word[4][PASS], flip;
+    uint32_t             word[16][PASS], flip;
     const uint8_t       *base;
     const struct scene  *scene = plan->scene;
 
@@ -345,12 +346,97 @@ free_colour(const struct rows_plan *plan, const double u[2],
     line_places(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
                 index, fx, fy);
 
+    if (scene->draw->interpolation == DRAW_CUBIC) {
+        for (int i = 0; i < 16; i++) {
+            gather(word[i], base + (i % 4 - 1) * (ptrdiff_t) stride
+                            + (i / 4 - 1) * 4,
+                   index, plan->texel, n);
+        }
+
+        for (unsigned c = 0; c < 3; c++) {
+            line_weigh_channel(value[c], word, 8 * c, fx, fy, n);
+        }
+
+        line_round_colour(pixels, value, scene->draw->invert, n);
+        return;
+    }
+
     for (int i = 0; i < 4; i++) {
         gather(word[i], base + (i & 2 ? stride : 0) + (i & 1 ? 4 : 0), index,
                plan->texel, n);
     }
 
     line_blend_colour(pixels, word, fx, fy, scene->draw->invert, n);
+}
+
+
+/* The same of samples of 32 bits. */
+static void
+free_real(const struct rows_plan *plan, const double u[2],
+    const double v[2], uint32_t x, uint32_t n, uint8_t *pixels)
+{
+    float                    fx[PASS], fy[PASS];
+    double                   value[4][PASS], column[4][PASS];
+    size_t                   stride;
+    int32_t                  index[PASS];
+    uint32_t                 word[PASS];
+    const uint8_t           *base;
+    enum real_kind           kind;
+    const struct scene      *scene = plan->scene;
+    const struct voi_table  *voi = scene->voi;
+    const double *const      values[4] = {
+        value[0], value[1], value[2], value[3]
+    };
+    const double *const      columns[4] = {
+        column[0], column[1], column[2], column[3]
+    };
+
+    stride = (size_t) scene->columns * plan->texel;
+    base = scene->texels;
+    kind = scene->format == LAYER_R32F ? REAL_FLOAT
+           : scene->bits.sign != 0 || scene->format == LAYER_R32I
+             ? REAL_SIGNED : REAL_UNSIGNED;
+
+    if (scene->draw->interpolation == DRAW_NEAREST) {
+        line_texels(u, v, x, n, (int32_t) scene->columns,
+                    scene->map.fraction, index);
+        gather(word, base, index, plan->texel, n);
+        real_convert(value[0], word, kind, scene->bits, n);
+
+    } else if (scene->draw->interpolation == DRAW_CUBIC) {
+        line_places(u, v, x, n, (int32_t) scene->columns,
+                    scene->map.fraction, index, fx, fy);
+
+        for (int i = 0; i < 4; i++) {
+            for (int j = 0; j < 4; j++) {
+                gather(word, base + (j - 1) * (ptrdiff_t) stride
+                             + (i - 1) * (int) plan->texel,
+                       index, plan->texel, n);
+                real_convert(value[j], word, kind, scene->bits, n);
+            }
+
+            real_weigh(column[i], values, fy, n);
+        }
+
+        real_weigh(value[0], columns, fx, n);
+
+    } else {
+        line_places(u, v, x, n, (int32_t) scene->columns,
+                    scene->map.fraction, index, fx, fy);
+
+        for (int i = 0; i < 4; i++) {
+            gather(word, base + (i & 2 ? stride : 0)
+                         + (i & 1 ? plan->texel : 0),
+                   index, plan->texel, n);
+            real_convert(value[i], word, kind, scene->bits, n);
+        }
+
+        real_blend(column[0], value[0], value[2], fy, n);
+        real_blend(column[1], value[1], value[3], fy, n);
+        real_blend(value[0], column[0], column[1], fx, n);
+    }
+
+    real_shade(pixels, value[0], voi->slope, voi->intercept, voi->invert, n);
 }
 
 
@@ -439,7 +525,9 @@ free_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels)
     for (uint32_t x = first; x < last; x += n) {
         n = last - x < PASS ? last - x : PASS;
 
-        if (samples == 1) {
+        if (plan->real) {
+            free_real(plan, u, v, x, n, pixels + x);
+        } else if (samples == 1) {
             free_gray(plan, u, v, x, n, pixels + x);
         } else {
             free_colour(plan, u, v, x, n, pixels + (size_t) x * 3);
@@ -512,7 +600,15 @@ rows_plan(struct rows_plan *plan, const struct scene *scene, int32_t *at,
     }
 
     if (voi == NULL) {
-        plan->quick = scene->draw->interpolation != DRAW_CUBIC;
+        plan->quick = true;
+        return;
+    }
+
+    if (plan->texel == 4 && !voi->is_sigmoid
+        && (voi->count == 0 || scene->format == LAYER_R32F))
+    {
+        plan->quick = true;
+        plan->real = true;
         return;
     }
 

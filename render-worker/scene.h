@@ -66,6 +66,7 @@ struct rows_scratch {
 struct rows_plan {
     const struct scene  *scene;
     bool                 quick;         /* else sample_span() does it all */
+    bool                 real;          /* samples of 32 bits, see reals.h */
     bool                 straight;      /* u depends on x only, v on y only */
     unsigned             texel;         /* bytes */
     unsigned             next;          /* bits from a texel to its neighbour */

@@ -85,7 +85,7 @@ is(join("\n", @upward), '', 'the module calls downward only');
     ['loader'],
     [qw(painter overlay)],
     [qw(stack frame)],
-    [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows
+    [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows reals
         lines texarray egl gl decoder zygote sandbox ingest identity objects)],
     [qw(decoder_child dicom dicom_gdcm structure codec codec_native codec_jpeg
         codec_jpeg2000 codec_jpegls codec_native jpeg_lossless rle header header_frames
