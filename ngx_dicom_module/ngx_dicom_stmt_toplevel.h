@@ -13,23 +13,54 @@
 X(LOGIN_USER, 1,
   "SELECT u.id, u.username, u.name, u.email, u.password_hash, u.roles, "
          "u.physician, u.facility, f.name AS facility_name, u.active, "
-         "u.version "
+         "u.version, u.must_change, "
+         "COALESCE(u.reset_expires < now(), false) AS expired "
   "FROM users u LEFT JOIN facilities f ON f.id = u.facility "
   "WHERE u.username = $1::TEXT")
 
 X(SESSION_USER, 1,
   "SELECT u.id, u.username, u.name, u.email, u.password_hash, u.roles, "
          "u.physician, u.facility, f.name AS facility_name, u.active, "
-         "u.version "
+         "u.version, u.must_change, "
+         "COALESCE(u.reset_expires < now(), false) AS expired "
   "FROM users u LEFT JOIN facilities f ON f.id = u.facility "
   "WHERE u.id = $1::UUID")
 
 /* id, new hash, the hash that was verified: one of two changes at once wins */
 X(SESSION_PASSWORD, 3,
-  "UPDATE users SET password_hash = $2::TEXT, version = version + 1, "
-         "updated_at = now() "
+  "UPDATE users SET password_hash = $2::TEXT, must_change = false, "
+         "reset_expires = NULL, version = version + 1, updated_at = now() "
   "WHERE id = $1::UUID AND password_hash = $3::TEXT AND active "
   "RETURNING version")
+
+
+/* failed logins: the keys of account and address */
+
+X(LOGIN_FAILURES, 2,
+  "SELECT key, GREATEST(0, ceil(extract(epoch FROM until - now())))::INT8 "
+         "AS wait "
+  "FROM login_failures WHERE key IN ($1::TEXT, $2::TEXT)")
+
+/* key; failures without a delay; the longest delay.  An hour without one
+   begins anew. */
+X(LOGIN_FAILED, 3,
+  "INSERT INTO login_failures AS l (key, failures, until, updated_at) "
+  "VALUES ($1::TEXT, 1, now(), now()) "
+  "ON CONFLICT (key) DO UPDATE SET "
+      "failures = CASE WHEN l.updated_at < now() - interval '1 hour' THEN 1 "
+                      "ELSE l.failures + 1 END, "
+      "until = now() + interval '1 second' * "
+              "CASE WHEN l.updated_at < now() - interval '1 hour' "
+                     "OR l.failures + 1 <= $2::INT8 THEN 0::FLOAT8 "
+                   "ELSE LEAST($3::FLOAT8, power(2::FLOAT8, "
+                        "LEAST(20, l.failures - $2::INT8)::FLOAT8)) END, "
+      "updated_at = now()")
+
+X(LOGIN_FORGIVE, 1,
+  "DELETE FROM login_failures WHERE key = $1::TEXT")
+
+X(LOGIN_FORGET, 0,
+  "DELETE FROM login_failures WHERE updated_at < now() - interval '1 day'")
 
 
 /* audit: ngx_dicom_stmt_audit.h */
@@ -173,6 +204,13 @@ X(USER_UPDATE, 10,
          "roles = $5::TEXT, physician = $6::BOOL, facility = $7::UUID, "
          "active = $8::BOOL, search = $9::TEXT, "
          "password_hash = COALESCE($10::TEXT, password_hash), "
+         "version = version + 1, updated_at = now() "
+  "WHERE id = $1::UUID")
+
+/* a password that must be changed, and ends */
+X(USER_RESET, 2,
+  "UPDATE users SET password_hash = $2::TEXT, must_change = true, "
+         "reset_expires = now() + interval '24 hours', "
          "version = version + 1, updated_at = now() "
   "WHERE id = $1::UUID")
 

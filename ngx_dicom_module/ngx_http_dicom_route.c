@@ -98,6 +98,8 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_user_change },
     { TOPLEVEL, DELETE, "/api/v1/users/{id}", ADM|FADM, 0, NONE,
       ngx_http_dicom_user_end },
+    { TOPLEVEL, POST, "/api/v1/users/{id}/reset", ADM|FADM, 0, NONE,
+      ngx_http_dicom_user_reset },
     { TOPLEVEL, GET, "/api/v1/patients", FADM|PHYS|RADI, 0, NONE,
       ngx_http_dicom_patient_list },
     { TOPLEVEL, POST, "/api/v1/patients", FADM|PHYS|RADI, 0, JSON,

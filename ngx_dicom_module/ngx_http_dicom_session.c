@@ -8,6 +8,7 @@
 #include "ngx_http_dicom_audit.h"
 #include "ngx_dicom_uid.h"
 #include "ngx_http_dicom_hash.h"
+#include "ngx_http_dicom_lockout.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_route.h"
 
@@ -24,7 +25,9 @@ enum {
     NGX_HTTP_DICOM_USER_FACILITY,
     NGX_HTTP_DICOM_USER_FACILITY_NAME,
     NGX_HTTP_DICOM_USER_ACTIVE,
-    NGX_HTTP_DICOM_USER_VERSION
+    NGX_HTTP_DICOM_USER_VERSION,
+    NGX_HTTP_DICOM_USER_MUST_CHANGE,
+    NGX_HTTP_DICOM_USER_EXPIRED
 };
 
 
@@ -46,8 +49,11 @@ typedef struct {
     ngx_str_t    facility_name;
     ngx_uint_t   active;
     int64_t      version;
+    ngx_uint_t   must_change;    /* the password: no roles until then */
+    ngx_uint_t   expired;        /* the password does not count any more */
 
-    ngx_uint_t   token_life;
+    ngx_http_dicom_lockout_t  lockout;
+
     ngx_str_t    token;
     int64_t      expires_in;
 } ngx_http_dicom_session_t;
@@ -65,6 +71,11 @@ static ngx_int_t ngx_http_dicom_session_active(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_login_user(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_login_locked(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_login_count(ngx_http_request_t *r,
+    const char *outcome,
+    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
 static ngx_int_t ngx_http_dicom_login_verified(ngx_http_request_t *r,
     ngx_int_t rc, const char *hash);
 static ngx_int_t ngx_http_dicom_login_refused(ngx_http_request_t *r,
@@ -123,6 +134,7 @@ ngx_int_t
 ngx_http_dicom_login(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
+    ngx_dicom_db_query_t      *q;
     ngx_http_dicom_session_t  *s;
 
     s = ngx_http_dicom_session(r);
@@ -138,27 +150,59 @@ ngx_http_dicom_login(ngx_http_request_t *r)
 
     ngx_strlow(s->username.data, s->username.data, s->username.len);
 
-    return ngx_http_dicom_session_read(r, NGX_DICOM_STMT_LOGIN_USER,
-                                       &s->username,
-                                       ngx_http_dicom_login_user);
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    ngx_http_dicom_lockout_keys(r, &s->username, &s->lockout);
+
+    if (q == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_LOGIN_USER, 1, s->username.data)
+           == NULL
+        || ngx_http_dicom_lockout_look(q, &s->lockout) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    q->read_only = 1;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_login_user);
 }
 
 
 static ngx_int_t
 ngx_http_dicom_login_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
+    ngx_dicom_db_step_t       *steps;
     ngx_http_dicom_session_t  *s;
 
     s = ngx_http_dicom_ctx(r)->data;
 
     ngx_http_dicom_session_user(s, q);
 
+    steps = q->steps.elts;
+    ngx_http_dicom_lockout_seen(steps[1].result, &s->lockout);
+
+    if (s->lockout.wait) {
+        ngx_explicit_memzero(s->password.data, s->password.len);
+
+        return ngx_http_dicom_session_record(r, "login", "failure",
+                                             ngx_http_dicom_login_locked);
+    }
+
     /* an unknown or disabled user takes as long as a known one */
 
     return ngx_http_dicom_session_hash(r, &s->password,
-                                       (s->known && s->active)
+                                       (s->known && s->active && !s->expired)
                                        ? (char *) s->hash.data : "",
                                        ngx_http_dicom_login_verified);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_login_locked(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    ngx_http_dicom_session_t  *s = ngx_http_dicom_ctx(r)->data;
+
+    return ngx_http_dicom_lockout_reply(r, s->lockout.wait);
 }
 
 
@@ -175,16 +219,58 @@ ngx_http_dicom_login_verified(ngx_http_request_t *r, ngx_int_t rc,
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_dicom_session_record(r, "login", "failure",
-                                             ngx_http_dicom_login_refused);
+        return ngx_http_dicom_login_count(r, "failure",
+                                          ngx_http_dicom_login_refused);
     }
 
     if (ngx_http_dicom_mint(r, s, ngx_time()) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (s->lockout.counted) {
+        return ngx_http_dicom_login_count(r, "success",
+                                          ngx_http_dicom_login_done);
+    }
+
     return ngx_http_dicom_session_record(r, "login", "success",
                                          ngx_http_dicom_login_done);
+}
+
+
+/* One more failure, or none any more. */
+
+static ngx_int_t
+ngx_http_dicom_login_count(ngx_http_request_t *r, const char *outcome,
+    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q))
+{
+    ngx_int_t                  rc;
+    ngx_dicom_audit_t          event;
+    ngx_dicom_db_query_t      *q;
+    ngx_http_dicom_session_t  *s;
+
+    s = ngx_http_dicom_ctx(r)->data;
+
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+    if (q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_dicom_session_event(r, &event, "login", outcome);
+
+    if (done == ngx_http_dicom_login_refused) {
+        rc = ngx_http_dicom_lockout_count(q, &s->lockout);
+
+    } else {
+        rc = ngx_dicom_db_step(q, NGX_DICOM_STMT_LOGIN_FORGIVE, 1,
+                               s->lockout.account)
+             ? NGX_OK : NGX_ERROR;
+    }
+
+    if (rc != NGX_OK || ngx_http_dicom_audit_step(r, q, &event) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_query(r, q, done);
 }
 
 
@@ -501,6 +587,17 @@ ngx_http_dicom_session_user(ngx_http_dicom_session_t *s,
     text = ngx_dicom_db_value(res, 0, NGX_HTTP_DICOM_USER_VERSION);
     s->version = ngx_atoi(text.data, text.len);
 
+    text = ngx_dicom_db_value(res, 0, NGX_HTTP_DICOM_USER_MUST_CHANGE);
+    s->must_change = (text.len && text.data[0] == 't');
+
+    text = ngx_dicom_db_value(res, 0, NGX_HTTP_DICOM_USER_EXPIRED);
+    s->expired = (text.len && text.data[0] == 't');
+
+    if (s->must_change) {
+        s->roles = 0;
+        s->physician = 0;
+    }
+
     /* nobody logs in without a password */
 
     if (s->hash.len == 0) {
@@ -695,6 +792,8 @@ ngx_http_dicom_session_json(ngx_dicom_json_writer_t *w,
         ngx_dicom_json_null(w);
     }
 
+    ngx_dicom_json_key(w, "must_change_password");
+    ngx_dicom_json_bool(w, s->must_change);
     ngx_dicom_json_key(w, "version");
     ngx_dicom_json_integer(w, s->version);
     ngx_dicom_json_end_object(w);

@@ -37,6 +37,7 @@ ngx_int_t ngx_http_dicom_user_create(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_user_read(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_user_change(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_user_end(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_user_reset(ngx_http_request_t *r);
 
 /* ngx_http_dicom_patient.c */
 

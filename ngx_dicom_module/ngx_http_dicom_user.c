@@ -11,10 +11,15 @@
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_hash.h"
+#include "ngx_http_dicom_lockout.h"
+#include "ngx_http_dicom_op.h"
+
+#include <openssl/rand.h>
 
 
 #define NGX_HTTP_DICOM_MIN_PASSWORD  10
 #define NGX_HTTP_DICOM_MAX_PASSWORD  1024
+#define NGX_HTTP_DICOM_ONE_TIME      16    /* letters: 79 bits */
 
 /* Roles that only an administrator gives or takes. */
 #define NGX_HTTP_DICOM_HIGH_ROLES                                             \
@@ -50,6 +55,12 @@ static ngx_int_t ngx_http_dicom_user_create_hashed(ngx_http_request_t *r,
     ngx_int_t rc, const char *hash);
 static ngx_int_t ngx_http_dicom_user_change_hashed(ngx_http_request_t *r,
     ngx_int_t rc, const char *hash);
+static ngx_int_t ngx_http_dicom_user_reset_hashed(ngx_http_request_t *r,
+    ngx_int_t rc, const char *hash);
+static ngx_int_t ngx_http_dicom_user_reset_check(ngx_dicom_db_query_t *q,
+    ngx_uint_t step, PGresult *res);
+static ngx_int_t ngx_http_dicom_user_reset_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_user_hash(ngx_http_request_t *r,
     const char *stored, ngx_http_dicom_hash_pt done);
 static ngx_int_t ngx_http_dicom_user_hash_copy(ngx_http_request_t *r,
@@ -512,6 +523,158 @@ ngx_int_t
 ngx_http_dicom_user_end(ngx_http_request_t *r)
 {
     return ngx_http_dicom_resource_end(r, &ngx_http_dicom_user);
+}
+
+
+/* POST /users/{id}/reset: a password that is good for one day, and for nothing
+   but to be changed. */
+
+ngx_int_t
+ngx_http_dicom_user_reset(ngx_http_request_t *r)
+{
+    u_char               random[NGX_HTTP_DICOM_ONE_TIME];
+    ngx_str_t           *password;
+    ngx_uint_t           i;
+    static const u_char  letters[] = "abcdefghjkmnpqrstuvwxyz23456789";
+
+    password = ngx_palloc(r->pool, sizeof(ngx_str_t));
+    if (password == NULL
+        || RAND_bytes(random, NGX_HTTP_DICOM_ONE_TIME) != 1)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    password->len = NGX_HTTP_DICOM_ONE_TIME;
+    password->data = ngx_pnalloc(r->pool, password->len);
+    if (password->data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* 31 letters: about 4.95 bits each, the bias of the first eight is small */
+
+    for (i = 0; i < password->len; i++) {
+        password->data[i] = letters[random[i] % (sizeof(letters) - 1)];
+    }
+
+    ngx_http_dicom_ctx(r)->data = password;
+
+    return ngx_http_dicom_hash(r, password, NULL,
+                               ngx_http_dicom_user_reset_hashed);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_user_reset_hashed(ngx_http_request_t *r, ngx_int_t rc,
+    const char *hash)
+{
+    ngx_str_t              *password;
+    ngx_dicom_db_step_t    *step;
+    ngx_http_dicom_op_t    *op;
+    ngx_dicom_db_query_t   *q;
+    ngx_http_dicom_user_t  *in;
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    password = ngx_http_dicom_ctx(r)->data;
+
+    op = ngx_http_dicom_op(r, &ngx_http_dicom_user, &q);
+    if (op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    in = op->input;
+    in->password = *password;
+
+    rc = ngx_http_dicom_resource_id(r, &op->id);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    step = ngx_dicom_db_step(q, NGX_DICOM_STMT_USER_LOCK, 2, op->id.data,
+                             op->event.data);
+    if (step == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    step->check = ngx_http_dicom_user_reset_check;
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_USER_RESET, 2, op->id.data, hash)
+        == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_LOGIN_FORGIVE, 1, "") == NULL
+        || ngx_http_dicom_op_audit(op, q, "reset") != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_user_reset_done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_user_reset_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res)
+{
+    u_char                key[64 + 1];
+    ngx_str_t             value;
+    ngx_http_request_t   *r = q->data;
+    ngx_dicom_db_step_t  *steps;
+    ngx_http_dicom_op_t  *op;
+
+    op = ngx_http_dicom_ctx(r)->data;
+    steps = q->steps.elts;
+
+    op->missing = PQntuples(res) == 0;
+    op->forbidden = !op->missing
+                    && ngx_http_dicom_user_may(r, res, 0, 1) != NGX_OK;
+
+    if (op->missing || op->forbidden) {
+        return NGX_DECLINED;
+    }
+
+    value = ngx_dicom_db_value(res, 0, PQnfields(res) - 1);
+
+    if (value.len == 1 && value.data[0] == 't') {
+        return NGX_DONE;
+    }
+
+    value = ngx_dicom_db_value(res, 0, 1);
+    ngx_http_dicom_lockout_account(&value, key);
+
+    return ngx_dicom_db_param(q, &steps[2], 0, (char *) key);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_user_reset_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    ngx_http_dicom_op_t      *op;
+    ngx_http_dicom_user_t    *in;
+    ngx_dicom_json_writer_t  *w;
+
+    op = ngx_http_dicom_ctx(r)->data;
+
+    if (q->status != NGX_DICOM_DB_OK) {
+        return ngx_http_dicom_op_refused(op, q);
+    }
+
+    w = ngx_dicom_json_writer(r->pool);
+    if (w == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    in = op->input;
+
+    ngx_dicom_json_object(w);
+    ngx_dicom_json_key(w, "password");
+    ngx_dicom_json_string(w, &in->password);
+    ngx_dicom_json_key(w, "expires_in");
+    ngx_dicom_json_integer(w, 86400);
+    ngx_dicom_json_end_object(w);
+
+    return ngx_http_dicom_reply_json(r, NGX_HTTP_OK, w, 0, NULL);
 }
 
 

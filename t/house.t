@@ -47,7 +47,7 @@ my @floors = (
         status qido wado)],
     [qw(qido_args resource list create change op record render picture peer
         discard
-        hash attribute accept)],
+        hash lockout attribute accept)],
     [qw(auth args audit query reply)],
 );
 my %floor;
