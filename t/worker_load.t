@@ -13,8 +13,10 @@ use lib 't/lib';
 use Test::Dicom;
 use Test::Wire;
 
+# worker_load_cpu.t runs this without OpenGL, where layers are read to where
+# they stay.
 my $t = Test::Dicom->new();
-$t->start_worker(args => ['--renderer', 'gl']);
+$t->start_worker(args => ['--renderer', $main::renderer // 'gl']);
 my $alice = Test::Wire->new($t->socket_path('worker'), user => 'alice');
 my $bob = Test::Wire->new($t->socket_path('worker'), user => 'bob');
 
