@@ -1,7 +1,7 @@
 
 /*
- * Stacks: a series, or one instance of it, on its way into the textures of the
- * render worker that its id chooses.
+ * Stacks: a part of a series, or one instance of it, on its way into the
+ * textures of the render worker that its id chooses.
  */
 
 
@@ -25,6 +25,7 @@ typedef struct {
     ngx_str_t   series;
     ngx_str_t   instance;
     int64_t     layer;
+    int64_t     part;
 } ngx_http_dicom_open_t;
 
 
@@ -57,6 +58,9 @@ static const ngx_dicom_field_t  ngx_http_dicom_open_fields[] = {
 
     { ngx_string("layer"), NGX_DICOM_F_INTEGER, 0, 0, NGX_MAX_INT32_VALUE,
       offsetof(ngx_http_dicom_open_t, layer) },
+
+    { ngx_string("part"), NGX_DICOM_F_INTEGER, 0, 0, NGX_MAX_INT32_VALUE,
+      offsetof(ngx_http_dicom_open_t, part) },
 
     ngx_dicom_null_field
 };
@@ -179,6 +183,8 @@ ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 
     message->count = (uint32_t) count;
     message->layer = (uint32_t) open->layer;
+    message->part = open->instance.len ? WIRE_PART_WHOLE
+                                       : (uint32_t) open->part;
     ngx_memcpy(message->study, open->study.data, open->study.len);
     ngx_memcpy(message->series, open->series.data, open->series.len);
 

@@ -19,7 +19,7 @@
 static struct stack *
 check_stack(const struct dicom_index *index, uint32_t max_dimension)
 {
-    struct wire_open open = { .count = 1 };
+    struct wire_open open = { .count = 1, .part = WIRE_PART_WHOLE };
     struct wire_instance instance = { .location_length = strlen(LOCATION) };
     uint8_t owner[16] = { 0 }, *encoded = NULL;
     size_t length;

@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "geometry.h"
@@ -7,12 +6,6 @@
 
 /* Direction cosines below this name no letter: about three degrees */
 #define LETTER_MIN  0.05
-
-/* mm: positions closer than this are one position */
-#define SAME_POSITION  1e-3
-
-/* Direction cosines that differ by less belong to parallel slices */
-#define SAME_DIRECTION  1e-3
 
 
 static double
@@ -135,11 +128,11 @@ name_direction(const double direction[3], char letters[4])
 }
 
 
-/* Row and column direction of a frame, both valid, or false. */
-static bool
-frame_axes(const struct dicom_index *index, uint32_t frame, double row[3],
+bool
+geometry_axes(const struct dicom_index *index, uint32_t frame, double row[3],
     double column[3])
 {
+    double         r, c;
     const double  *o;
 
     if (index->frames == NULL || frame >= index->nframes
@@ -155,9 +148,31 @@ frame_axes(const struct dicom_index *index, uint32_t frame, double row[3],
         column[i] = o[3 + i];
     }
 
+    r = sqrt(dot(row, row));
+    c = sqrt(dot(column, column));
+
     /* also false for what is not a number */
-    return fabs(dot(row, row) - 1) < 0.02 && fabs(dot(column, column) - 1)
-           < 0.02 && fabs(dot(row, column)) < 0.02;
+    if (!(fabs(r - 1) < 0.01) || !(fabs(c - 1) < 0.01)
+        || !(fabs(dot(row, column)) < 0.02))
+    {
+        return false;
+    }
+
+    for (int i = 0; i < 3; i++) {
+        row[i] /= r;
+        column[i] /= c;
+    }
+
+    return true;
+}
+
+
+void
+geometry_normal(const double row[3], const double column[3], double normal[3])
+{
+    normal[0] = row[1] * column[2] - row[2] * column[1];
+    normal[1] = row[2] * column[0] - row[0] * column[2];
+    normal[2] = row[0] * column[1] - row[1] * column[0];
 }
 
 
@@ -301,7 +316,7 @@ geometry_letters(const struct dicom_index *index, uint32_t frame,
 
     edge_directions(view, edges);
 
-    if (!frame_axes(index, frame, row, column)) {
+    if (!geometry_axes(index, frame, row, column)) {
         letters_from_text(index, edges, letters);
         return;
     }
@@ -313,270 +328,4 @@ geometry_letters(const struct dicom_index *index, uint32_t frame,
 
         name_direction(sum, letters[i]);
     }
-}
-
-
-/* Sort key of one layer. */
-struct layer_key {
-    struct layer_ref  ref;
-    double            distance;     /* along the normal, mm */
-    double            time;
-    size_t            position;     /* number of the distinct position */
-};
-
-
-static int
-compare(double a, double b)
-{
-    return (a > b) - (a < b);
-}
-
-
-static int
-compare_number(const struct layer_key *a, const struct layer_key *b,
-    const struct dicom_index *instances)
-{
-    int                        result;
-    const struct dicom_index  *i, *j;
-
-    i = &instances[a->ref.instance];
-    j = &instances[b->ref.instance];
-
-    if (i != j) {
-        if (i->instance_number != j->instance_number) {
-            return i->instance_number < j->instance_number ? -1 : 1;
-        }
-
-        result = strcmp(i->instance_uid, j->instance_uid);
-        if (result != 0) {
-            return result;
-        }
-
-        return a->ref.instance < b->ref.instance ? -1 : 1;
-    }
-
-    return (a->ref.frame > b->ref.frame) - (a->ref.frame < b->ref.frame);
-}
-
-
-static int
-by_number(const void *a, const void *b, void *instances)
-{
-    return compare_number(a, b, instances);
-}
-
-
-static int
-by_distance(const void *a, const void *b, void *instances)
-{
-    int                      result;
-    const struct layer_key  *i = a, *j = b;
-
-    result = compare(i->distance, j->distance);
-
-    return result != 0 ? result : compare_number(i, j, instances);
-}
-
-
-static int
-by_position(const void *a, const void *b, void *instances)
-{
-    int                      result;
-    const struct layer_key  *i = a, *j = b;
-
-    if (i->position != j->position) {
-        return i->position < j->position ? -1 : 1;
-    }
-
-    result = compare(i->time, j->time);
-
-    return result != 0 ? result : compare_number(i, j, instances);
-}
-
-
-static bool
-finite_position(const struct dicom_frame *frame)
-{
-    return isfinite(frame->position[0]) && isfinite(frame->position[1])
-           && isfinite(frame->position[2]);
-}
-
-
-/*
- * Fills in distances along the common normal.  false: a frame has no position,
- * or they do not lie in parallel planes of one frame of reference.
- */
-static bool
-measure(const struct dicom_index *instances, struct layer_key *keys, size_t n,
-    double normal[3])
-{
-    double                     first[6], row[3], column[3];
-    const char                *reference;
-    const struct dicom_frame  *frame;
-
-    reference = instances[keys[0].ref.instance].frame_of_reference;
-
-    for (size_t i = 0; i < n; i++) {
-        const struct dicom_index  *index = &instances[keys[i].ref.instance];
-
-        if (!frame_axes(index, keys[i].ref.frame, row, column)
-            || strcmp(reference, index->frame_of_reference) != 0)
-        {
-            return false;
-        }
-
-        frame = &index->frames[keys[i].ref.frame];
-
-        if (!finite_position(frame)) {
-            return false;
-        }
-
-        if (i == 0) {
-            memcpy(first, frame->orientation, sizeof(first));
-            normal[0] = row[1] * column[2] - row[2] * column[1];
-            normal[1] = row[2] * column[0] - row[0] * column[2];
-            normal[2] = row[0] * column[1] - row[1] * column[0];
-        }
-
-        for (int k = 0; k < 6; k++) {
-            if (fabs(frame->orientation[k] - first[k]) > SAME_DIRECTION) {
-                return false;
-            }
-        }
-
-        keys[i].distance = dot(frame->position, normal);
-        keys[i].time = isfinite(frame->time) ? frame->time : 0;
-    }
-
-    return true;
-}
-
-
-static int
-by_value(const void *a, const void *b)
-{
-    return compare(*(const double *) a, *(const double *) b);
-}
-
-
-/* Gaps between the n positions of keys, sorted by distance. */
-static bool
-measure_gaps(const struct layer_key *keys, size_t n, size_t positions,
-    struct geometry_order *order)
-{
-    size_t   count;
-    double  *gaps;
-
-    if (positions < 2) {
-        return true;
-    }
-
-    gaps = malloc((positions - 1) * sizeof(double));
-    if (gaps == NULL) {
-        return false;
-    }
-
-    count = 0;
-
-    for (size_t i = 1, last = 0; i < n; i++) {
-        if (keys[i].position != keys[last].position) {
-            gaps[count++] = keys[i].distance - keys[last].distance;
-            last = i;
-        }
-    }
-
-    qsort(gaps, count, sizeof(double), by_value);
-
-    order->spacing = gaps[count / 2];
-    order->uneven = gaps[count - 1] - gaps[0] > order->spacing * 0.01;
-
-    free(gaps);
-
-    return true;
-}
-
-
-/* Whether the way from the first to the last position leaves the normal. */
-static bool
-sheared(const struct dicom_index *instances, const struct layer_key *a,
-    const struct layer_key *b, const double normal[3])
-{
-    double         way[3], along;
-    const double  *p, *q;
-
-    p = instances[a->ref.instance].frames[a->ref.frame].position;
-    q = instances[b->ref.instance].frames[b->ref.frame].position;
-
-    for (int k = 0; k < 3; k++) {
-        way[k] = q[k] - p[k];
-    }
-
-    along = dot(way, normal);
-
-    for (int k = 0; k < 3; k++) {
-        way[k] -= along * normal[k];
-    }
-
-    /* one in a hundred is about half a degree */
-    return sqrt(dot(way, way)) > fabs(along) * 0.01;
-}
-
-
-size_t
-geometry_order(const struct dicom_index *instances, size_t count,
-    struct layer_ref *layers, struct geometry_order *order)
-{
-    size_t             i, n, position;
-    double             normal[3];
-    struct layer_key  *keys;
-
-    memset(order, 0, sizeof(*order));
-
-    for (i = 0, n = 0; i < count; i++) {
-        n += instances[i].nframes;
-    }
-
-    if (n == 0 || (keys = calloc(n, sizeof(*keys))) == NULL) {
-        return 0;
-    }
-
-    for (i = 0, n = 0; i < count; i++) {
-        for (uint32_t frame = 0; frame < instances[i].nframes; frame++, n++) {
-            keys[n].ref.instance = i;
-            keys[n].ref.frame = frame;
-        }
-    }
-
-    order->by_position = measure(instances, keys, n, normal);
-
-    if (order->by_position) {
-        qsort_r(keys, n, sizeof(*keys), by_distance, (void *) instances);
-
-        for (i = 1, position = 0; i < n; i++) {
-            position += keys[i].distance - keys[i - 1].distance
-                        > SAME_POSITION;
-            keys[i].position = position;
-        }
-
-        if (!measure_gaps(keys, n, position + 1, order)) {
-            free(keys);
-            return 0;
-        }
-
-        order->tilted = position > 0
-                        && sheared(instances, &keys[0], &keys[n - 1], normal);
-
-        qsort_r(keys, n, sizeof(*keys), by_position, (void *) instances);
-
-    } else {
-        qsort_r(keys, n, sizeof(*keys), by_number, (void *) instances);
-    }
-
-    for (i = 0; i < n; i++) {
-        layers[i] = keys[i].ref;
-    }
-
-    free(keys);
-
-    return n;
 }

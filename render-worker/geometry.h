@@ -1,5 +1,5 @@
 /*
- * View transform, orientation letters, and the order of a series.  Pure.
+ * View transform, orientation letters, and planes.  Pure.
  */
 
 #ifndef DICOM_GEOMETRY_H
@@ -36,27 +36,15 @@ bool geometry_view(const struct view *view, uint32_t columns, uint32_t rows,
 void geometry_letters(const struct dicom_index *index, uint32_t frame,
     const struct view *view, char letters[4][4]);
 
-/* One layer of a stack: a frame of an instance. */
-struct layer_ref {
-    uint32_t  instance;         /* index into the array of instances */
-    uint32_t  frame;
-};
-
-/* What the ordering noticed. */
-struct geometry_order {
-    bool    by_position;        /* else by instance number, then UID */
-    bool    uneven;             /* gaps differ by more than 1% */
-    bool    tilted;             /* positions shear against the normal */
-    double  spacing;            /* mm between neighbours, 0: unknown */
-};
-
 /*
- * Orders all frames of count instances into layers (room for the sum of
- * nframes): by position along the common normal, then time, then instance
- * number; by instance number where geometry is missing or mixed.
- * Returns the number of layers; 0 when memory is short.
+ * Directions in the patient of the rows and of the columns of a frame, of
+ * length 1; false: unknown or no two perpendicular ones.
  */
-size_t geometry_order(const struct dicom_index *instances, size_t count,
-    struct layer_ref *layers, struct geometry_order *order);
+bool geometry_axes(const struct dicom_index *index, uint32_t frame,
+    double row[3], double column[3]);
+
+/* The direction that is perpendicular to both. */
+void geometry_normal(const double row[3], const double column[3],
+    double normal[3]);
 
 #endif /* DICOM_GEOMETRY_H */

@@ -342,8 +342,8 @@ header_read(struct dicom_file *file, struct dicom_index *index,
         add_patient(&h, &f);
         add_study(&h, &f);
         read = header_picture(&h) && header_tables(&h) && header_frames(&h)
-            && header_shutters(&h) && header_presentation(&h)
-            && header_spans(&h);
+            && header_values(&h) && header_shutters(&h)
+            && header_presentation(&h) && header_spans(&h);
     }
     if (read) {
         if (index->nframes > 0) {

@@ -32,6 +32,24 @@ bool header_tables(struct header *header);      /* header_tables.c */
 bool header_shutters(struct header *header);    /* header_shutter.c */
 bool header_presentation(struct header *header);    /* its own file */
 
+bool header_values(struct header *header);      /* header_values.c */
+
+/* Image Type, and what tells the image from others of its series. */
+void header_image(struct header *header, struct dicom_frame *frame);
+void header_group_image(struct header *header, const struct dicom_set *group,
+    struct dicom_frame *frame);                 /* header_series.c */
+
+/* Real World Value Mapping of a data set or a functional group, if linear. */
+void header_mapping(struct header *header, const struct dicom_set *group,
+    struct dicom_frame *frame);
+
+/* Seconds, with a fraction, of a TM or DT behind its minutes; 0: none. */
+double header_seconds(const char *text);
+
+/* The one item of a sequence such as a functional group macro, or NULL. */
+const struct dicom_set *header_macro(struct header *header,
+    const struct dicom_set *group, uint32_t tag);
+
 /* Says why and returns false. */
 bool header_fail(struct header *header, enum decoder_status status,
     const char *detail);

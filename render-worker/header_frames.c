@@ -138,9 +138,8 @@ read_rescale(struct header *h, const struct dicom_set *set,
 }
 
 
-/* The one item of a functional group macro, or NULL. */
-static const struct dicom_set *
-macro(struct header *h, const struct dicom_set *group, uint32_t tag)
+const struct dicom_set *
+header_macro(struct header *h, const struct dicom_set *group, uint32_t tag)
 {
     return group != NULL ? dicom_item(h->file, group, tag, 0) : NULL;
 }
@@ -164,12 +163,11 @@ read_group(struct header *h, const struct dicom_set *group,
 {
     const struct dicom_set  *set;
     double                   number;
-    uint32_t                 index;
 
-    read_plane(macro(h, group, DICOM_TAG(0x0020, 0x9113)),
-        macro(h, group, DICOM_TAG(0x0020, 0x9116)), f);
+    read_plane(header_macro(h, group, DICOM_TAG(0x0020, 0x9113)),
+        header_macro(h, group, DICOM_TAG(0x0020, 0x9116)), f);
 
-    set = macro(h, group, DICOM_TAG(0x0028, 0x9110));
+    set = header_macro(h, group, DICOM_TAG(0x0028, 0x9110));
     if (set != NULL) {
         f->has_spacing = false;
         read_spacing(set, PIXEL_SPACING, f);
@@ -178,35 +176,18 @@ read_group(struct header *h, const struct dicom_set *group,
         }
     }
 
-    set = macro(h, group, DICOM_TAG(0x0028, 0x9145));
+    set = header_macro(h, group, DICOM_TAG(0x0028, 0x9145));
     if (set != NULL) {
         read_rescale(h, set, f);
     }
 
-    set = macro(h, group, DICOM_TAG(0x0028, 0x9132));
+    set = header_macro(h, group, DICOM_TAG(0x0028, 0x9132));
     if (set != NULL) {
         read_group_windows(h, set, f);
     }
 
-    set = macro(h, group, DICOM_TAG(0x0018, 0x9118));
-    if (set != NULL && attribute_double(set, DICOM_TAG(0x0020, 0x9153), 0,
-        &number))
-    {
-        f->time = number;
-    }
-
-    set = macro(h, group, DICOM_TAG(0x0020, 0x9111));
-    if (set != NULL) {
-        const uint8_t  *data;
-        size_t          length;
-
-        if (dicom_value(set, DICOM_TAG(0x0020, 0x9128), &data, &length)
-            && length >= 4)
-        {
-            memcpy(&index, data, sizeof(index));
-            f->time = index;
-        }
-    }
+    header_group_image(h, group, f);
+    header_mapping(h, group, f);
 }
 
 
@@ -227,33 +208,12 @@ read_patient_plane(struct header *h, struct dicom_index *x)
     {
         return;
     }
-    anatomy = macro(h, dicom_item(h->file, h->root, SHARED_GROUPS, 0),
+    anatomy = header_macro(h, dicom_item(h->file, h->root, SHARED_GROUPS, 0),
         DICOM_TAG(0x0020, 0x9071));
     if (anatomy != NULL) {
         attribute_code(anatomy, DICOM_TAG(0x0020, 0x9072), 0, x->laterality,
             sizeof(x->laterality));
     }
-}
-
-
-static double
-read_time(const struct header *h)
-{
-    double  time;
-    char    text[20];
-
-    if (attribute_decimal(h->root, DICOM_TAG(0x0018, 0x1060), 0, &time)
-        || attribute_decimal(h->root, DICOM_TAG(0x0020, 0x0100), 0, &time))
-    {
-        return time;
-    }
-    if (attribute_code(h->root, DICOM_TAG(0x0008, 0x0032), 0, text,
-        sizeof(text)))
-    {
-        time = strtod(text, NULL);
-        return isfinite(time) ? time : 0;
-    }
-    return 0;
 }
 
 
@@ -271,7 +231,8 @@ read_common(struct header *h, struct dicom_frame *f)
     read_spacing(h->root, DICOM_TAG(0x0018, 0x1164), f);
     read_spacing(h->root, DICOM_TAG(0x0018, 0x2010), f);
     read_rescale(h, h->root, f);
-    f->time = read_time(h);
+    header_image(h, f);
+    header_mapping(h, h->root, f);
 
     x->voi_function = header_voi_function(h->root, VOI_LINEAR);
     x->nwindows = header_windows(h, h->root, x->windows, INDEX_MAX_WINDOWS);

@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "index.h"
+#include "index_values.h"
 #include "pack.h"
 
 #define INDEX_HEADER        8u
@@ -26,7 +27,7 @@ enum frame_mask {
     FRAME_ORIENTATION = 8,
     FRAME_SPACING = 16,
     FRAME_RESCALE = 32,
-    FRAME_TIME = 64,
+    FRAME_TIME = 64,            /* only in old ones */
     FRAME_WINDOWS = 128
 };
 
@@ -51,6 +52,7 @@ index_finish(struct dicom_index *index)
         free(index->overlays[i].bits);
     }
     free(index->overlays);
+    free(index->regions);
     free(index->shutter.points);
     presentation_destroy(index->presentation);
     free(index->frames);
@@ -85,7 +87,6 @@ put_frame(struct writer *w, const struct dicom_frame *f,
         || f->has_spacing != last->has_spacing ? FRAME_SPACING : 0;
     mask |= f->slope != last->slope || f->intercept != last->intercept
         ? FRAME_RESCALE : 0;
-    mask |= f->time != last->time ? FRAME_TIME : 0;
     mask |= f->nwindows != last->nwindows
         || memcmp(f->windows, last->windows,
             f->nwindows * sizeof(f->windows[0])) != 0 ? FRAME_WINDOWS : 0;
@@ -112,9 +113,6 @@ put_frame(struct writer *w, const struct dicom_frame *f,
         put_double(w, f->slope);
         put_double(w, f->intercept);
     }
-    if (mask & FRAME_TIME) {
-        put_double(w, f->time);
-    }
     if (mask & FRAME_WINDOWS) {
         put_windows(w, f->windows, f->nwindows);
     }
@@ -126,7 +124,7 @@ put_frame(struct writer *w, const struct dicom_frame *f,
  * bytes; a reader passes over those that it does not know.
  */
 static void
-put_block(struct writer *w, enum index_block tag, struct writer *block)
+put_block(struct writer *w, unsigned tag, struct writer *block)
 {
     if (block->length > 0 || block->failed) {
         put_number(w, tag, 1);
@@ -155,6 +153,13 @@ put_blocks(struct writer *w, const struct dicom_index *x)
     put_block(w, BLOCK_OVERLAYS, &overlays);
     put_block(w, BLOCK_SHUTTER, &shutter);
     put_block(w, BLOCK_PRESENTATION, &presentation);
+
+    for (const char *tag = VALUES_TAGS; *tag != '\0'; tag++) {
+        struct writer  values = { 0 };
+
+        values_put(&values, (unsigned char) *tag, x);
+        put_block(w, (unsigned char) *tag, &values);
+    }
 }
 
 
@@ -286,7 +291,8 @@ get_frame(struct reader *r, struct dicom_frame *f,
         f->intercept = get_double(r);
     }
     if (mask & FRAME_TIME) {
-        f->time = get_double(r);
+        f->dimensions[DIM_TIME] = get_double(r);
+        f->known = 1u << DIM_TIME;
     }
     if (mask & FRAME_WINDOWS) {
         memset(f->windows, 0, sizeof(f->windows));
@@ -430,9 +436,9 @@ check_spans(const struct dicom_index *x, uint64_t file_size)
 static void
 get_block(struct reader *r, struct dicom_index *x)
 {
-    enum index_block  tag = get_number(r, 1);
-    uint32_t          length = get_number(r, 4);
-    struct reader     block = { r->data, r->data, NULL };
+    unsigned       tag = get_number(r, 1);
+    uint32_t       length = get_number(r, 4);
+    struct reader  block = { r->data, r->data, NULL };
 
     if (length > (size_t) (r->end - r->data)) {
         get_fail(r, "index is cut short");
@@ -457,7 +463,9 @@ get_block(struct reader *r, struct dicom_index *x)
         }
         break;
     default:
-        block.data = block.end;
+        if (!values_get(&block, tag, x)) {
+            block.data = block.end;
+        }
         break;
     }
 

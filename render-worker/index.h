@@ -19,6 +19,8 @@
 #define INDEX_MAX_FRAMES      TABLES_MAX_FRAMES
 #define INDEX_MAX_WINDOWS     16u
 #define INDEX_MAX_DIMENSION   65535u
+#define INDEX_MAX_MAPPINGS    8u
+#define INDEX_MAX_REGIONS     64u
 
 enum dicom_photometric {
     PHOTOMETRIC_NONE = 0,
@@ -38,6 +40,32 @@ enum dicom_storage {
 /* Kind of one stored sample. */
 enum dicom_sample { SAMPLE_INTEGER = 0, SAMPLE_FLOAT, SAMPLE_DOUBLE };
 
+/* What tells images at one position apart, the strongest first. */
+enum dicom_dimension {
+    DIM_TYPE = 0,           /* hash of Image Type or Frame Type */
+    DIM_SEGMENT,            /* Referenced Segment Number */
+    DIM_B_VALUE,            /* s/mm2, of diffusion */
+    DIM_ECHO_TIME,          /* ms */
+    DIM_TEMPORAL,           /* Temporal Position Identifier or Index */
+    DIM_TRIGGER,            /* ms after the R wave or another trigger */
+    DIM_ACQUISITION,        /* Acquisition Number */
+    DIM_TIME,               /* s since midnight */
+    DIM_COUNT
+};
+
+/* PS3.3 C.7.6.16.2.11: stored values first to last in the unit of the world */
+struct dicom_mapping {
+    double  first, last;
+    double  slope, intercept;
+    char    unit[17];           /* UCUM */
+};
+
+/* PS3.3 C.8.5.5: a calibrated part of an ultrasound image */
+struct dicom_region {
+    uint32_t  left, top, right, bottom;     /* pixels from 0, all inside */
+    double    spacing[2];       /* mm between rows, between columns */
+};
+
 /* What may differ from frame to frame. */
 struct dicom_frame {
     uint64_t  offset;           /* in the file: first byte, or the first
@@ -47,8 +75,9 @@ struct dicom_frame {
     double    orientation[6];   /* Image Orientation (Patient), row, column */
     double    spacing[2];       /* mm between rows, between columns */
     double    slope, intercept;
-    double    time;             /* sort key among equal positions: trigger,
-                                   temporal position or acquisition; else 0 */
+    double    dimensions[DIM_COUNT];
+    uint8_t   known;            /* bits of them: 1 << enum dicom_dimension */
+    uint8_t   mapping;          /* of the index, from 1; 0: none */
     bool      has_position;     /* position and orientation are valid */
     bool      has_spacing;
     uint32_t  nwindows;
@@ -78,11 +107,16 @@ struct dicom_index {
     uint8_t   lossy;            /* (0028,2110) is "01", or a lossy syntax */
     uint8_t   inverse_lut_shape;/* Presentation LUT Shape is INVERSE */
     uint8_t   rescale_ignored;  /* XA, XRF, XA Enhanced: not for display */
+    uint8_t   localizer;        /* Image Type says so */
     uint8_t   has_padding;
     int32_t   padding_first, padding_last;
     char      rescale_type[17]; /* "HU", "US", ... */
+    char      units[17];        /* Units (0054,1001): "BQML", ... */
+    double    suv;              /* g/ml (body weight) of one modality value;
+                                   0: not derivable */
     char      patient_orientation[2][17];   /* row, column direction */
     char      laterality[2];
+    char      image_type[65];   /* from its third value on, by blanks */
     double    pixel_aspect;     /* height of a pixel over its width; 1 */
     double    frame_time;       /* ms, 0: unknown */
     double    slice_thickness;  /* mm, 0: unknown */
@@ -97,6 +131,10 @@ struct dicom_index {
     struct dicom_overlay *overlays;         /* owned, at most 16 */
     struct dicom_shutter  shutter;
     struct presentation  *presentation;     /* owned; NULL: it is none */
+    uint32_t  nmappings;
+    struct dicom_mapping  mappings[INDEX_MAX_MAPPINGS];
+    uint32_t  nregions;
+    struct dicom_region  *regions;          /* owned */
     struct dicom_frame   *frames;           /* owned, nframes of them */
 };
 

@@ -254,43 +254,112 @@ place_layers(struct stack *stack, uint32_t max_dimension)
     return true;
 }
 
-/* Orders all frames into layers. */
+/* Describes the parts while all instances are there. */
 static bool
-order_layers(struct stack *stack, struct refusal *why)
+describe_parts(struct stack *stack, const struct series *series)
 {
-    size_t total = 0;
-
-    for (uint32_t i = 0; i < stack->ninstances; i++) {
-        total += stack->instances[i].index.nframes;
-    }
-    if (total == 0) {
-        *why = (struct refusal) { 422, "no-pixels",
-            "no instance of the series has a picture" };
+    stack->parts = calloc(series->nparts, sizeof(stack->parts[0]));
+    if (stack->parts == NULL) {
         return false;
     }
-    *why = memory;
-    struct layer_ref *refs = calloc(total, sizeof(*refs));
-    struct dicom_index *indexes = calloc(stack->ninstances, sizeof(*indexes));
-    stack->layers = calloc(total, sizeof(stack->layers[0]));
-    size_t count = 0;
+    stack->nparts = series->nparts;
+    for (uint32_t i = 0; i < series->nparts; i++) {
+        const struct series_part *from = &series->parts[i];
+        const struct layer_ref *ref = &series->layers[from->first];
+        const struct dicom_index *index =
+            &stack->instances[ref->instance].index;
+        const struct view rest = { .width = 1, .height = 1, .zoom = 1 };
+        struct stack_part *part = &stack->parts[i];
 
-    if (refs != NULL && indexes != NULL && stack->layers != NULL) {
-        /* a view of the indexes side by side; what they own stays put */
-        for (uint32_t i = 0; i < stack->ninstances; i++) {
-            indexes[i] = stack->instances[i].index;
-        }
-        count = geometry_order(indexes, stack->ninstances, refs,
-            &stack->order);
+        part->layers = from->count;
+        part->rows = index->rows;
+        part->columns = index->columns;
+        series_describe(from, index, ref->frame, part->description);
+        geometry_letters(index, ref->frame, &rest, part->letters);
+        memcpy(part->first, index->instance_uid, sizeof(part->first));
     }
-    for (size_t i = 0; i < count; i++) {
-        stack->layers[i].instance = refs[i].instance;
-        stack->layers[i].frame = refs[i].frame;
+    return true;
+}
+
+/* Makes the layers of the part, and lets the other instances go. */
+static bool
+take_part(struct stack *stack, const struct series *series)
+{
+    const struct series_part *part = &series->parts[stack->part];
+    uint32_t *places = calloc(stack->ninstances, sizeof(*places));
+    uint32_t kept = 0;
+
+    stack->layers = calloc(part->count, sizeof(stack->layers[0]));
+    if (places == NULL || stack->layers == NULL) {
+        free(places);
+        return false;
+    }
+    for (uint32_t i = 0; i < part->count; i++) {
+        places[series->layers[part->first + i].instance] = 1;
+    }
+    for (uint32_t i = 0; i < stack->ninstances; i++) {
+        struct stack_instance *instance = &stack->instances[i];
+
+        if (places[i]) {
+            places[i] = kept;
+            stack->instances[kept++] = *instance;
+        } else {
+            free(instance->location);
+            index_finish(&instance->index);
+        }
+    }
+    stack->ninstances = kept;
+    for (uint32_t i = 0; i < part->count; i++) {
+        const struct layer_ref *ref = &series->layers[part->first + i];
+
+        stack->layers[i].instance = places[ref->instance];
+        stack->layers[i].frame = ref->frame;
         stack->layers[i].next = LAYER_NONE;
     }
-    stack->nlayers = (uint32_t) count;
+    free(places);
+    stack->nlayers = part->count;
+    stack->shape = *part;
+    stack->shape.first = 0;
+    return true;
+}
+
+/* Takes the series apart and keeps one part of it. */
+static bool
+choose_part(struct stack *stack, uint32_t number, struct refusal *why)
+{
+    const struct dicom_index **indexes = calloc(stack->ninstances,
+        sizeof(*indexes));
+    struct series series = { 0 };
+    bool chosen = false;
+
+    *why = memory;
+    if (indexes == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < stack->ninstances; i++) {
+        indexes[i] = &stack->instances[i].index;
+    }
+    if (number == WIRE_PART_WHOLE
+        ? !series_whole(indexes, stack->ninstances, &series)
+        : !series_split(indexes, stack->ninstances, &series))
+    {
+        goto done;
+    }
+    stack->part = number == WIRE_PART_WHOLE ? 0 : number;
+    if (series.nparts == 0) {
+        *why = (struct refusal) { 422, "no-pixels",
+            "no instance of the series has a picture" };
+    } else if (stack->part >= series.nparts) {
+        *why = (struct refusal) { 404, "part-not-found",
+            "the series has fewer parts" };
+    } else {
+        chosen = describe_parts(stack, &series) && take_part(stack, &series);
+    }
+
+done:
+    series_finish(&series);
     free(indexes);
-    free(refs);
-    return count == total;
+    return chosen;
 }
 
 /* Host memory that the stack takes besides its texels. */
@@ -299,6 +368,7 @@ host_bytes(const struct stack *stack)
 {
     uint64_t bytes = sizeof(*stack)
         + (uint64_t) stack->nlayers * sizeof(stack->layers[0])
+        + (uint64_t) stack->nparts * sizeof(stack->parts[0])
         + MAX_GROUPS * sizeof(stack->groups[0]);
 
     for (uint32_t i = 0; i < stack->ninstances; i++) {
@@ -366,7 +436,7 @@ stack_create(const uint8_t *body, size_t length, const uint8_t owner[16],
 
     if (!stack_digest(stack, &open, body, length)
         || !parse_instances(stack, body + sizeof(open), body + length, &why)
-        || !order_layers(stack, &why))
+        || !choose_part(stack, open.part, &why))
     {
         goto error;
     }
@@ -407,6 +477,7 @@ stack_destroy(struct stack *stack)
     }
     free(stack->groups);
     free(stack->layers);
+    free(stack->parts);
     free(stack->instances);
     free(stack);
 }

@@ -1,5 +1,5 @@
 /*
- * One series made ready for drawing: its instances, the order of its layers,
+ * One part of a series (series.h) made ready for drawing: its instances, the order of its layers,
  * and the arrays that hold their texels.  Shared by the leases of any number
  * of users; what a lease is, session.h says.
  *
@@ -19,6 +19,7 @@
 #include "index.h"
 #include "pool.h"
 #include "renderer.h"
+#include "series.h"
 #include "voi.h"
 #include "wire.h"
 
@@ -72,6 +73,14 @@ struct layer_group {
     struct layer_array  **arrays;       /* of the painter */
 };
 
+/* What there is to open in the series. */
+struct stack_part {
+    uint32_t  layers, rows, columns;
+    char      description[SERIES_TEXT];
+    char      letters[4][4];            /* edges of the first layer */
+    char      first[65];                /* its SOP Instance UID */
+};
+
 /* A list of layers that pictures wait for, first come first served. */
 struct layer_list {
     uint32_t  first, last;
@@ -100,7 +109,10 @@ struct stack {
     struct stack_instance  *instances;
     struct layer           *layers;
     struct layer_group     *groups;
-    struct geometry_order   order;
+    uint32_t                part;       /* of parts */
+    uint32_t                nparts;
+    struct stack_part      *parts;      /* all of the series, for people */
+    struct series_part      shape;      /* of this part; first is 0 */
     uint64_t                bytes;      /* of texels */
     uint64_t                cost;       /* bytes, and what the indexes take */
     bool                    lossy;

@@ -6,6 +6,9 @@
 
 #include "geometry.h"
 
+/* Degrees; less is rounding. */
+#define SHEARED  0.5
+
 static const char *
 photometric_name(uint8_t photometric)
 {
@@ -86,24 +89,31 @@ json_windows(struct json *json, const struct stack *stack)
     json_close(json, ']');
 }
 
+/* Letters of the edges, by name or clockwise from the top. */
+static void
+json_edges(struct json *json, const char *name, char letters[4][4],
+    bool as_object)
+{
+    static const char *const edges[] = { "top", "right", "bottom", "left" };
+
+    json_open(json, name, as_object ? '{' : '[');
+    for (int i = 0; i < 4; i++) {
+        json_string(json, as_object ? edges[i] : NULL, letters[i]);
+    }
+    json_close(json, as_object ? '}' : ']');
+}
+
 static void
 json_letters(struct json *json, const struct stack *stack, uint32_t layer,
     const char *name, bool as_object)
 {
-    static const char *const edges[] = { "top", "right", "bottom", "left" };
     const struct dicom_index *index = stack_index(stack, layer);
     const struct view rest = { .width = index->columns, .height = index->rows,
         .zoom = 1 };
     char letters[4][4];
 
-    memset(letters, 0, sizeof(letters));
     geometry_letters(index, stack->layers[layer].frame, &rest, letters);
-    json_open(json, name, as_object ? '{' : '[');
-    for (int i = 0; i < 4; i++) {
-        letters[i][3] = '\0';
-        json_string(json, as_object ? edges[i] : NULL, letters[i]);
-    }
-    json_close(json, as_object ? '}' : ']');
+    json_edges(json, name, letters, as_object);
 }
 
 static void
@@ -117,22 +127,43 @@ json_numbers(struct json *json, const char *name, const double *values,
     json_close(json, ']');
 }
 
+/* Whether the tag and the positions name different tilts, if both do. */
+static bool
+disagreeing_tilt(const struct stack *stack)
+{
+    double stated = fabs(stack_index(stack, 0)->gantry_tilt);
+
+    return stated > 0 && isfinite(stack->shape.tilt)
+        && fabs(stated - stack->shape.tilt) > 1;
+}
+
 static void
 json_warnings(struct json *json, const struct stack *stack,
     const struct loader_progress *progress)
 {
+    const struct series_part *shape = &stack->shape;
+
     json_open(json, "warnings", '[');
-    if (stack->nlayers > 1 && !stack->order.by_position
+    if (stack->nlayers > 1 && shape->kind == SERIES_IMAGES
         && stack->ninstances > 1)
     {
         json_string(json, NULL, "Positions are missing or mixed: the order "
             "is that of the instance numbers.");
     }
-    if (stack->order.uneven) {
+    if (shape->ngaps > 0) {
+        json_string(json, NULL, "Slices are missing.");
+    } else if (shape->uneven) {
         json_string(json, NULL, "The spacing between slices is uneven.");
     }
-    if (stack->order.tilted) {
+    if (shape->duplicates > 0) {
+        json_string(json, NULL, "Some positions are occupied more than once.");
+    }
+    if (shape->tilt > SHEARED) {
         json_string(json, NULL, "The slices are sheared (gantry tilt).");
+    }
+    if (disagreeing_tilt(stack)) {
+        json_string(json, NULL, "The gantry tilt that the file states is not "
+            "that of its positions.");
     }
     if (stack->ngroups > 1) {
         json_string(json, NULL, "The images differ in size or format.");
@@ -178,10 +209,89 @@ json_geometry(struct json *json, const struct stack *stack)
     } else {
         json_null(json, "spacing");
     }
-    json_positive(json, "slice_spacing", stack->order.spacing);
+    json_positive(json, "slice_spacing", stack->shape.spacing);
     json_positive(json, "thickness", index->slice_thickness);
     json_number(json, "aspect", stack_aspect(stack, 0));
     json_letters(json, stack, 0, "orientation", true);
+}
+
+/* Degrees, by the positions; else what the file says. */
+static void
+json_tilt(struct json *json, const struct stack *stack)
+{
+    double tilt = stack->shape.tilt;
+    double stated = stack_index(stack, 0)->gantry_tilt;
+
+    if (!isfinite(tilt) && stated != 0) {
+        tilt = fabs(stated);
+    }
+    if (isfinite(tilt)) {
+        json_number(json, "gantry_tilt", round(tilt * 1000) / 1000);
+    } else {
+        json_null(json, "gantry_tilt");
+    }
+}
+
+static void
+json_shape(struct json *json, const struct stack *stack)
+{
+    static const char *const kinds[] = { "volume", "times", "images", "clip",
+        "localizer" };
+    const struct series_part *shape = &stack->shape;
+
+    json_string(json, "kind", kinds[shape->kind]);
+    json_bool(json, "uneven", shape->uneven);
+    json_integer(json, "duplicates", shape->duplicates);
+    json_tilt(json, stack);
+    json_open(json, "gaps", '[');
+    for (uint32_t i = 0; i < shape->ngaps; i++) {
+        json_open(json, NULL, '{');
+        json_integer(json, "layer", shape->gaps[i].layer);
+        json_integer(json, "missing", shape->gaps[i].missing);
+        json_number(json, "distance", shape->gaps[i].distance);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+static void
+json_parts(struct json *json, const struct stack *stack)
+{
+    json_integer(json, "part", stack->part);
+    json_open(json, "parts", '[');
+    for (uint32_t i = 0; i < stack->nparts; i++) {
+        struct stack_part *part = &stack->parts[i];
+
+        json_open(json, NULL, '{');
+        json_integer(json, "part", i);
+        json_integer(json, "layers", part->layers);
+        json_integer(json, "rows", part->rows);
+        json_integer(json, "columns", part->columns);
+        json_string(json, "description", part->description);
+        json_edges(json, "orientation", part->letters, true);
+        json_string(json, "first_instance", part->first);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+/* Calibrated parts of an ultrasound image. */
+static void
+json_regions(struct json *json, const struct dicom_index *index)
+{
+    json_open(json, "regions", '[');
+    for (uint32_t i = 0; i < index->nregions; i++) {
+        const struct dicom_region *region = &index->regions[i];
+
+        json_open(json, NULL, '{');
+        json_integer(json, "left", region->left);
+        json_integer(json, "top", region->top);
+        json_integer(json, "right", region->right);
+        json_integer(json, "bottom", region->bottom);
+        json_numbers(json, "spacing", region->spacing, 2);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
 }
 
 void
@@ -210,6 +320,9 @@ stack_json(struct json *json, const struct stack *stack,
     json_integer(json, "voi_luts", index->nvoi_luts);
     json_integer(json, "overlays", index->noverlays);
     json_geometry(json, stack);
+    json_shape(json, stack);
+    json_parts(json, stack);
+    json_regions(json, index);
     json_bool(json, "lossy", stack->lossy);
     json_positive(json, "frame_time", index->frame_time);
     json_warnings(json, stack, progress);

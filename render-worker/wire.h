@@ -148,6 +148,9 @@ struct wire_stack {
     uint8_t   stack[16];
 };
 
+/* The instances are not taken apart. */
+#define WIRE_PART_WHOLE      UINT32_MAX
+
 /*
  * Followed by count times struct wire_instance, each with its strings.
  * The order is the database's; the worker sorts by geometry.
@@ -156,6 +159,9 @@ struct wire_open {
     uint8_t   stack[16];
     uint32_t  count;
     uint32_t  layer;        /* loaded first, from 0; beyond the last: the last */
+    uint32_t  part;         /* of the series (series.h), from 0, the one of most
+                               layers; or WIRE_PART_WHOLE */
+    uint32_t  reserved;
     char      study[72];    /* NUL-padded */
     char      series[72];
 };
@@ -260,7 +266,7 @@ _Static_assert(sizeof(struct wire_response) == 40, "wire_response");
 _Static_assert(sizeof(struct wire_ingest) == 8, "wire_ingest");
 _Static_assert(sizeof(struct wire_discard) == 8, "wire_discard");
 _Static_assert(sizeof(struct wire_field) == 8, "wire_field");
-_Static_assert(sizeof(struct wire_open) == 168, "wire_open");
+_Static_assert(sizeof(struct wire_open) == 176, "wire_open");
 _Static_assert(sizeof(struct wire_instance) == 80, "wire_instance");
 _Static_assert(sizeof(struct wire_render) == 88, "wire_render");
 _Static_assert(sizeof(struct wire_picture) == 184, "wire_picture");

@@ -90,9 +90,10 @@ is(join("\n", @upward), '', 'the module calls downward only');
     [qw(decoder_child dicom dicom_gdcm structure codec codec_native codec_jpeg
         codec_jpeg2000 codec_jpegls codec_native jpeg_lossless rle header header_frames
         header_picture header_tables header_shutter header_presentation
-        header_graphics attribute fragments)],
+        header_graphics header_series header_values attribute fragments)],
+    [qw(series series_text)],
     [qw(voi geometry)],
-    [qw(index store presentation pack tables meta charset encode encode_png
+    [qw(index index_values store presentation pack tables meta charset encode encode_png
         encode_jpeg deflate json digest buffer pool log multiversion
         gather bands wire)],
 );

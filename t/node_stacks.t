@@ -12,7 +12,7 @@ use lib 't/lib';
 use Test::Dicom;
 use Test::Wire;
 
-my $t = Test::Dicom->new(plan => 67);
+my $t = Test::Dicom->new(plan => 72);
 
 $t->start_postgres();
 $t->seed_demo();
@@ -135,6 +135,7 @@ is(problem(post(study => '2.25.1', series => '2.25.1.1',
 for my $bad ({ study => '../../x', series => '2.25.1.1' }, { study => 1,
     series => 2 }, { study => '2.25.1' }, {}, { study => '2.25.1',
     series => '2.25.1.1', layer => -1 }, { study => '2.25.1',
+    series => '2.25.1.1', part => -1 }, { study => '2.25.1',
     series => '2.25.1.1', more => 1 })
 {
     is(problem(post(%$bad)), '422 validation-failed', 'a body that is none');
@@ -168,6 +169,23 @@ is(get("/api/v1/stacks/$res->{json}{id}/layers/0")->{headers}
 is($t->http('node', DELETE => "/api/v1/stacks/$res->{json}{id}",
     token => $token)->{status}, 204, 'released');
 is(get("/api/v1/stacks/$res->{json}{id}")->{status}, 404, 'and gone');
+
+# another part of it, once a coronal image is there
+
+$t->http('node', PUT => '/api/v1/instances', token => $up,
+    body => $t->dicom_file(%base, SOPInstanceUID => '2.25.1.1.9',
+        InstanceNumber => 9, ImagePositionPatient => [0, 0, 0],
+        ImageOrientationPatient => [1, 0, 0, 0, 0, -1]))->{status} == 201
+    or die 'upload';
+$res = post(study => '2.25.1', series => '2.25.1.1');
+is("$res->{json}{part} $res->{json}{layers}", '0 3', 'the main part');
+is(join('; ', map { "$_->{part} $_->{layers} $_->{first_instance}" }
+    @{$res->{json}{parts}}), '0 3 2.25.1.1.1; 1 1 2.25.1.1.9', 'both parts');
+$res = post(study => '2.25.1', series => '2.25.1.1', part => 1);
+is(get("/api/v1/stacks/$res->{json}{id}/layers/0")->{headers}
+    {'dicom-instance'}, '2.25.1.1.9', 'the other part');
+is(problem(post(study => '2.25.1', series => '2.25.1.1', part => 2)),
+    '404 part-not-found', 'there is no third');
 
 # a series deleted while it is open
 

@@ -71,14 +71,14 @@ like($slow->receive()->{body}, qr/^# HELP/, 'the second');
 my $file = $w->store($t, $t->dicom_file(Rows => 8, Columns => 8));
 my $id = Test::Wire::random_id();
 my $body = Test::Wire::open_body($id, [$file]);
-for (['no instance', pack('a16VVa72a72', $id, 0, 0, '1', '2')],
-     ['more instances than bytes', pack('a16VVa72a72', $id, 60000, 0, '1', '2')],
-     ['a UID without end', pack('a16VVa72a72', $id, 1, 0, '1' x 72, '2')
-         . substr $body, 168],
+for (['no instance', pack('a16V4a72a72', $id, 0, 0, 0, 0, '1', '2')],
+     ['more instances than bytes', pack('a16V4a72a72', $id, 60000, 0, 0, 0, '1', '2')],
+     ['a UID without end', pack('a16V4a72a72', $id, 1, 0, 0, 0, '1' x 72, '2')
+         . substr $body, 176],
      ['cut short', substr $body, 0, -1],
      ['longer than it says', $body . 'x'],
-     ['a huge location', substr($body, 0, 168 + 72) . pack('VV', 2 ** 31, 0)
-         . substr $body, 168 + 80],
+     ['a huge location', substr($body, 0, 176 + 72) . pack('VV', 2 ** 31, 0)
+         . substr $body, 176 + 80],
      ['a NUL in the location', Test::Wire::open_body($id,
          [{ %$file, location => "objects/\0x" }])])
 {

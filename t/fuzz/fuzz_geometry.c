@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 #include "geometry.h"
+#include "series.h"
 
 #define MAX_INSTANCES  12u
 #define MAX_FRAMES     5u
@@ -84,8 +85,42 @@ read_instance(struct fuzz *f, struct dicom_index *x)
         frame->orientation[(plane + 1) % 3] = sin(angle);
         frame->orientation[3 + plane % 3] = -sin(angle);
         frame->orientation[3 + (plane + 1) % 3] = cos(angle);
-        frame->time = fuzz_decimal(f);
+        for (unsigned d = 0; d < DIM_COUNT; d++) {
+            frame->dimensions[d] = (double) (fuzz_number(f, 1) % 4);
+        }
+        frame->known = (uint8_t) fuzz_number(f, 1);
         frame->slope = 1;
+    }
+}
+
+
+/* Every frame has one place, in one part. */
+static void
+check_series(const struct series *series, const struct dicom_index *instances,
+    uint32_t count, size_t total)
+{
+    bool    seen[MAX_INSTANCES][MAX_FRAMES] = { { false } };
+    size_t  layers = 0;
+    char    text[SERIES_TEXT];
+
+    fuzz_check(series->nlayers == total && series->nparts > 0);
+    for (uint32_t i = 0; i < series->nparts; i++) {
+        const struct series_part  *part = &series->parts[i];
+        const struct layer_ref    *ref = &series->layers[part->first];
+
+        fuzz_check(part->count > 0 && part->first + part->count <= total);
+        layers += part->count;
+        series_describe(part, &instances[ref->instance], ref->frame, text);
+        fuzz_check(text[0] != '\0');
+    }
+    fuzz_check(layers == total);
+    for (size_t i = 0; i < total; i++) {
+        const struct layer_ref  *ref = &series->layers[i];
+
+        fuzz_check(ref->instance < count
+            && ref->frame < instances[ref->instance].nframes
+            && !seen[ref->instance][ref->frame]);
+        seen[ref->instance][ref->frame] = true;
     }
 }
 
@@ -93,15 +128,14 @@ read_instance(struct fuzz *f, struct dicom_index *x)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct fuzz            f = { data, size };
-    struct dicom_index     instances[MAX_INSTANCES];
-    struct layer_ref       layers[MAX_INSTANCES * MAX_FRAMES];
-    bool                   seen[MAX_INSTANCES][MAX_FRAMES] = { { false } };
-    struct geometry_order  order;
-    struct view            view = { .width = 9, .height = 9, .zoom = 1 };
-    char                   letters[4][4];
-    uint32_t               count;
-    size_t                 total = 0;
+    struct fuzz                f = { data, size };
+    struct dicom_index         instances[MAX_INSTANCES];
+    const struct dicom_index  *pointers[MAX_INSTANCES];
+    struct series              series;
+    struct view                view = { .width = 9, .height = 9, .zoom = 1 };
+    char                       letters[4][4];
+    uint32_t                   count;
+    size_t                     total = 0;
 
     try_view(&f);
     count = 1 + (uint32_t) fuzz_number(&f, 1) % MAX_INSTANCES;
@@ -109,13 +143,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_instance(&f, &instances[i]);
         total += instances[i].nframes;
     }
-    fuzz_check(geometry_order(instances, count, layers, &order) == total);
-    for (size_t i = 0; i < total; i++) {
-        fuzz_check(layers[i].instance < count
-            && layers[i].frame < instances[layers[i].instance].nframes
-            && !seen[layers[i].instance][layers[i].frame]);
-        seen[layers[i].instance][layers[i].frame] = true;
+    for (uint32_t i = 0; i < count; i++) {
+        pointers[i] = &instances[i];
     }
+    fuzz_check(series_split(pointers, count, &series));
+    check_series(&series, instances, count, total);
+    series_finish(&series);
+    fuzz_check(series_whole(pointers, count, &series));
+    fuzz_check(series.nparts == 1);
+    check_series(&series, instances, count, total);
+    series_finish(&series);
 
     view.rotate = fuzz_decimal(&f);
     view.flip = (uint8_t) (fuzz_number(&f, 1) % 4);

@@ -5,6 +5,7 @@
  */
 
 #include "geometry.h"
+#include "series.h"
 #include "indexes.h"
 #include "voi.h"
 #include "wire.h"
@@ -37,8 +38,7 @@ static void
 use(const struct dicom_index *index, struct fuzz *f)
 {
     struct voi_choice      choice = { 0 };
-    struct geometry_order  order;
-    struct layer_ref      *layers;
+    struct series          series;
     struct view            view = { .width = 100, .height = 80, .zoom = 1 };
     char                   letters[4][4];
     double                 matrix[6];
@@ -73,13 +73,12 @@ use(const struct dicom_index *index, struct fuzz *f)
             && strspn(letters[i], "RLAPHF") == strlen(letters[i]));
     }
 
-    layers = calloc(index->nframes, sizeof(layers[0]));
-    fuzz_check(layers != NULL);
-    fuzz_check(geometry_order(index, 1, layers, &order) == index->nframes);
-    for (uint32_t i = 0; i < index->nframes; i++) {
-        fuzz_check(layers[i].frame < index->nframes);
+    fuzz_check(series_split(&index, 1, &series));
+    fuzz_check(series.nlayers == index->nframes && series.nparts > 0);
+    for (uint32_t i = 0; i < series.nlayers; i++) {
+        fuzz_check(series.layers[i].frame < index->nframes);
     }
-    free(layers);
+    series_finish(&series);
 }
 
 

@@ -79,7 +79,8 @@ make_frame(struct fuzz *f, struct dicom_frame *frame)
         frame->windows[i].center = fuzz_decimal(f);
         frame->windows[i].width = fuzz_decimal(f);
     }
-    frame->time = has >> 5;
+    frame->dimensions[DIM_TRIGGER] = has >> 5;
+    frame->known = 1u << DIM_TRIGGER;
 }
 
 

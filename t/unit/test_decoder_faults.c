@@ -23,10 +23,12 @@
 /* links: render-worker/decoder.c render-worker/decoder_child.c */
 /* links: render-worker/zygote.c render-worker/sandbox.c */
 /* links: render-worker/header.c render-worker/header_frames.c */
+/* links: render-worker/header_series.c render-worker/header_values.c */
 /* links: render-worker/header_picture.c render-worker/header_tables.c */
 /* links: render-worker/attribute.c render-worker/charset.c */
 /* links: render-worker/meta.c render-worker/structure.c */
 /* links: render-worker/fragments.c render-worker/index.c */
+/* links: render-worker/index_values.c */
 /* links: render-worker/pack.c render-worker/presentation.c */
 /* links: render-worker/header_shutter.c render-worker/header_presentation.c */
 /* links: render-worker/header_graphics.c */

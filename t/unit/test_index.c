@@ -16,7 +16,8 @@
 
 #include "index.h"
 
-/* links: render-worker/index.c render-worker/pack.c */
+/* links: render-worker/index.c render-worker/index_values.c */
+/* links: render-worker/pack.c */
 /* links: render-worker/presentation.c */
 /* libs: -lz */
 
@@ -79,6 +80,18 @@ fill(struct dicom_index *x)
     x->overlays[0].bits = calloc(1, 2);
     x->overlays[0].bits[1] = 0x40;
 
+    x->localizer = 1;
+    strcpy(x->image_type, "LOCALIZER M");
+    strcpy(x->units, "BQML");
+    x->suv = 0.00025;
+    x->nmappings = 2;
+    x->mappings[0] = (struct dicom_mapping) { 0, 4095, 0.5, -3, "mm2/s" };
+    x->mappings[1] = (struct dicom_mapping) { -8, 8, 2, 0, "1" };
+    x->regions = calloc(2, sizeof(x->regions[0]));
+    x->nregions = 2;
+    x->regions[0] = (struct dicom_region) { 0, 0, 2, 3, { 0.1, 0.2 } };
+    x->regions[1] = (struct dicom_region) { 3, 0, 5, 3, { 0.3, 0.4 } };
+
     x->frames = calloc(COUNT, sizeof(x->frames[0]));
     for (uint32_t i = 0; i < COUNT; i++) {
         struct dicom_frame *f = &x->frames[i];
@@ -92,7 +105,10 @@ fill(struct dicom_index *x)
         f->spacing[0] = f->spacing[1] = 0.5;
         f->slope = i < 20 ? 1 : 2;
         f->intercept = -1024;
-        f->time = i % 4;
+        f->dimensions[DIM_TRIGGER] = i % 4;
+        f->known = i != 9 ? 1u << DIM_TRIGGER : 0;
+        f->dimensions[DIM_TRIGGER] *= i != 9;
+        f->mapping = i % 3;
         f->nwindows = i % 5 == 0 ? 1 : 0;
         if (f->nwindows) {
             f->windows[0] = (struct dicom_window) { i, 80, "" };
@@ -118,6 +134,17 @@ assert_same(const struct dicom_index *a, const struct dicom_index *b)
     assert_int_equal(a->noverlays, b->noverlays);
     assert_memory_equal(a->overlays[0].bits, b->overlays[0].bits, 2);
     assert_int_equal(b->overlays[0].origin_row, -1);
+    assert_int_equal(a->nmappings, b->nmappings);
+    for (uint32_t i = 0; i < a->nmappings; i++) {
+        assert_true(a->mappings[i].first == b->mappings[i].first);
+        assert_true(a->mappings[i].last == b->mappings[i].last);
+        assert_true(a->mappings[i].slope == b->mappings[i].slope);
+        assert_true(a->mappings[i].intercept == b->mappings[i].intercept);
+        assert_string_equal(a->mappings[i].unit, b->mappings[i].unit);
+    }
+    assert_int_equal(a->nregions, b->nregions);
+    assert_memory_equal(a->regions, b->regions,
+        a->nregions * sizeof(a->regions[0]));
     for (uint32_t i = 0; i < a->nframes; i++) {
         const struct dicom_frame *f = &a->frames[i], *g = &b->frames[i];
 
@@ -127,7 +154,10 @@ assert_same(const struct dicom_index *a, const struct dicom_index *b)
         assert_memory_equal(f->position, g->position, sizeof(f->position));
         assert_memory_equal(f->spacing, g->spacing, sizeof(f->spacing));
         assert_true(f->slope == g->slope && f->intercept == g->intercept);
-        assert_true(f->time == g->time);
+        assert_int_equal(f->known, g->known);
+        assert_memory_equal(f->dimensions, g->dimensions,
+            sizeof(f->dimensions));
+        assert_int_equal(f->mapping, g->mapping);
         assert_int_equal(f->nwindows, g->nwindows);
         if (f->nwindows) {
             assert_true(f->windows[0].center == g->windows[0].center);
@@ -153,6 +183,35 @@ test_round_trip(void **state)
     index_finish(&b);
     index_finish(&a);
     free(data);
+}
+
+
+/* A row of the first version: no blocks, and a time that sorts its frames. */
+static void
+test_first_version(void **state)
+{
+    static const uint8_t  row[] = {
+        0x44, 0x49, 0x58, 0x31, 0xca, 0x00, 0x00, 0x00, 0x78, 0x9c, 0x63, 0x35,
+        0xd4, 0x33, 0xd2, 0x33, 0x66, 0x10, 0x06, 0x51, 0x16, 0x26, 0x06, 0x7a,
+        0x86, 0x06, 0x06, 0x06, 0x16, 0x7a, 0x20, 0x9e, 0x21, 0x03, 0x18, 0x30,
+        0x21, 0x61, 0x46, 0x06, 0x0e, 0x20, 0x64, 0x07, 0xf1, 0x18, 0x81, 0x1c,
+        0xac, 0xe0, 0x83, 0x3d, 0x76, 0x71, 0xac, 0x80, 0x3d, 0x05, 0xca, 0x60,
+        0x81, 0xd2, 0x38, 0x0c, 0x65, 0x60, 0x70, 0x21, 0x60, 0x9d, 0x9c, 0x03,
+        0x00, 0x47, 0xaa, 0x08, 0x3e
+    };
+    struct dicom_index  x;
+    const char         *error = NULL;
+
+    assert_true(index_decode(&x, row, sizeof(row), 0, &error));
+    assert_string_equal(x.instance_uid, "1.2.3");
+    assert_int_equal(x.nframes, 2);
+    assert_int_equal(x.frames[0].known, 0);
+    assert_int_equal(x.frames[1].known, 1u << DIM_TIME);
+    assert_true(x.frames[1].dimensions[DIM_TIME] == 7.5);
+    assert_true(x.frames[1].position[2] == 1);
+    assert_int_equal(x.localizer, 0);
+    assert_true(x.suv == 0 && x.nregions == 0 && x.nmappings == 0);
+    index_finish(&x);
 }
 
 
@@ -324,6 +383,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_first_version),
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_contradictions),
         cmocka_unit_test(test_overflow),

@@ -137,8 +137,9 @@ sub random_id { join '', map { chr int rand 256 } 1 .. 16 }
 sub open_body {
     my ($id, $instances, %opt) = @_;
 
-    my $body = pack 'a16VVa72a72', $id, scalar @$instances,
-        $opt{layer} // 0, $opt{study} // '1.2', $opt{series} // '1.2.3';
+    # without a part they are not taken apart
+    my $body = pack 'a16V4a72a72', $id, scalar @$instances, $opt{layer} // 0,
+        $opt{part} // 0xffffffff, 0, $opt{study} // '1.2', $opt{series} // '1.2.3';
     for (@$instances) {
         $body .= pack('a72VV', $_->{instance}, length $_->{location},
             length $_->{index}) . $_->{location} . $_->{index};
