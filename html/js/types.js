@@ -146,8 +146,20 @@
  *     | null} orientation
  * @property {boolean} lossy
  * @property {number | null} frame_time  ms
+ * @property {number} [part]  which of the parts this is
+ * @property {PartInfo[]} [parts]  all of the series
  * @property {string[]} [warnings]
  * @property {{slug: string, detail: string} | null} [error]
+ *
+ * @typedef {object} PartInfo
+ * @property {number} part
+ * @property {number} layers
+ * @property {number} rows
+ * @property {number} columns
+ * @property {string} description
+ * @property {{top: string, right: string, bottom: string, left: string}}
+ *     orientation
+ * @property {string} first_instance
  *
  * @typedef {object} LayerInfo
  * @property {number} layer

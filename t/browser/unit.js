@@ -27,6 +27,7 @@ const { Http, HttpError, Unreachable } = await load("core/http.js");
 const { Connectivity } = await load("core/connectivity.js");
 const { Draft } = await load("report/draft.js");
 const { Stack } = await load("viewer/stack.js");
+const { partText } = await load("viewer/part_menu.js");
 
 const image = { columns: 512, rows: 400, aspect: 1.25 };
 const viewport = { width: 900, height: 700 };
@@ -424,6 +425,13 @@ await test("a draft saves itself and never over another's text", async () => {
   await draft.flush();
   assert.deepEqual(saved, ["mine a", "mine b"]);
   assert.equal(draft.state, "clean");
+});
+
+await test("a part says what it is and how much", () => {
+  assert.equal(partText({ description: "Axial, TE 80 ms", layers: 1 }),
+    "Axial, TE 80 ms (1 image)");
+  assert.equal(partText({ description: "Clip", layers: 30 }),
+    "Clip (30 images)");
 });
 
 done();

@@ -10,6 +10,7 @@
  * @property {string} study
  * @property {string} series
  * @property {string} [instance]  only this one
+ * @property {number} [part]      of the series, 0 is the main one
  * @property {number} [layer]     load this one first
  *
  * @typedef {object} PixelValue

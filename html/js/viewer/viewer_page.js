@@ -9,6 +9,7 @@ import { NodeApi } from "../api/node.js";
 import { trimUrl } from "../api/registry.js";
 import { ReportPanel } from "../report/report_panel.js";
 import { SHORTCUTS, listenKeys } from "./keys.js";
+import { PartMenu } from "./part_menu.js";
 import { SeriesList } from "./series_list.js";
 import { SliceSlider } from "./slice_slider.js";
 import { Stack } from "./stack.js";
@@ -44,10 +45,13 @@ export class ViewerPage {
   /** @type {SeriesItem | null} */
   #series = null;
 
-  /** Oldest use first. @type {Map<string, Stack>} */
+  #part = 0;
+  #parts = new PartMenu();
+
+  /** By series and part, oldest use first. @type {Map<string, Stack>} */
   #stacks = new Map();
 
-  /** @type {Map<string, View>} */
+  /** The same way. @type {Map<string, View>} */
   #views = new Map();
 
   #followed = new AbortController();
@@ -120,6 +124,11 @@ export class ViewerPage {
       { signal, once: true });
     this.#viewport.addEventListener("state", () => this.#showCine(),
       { signal });
+    this.#parts.addEventListener("choose", (event) => {
+      void this.#choose(this.#series?.uid ?? "",
+        /** @type {CustomEvent<number>} */ (event).detail);
+      this.#viewport.element.focus();
+    }, { signal });
     this.#keys(signal);
     void this.#open(uid);
   }
@@ -183,7 +192,7 @@ export class ViewerPage {
         void this.#choose(/** @type {CustomEvent<string>} */ (event).detail);
         this.#viewport.element.focus();
       });
-      fill(this.#rail, this.#list.element);
+      fill(this.#rail, this.#parts.element, this.#list.element);
       this.#openReport(study);
       const first = firstToRead(study.series);
       if (first) {
@@ -235,8 +244,17 @@ export class ViewerPage {
     }
   }
 
-  /** @param {1 | -1} way */
+  /**
+   * The next part of the series, then the next series.
+   *
+   * @param {1 | -1} way
+   */
   #changeSeries(way) {
+    const part = this.#part + way;
+    if (this.#series && part >= 0 && part < this.#parts.count) {
+      void this.#choose(this.#series.uid, part);
+      return;
+    }
     const all = this.#study?.series.filter((one) => one.frame_count > 0) ?? [];
     const at = all.findIndex(({ uid }) => uid === this.#series?.uid);
     const next = all[at + way];
@@ -245,31 +263,43 @@ export class ViewerPage {
     }
   }
 
-  /** @param {string} uid  of the series */
-  async #choose(uid) {
+  /**
+   * @param {string} uid  of the series
+   * @param {number} [part]
+   */
+  async #choose(uid, part = 0) {
     const study = this.#study;
     const series = study?.series.find((one) => one.uid === uid);
-    if (!study || !series || !this.#node || this.#series?.uid === uid) {
+    if (!study || !series || !this.#node
+      || (this.#series?.uid === uid && this.#part === part)) {
       return;
     }
     if (this.#series) {
-      this.#views.set(this.#series.uid, this.#viewport.view);
+      this.#views.set(partKey(this.#series.uid, this.#part),
+        this.#viewport.view);
+    }
+    if (this.#series?.uid !== uid) {
+      this.#parts.clear();
     }
     this.#series = series;
+    this.#part = part;
+    const chosen = () => this.#series?.uid === uid && this.#part === part
+      && !this.#aborter.signal.aborted;
     this.#list?.mark(uid);
     this.#viewport.clear();
     this.#loading.hidden = true;
     this.#viewport.announce("Opening …");
     try {
-      const stack = await this.#stack(study.uid, series);
-      if (this.#series.uid !== uid || this.#aborter.signal.aborted) {
+      const stack = await this.#stack(study.uid, series, part);
+      if (!chosen()) {
         return;
       }
+      this.#parts.show(stack.info);
       this.#viewport.show(this.#node, stack, study, series,
-        this.#views.get(uid) ?? null);
+        this.#views.get(partKey(uid, part)) ?? null);
       this.#follow(stack);
     } catch (error) {
-      if (this.#series.uid === uid && !this.#aborter.signal.aborted) {
+      if (chosen()) {
         this.#series = null;
         this.#viewport.announce(explain(error));
       }
@@ -279,33 +309,37 @@ export class ViewerPage {
   /**
    * @param {string} study
    * @param {SeriesItem} series
+   * @param {number} part
    */
-  async #stack(study, series) {
-    const kept = this.#stacks.get(series.uid);
+  async #stack(study, series, part) {
+    const key = partKey(series.uid, part);
+    const kept = this.#stacks.get(key);
     if (kept?.isOpen) {
-      this.#stacks.delete(series.uid);
-      this.#stacks.set(series.uid, kept);
+      this.#stacks.delete(key);
+      this.#stacks.set(key, kept);
       return kept;
     }
     kept?.close();
     const stack = new Stack(/** @type {NodeApi} */ (this.#node),
-      { study, series: series.uid });
-    this.#stacks.set(series.uid, stack);
-    for (const [uid, oldest] of this.#stacks) {
+      { study, series: series.uid, part });
+    this.#stacks.set(key, stack);
+    for (const [other, oldest] of this.#stacks) {
       if (this.#stacks.size <= OPEN_STACKS) {
         break;
       }
       oldest.close();
-      this.#stacks.delete(uid);
+      this.#stacks.delete(other);
     }
-    await stack.open(Math.floor((series.frame_count - 1) / 2));
+    await stack.open(part === 0
+      ? Math.floor((series.frame_count - 1) / 2) : undefined);
     return stack;
   }
 
   /** @param {Stack} stack */
   #follow(stack) {
     const show = () => {
-      if (this.#series?.uid !== stack.series) {
+      if (this.#series?.uid !== stack.series
+        || this.#part !== (stack.info.part ?? 0)) {
         return;
       }
       const { state, loaded, layers, error } = stack.info;
@@ -339,4 +373,12 @@ export class ViewerPage {
 function firstToRead(series) {
   return series.find(({ frame_count: n }) => n > SCOUT_IMAGES)
     ?? series.find(({ frame_count: n }) => n > 0);
+}
+
+/**
+ * @param {string} series
+ * @param {number} part
+ */
+function partKey(series, part) {
+  return `${series}/${part}`;
 }

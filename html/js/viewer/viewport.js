@@ -178,7 +178,7 @@ export class Viewport extends EventTarget {
     const probe = new Probe(node, stack,
       (text) => this.#overlay.setProbe(text));
     const closed = new AbortController();
-    this.#marks.setSeries(series.uid);
+    this.#marks.setSeries(`${series.uid}/${info.part ?? 0}`);
     this.#open = {
       node, stack, loader, probe, closed,
       presets: presetsFor(info.modality ?? series.modality, info.windows),
