@@ -12,6 +12,9 @@
 
 #define MAX_POINTS  1024u
 
+/* Standardised uptake value by body weight, UCUM */
+#define SUV_UNIT    "g/ml{SUVbw}"
+
 struct point {
     double  x, y;
 };
@@ -50,13 +53,66 @@ probe_layer(const struct probe *probe)
     return &probe->stack->layers[probe->layer];
 }
 
+/* The unit of modality values: what Units says of PET, else Rescale Type. */
 static void
 json_unit(struct json *json, const struct dicom_index *index)
 {
-    if (index->rescale_type[0] != '\0') {
-        json_string(json, "unit", index->rescale_type);
+    static const char *const ucum[][2] = {
+        { "BQML", "Bq/ml" }, { "GML", "g/ml" }, { "CNTS", "{counts}" },
+        { "CPS", "{counts}/s" }, { "PCNT", "%" }
+    };
+    const char *unit = index->units[0] != '\0' ? index->units
+        : index->rescale_type;
+
+    for (size_t i = 0; i < sizeof(ucum) / sizeof(ucum[0]); i++) {
+        if (strcmp(index->units, ucum[i][0]) == 0) {
+            unit = ucum[i][1];
+        }
+    }
+    if (unit[0] != '\0') {
+        json_string(json, "unit", unit);
     } else {
         json_null(json, "unit");
+    }
+}
+
+/* The real-world mapping of the layer, or NULL. */
+static const struct dicom_mapping *
+probe_mapping(const struct probe *probe, const struct dicom_index *index)
+{
+    uint8_t n = index->frames[probe_layer(probe)->frame].mapping;
+
+    return n > 0 && n <= index->nmappings ? &index->mappings[n - 1] : NULL;
+}
+
+static bool
+is_mapped(const struct dicom_mapping *mapping, double stored)
+{
+    return mapping != NULL && stored >= mapping->first
+        && stored <= mapping->last;
+}
+
+static void
+json_pixel_values(struct json *json, const struct probe *probe,
+    const struct dicom_index *index, double stored)
+{
+    const struct dicom_mapping *mapping = probe_mapping(probe, index);
+    double value = voi_modality(index, probe_layer(probe)->frame, stored);
+
+    json_number(json, "value", value);
+    json_unit(json, index);
+    if (index->suv > 0) {
+        json_open(json, "suv", '{');
+        json_number(json, "value", value * index->suv);
+        json_string(json, "unit", SUV_UNIT);
+        json_close(json, '}');
+    }
+    if (is_mapped(mapping, stored)) {
+        json_open(json, "real_world", '{');
+        json_number(json, "value",
+            stored * mapping->slope + mapping->intercept);
+        json_string(json, "unit", mapping->unit);
+        json_close(json, '}');
     }
 }
 
@@ -79,9 +135,7 @@ probe_pixel(struct probe *probe, const struct dicom_index *index,
             json_null(json, "value");
             json_null(json, "unit");
         } else {
-            json_number(json, "value", voi_modality(index,
-                probe_layer(probe)->frame, stored));
-            json_unit(json, index);
+            json_pixel_values(json, probe, index, stored);
         }
     } else {
         json_open(json, "stored", '[');
@@ -156,8 +210,10 @@ first_centre(double x, uint32_t columns)
 
 static void
 roi_row(const struct probe *probe, const struct dicom_index *index,
-    const void *pixels, uint32_t row, struct statistics *statistics)
+    const void *pixels, uint32_t row, struct statistics *modality,
+    struct statistics *world)
 {
+    const struct dicom_mapping *mapping = probe_mapping(probe, index);
     double spans[MAX_POINTS];
     size_t n = shape_spans(probe, row + 0.5, spans);
 
@@ -167,53 +223,109 @@ roi_row(const struct probe *probe, const struct dicom_index *index,
             index->columns);
 
         for (; x < end; x++) {
+            double stored = frame_sample(index, pixels,
+                (size_t) row * index->columns + x);
             double value = voi_modality(index, probe_layer(probe)->frame,
-                frame_sample(index, pixels,
-                    (size_t) row * index->columns + x));
+                stored);
 
             if (isfinite(value)) {
-                statistics_add(statistics, value);
+                statistics_add(modality, value);
+            }
+            if (is_mapped(mapping, stored)) {
+                statistics_add(world,
+                    stored * mapping->slope + mapping->intercept);
             }
         }
     }
 }
 
+/* factor: of all values, positive */
 static void
-probe_roi(struct probe *probe, const struct dicom_index *index,
-    const void *pixels)
+json_statistics(struct json *json, const struct statistics *s, double factor)
 {
-    const struct dicom_frame *frame =
-        &index->frames[probe_layer(probe)->frame];
-    struct statistics s = { .lowest = DBL_MAX, .highest = -DBL_MAX };
-    struct json *json = &probe->json;
-    double top = DBL_MAX, bottom = -DBL_MAX;
-
-    for (uint32_t i = 0; i < probe->npoints; i++) {
-        top = fmin(top, probe->points[i].y);
-        bottom = fmax(bottom, probe->points[i].y);
-    }
-    uint32_t end = first_centre(nextafter(bottom, DBL_MAX), index->rows);
-    for (uint32_t row = first_centre(top, index->rows); row < end; row++) {
-        roi_row(probe, index, pixels, row, &s);
-    }
-
-    json_open(json, NULL, '{');
-    json_integer(json, "count", (int64_t) s.count);
-    if (s.count > 0) {
-        json_number(json, "mean", s.mean);
-        json_number(json, "sd", sqrt(s.squares / (double) s.count));
-        json_number(json, "min", s.lowest);
-        json_number(json, "max", s.highest);
+    if (s->count > 0) {
+        json_number(json, "mean", s->mean * factor);
+        json_number(json, "sd",
+            sqrt(s->squares / (double) s->count) * factor);
+        json_number(json, "min", s->lowest * factor);
+        json_number(json, "max", s->highest * factor);
     } else {
         json_null(json, "mean");
         json_null(json, "sd");
         json_null(json, "min");
         json_null(json, "max");
     }
-    json_unit(json, index);
+}
+
+/*
+ * mm between rows and columns of the shape's box: the frame's, or those of the
+ * ultrasound region that holds all of it.  NULL: unknown.
+ */
+static const double *
+roi_spacing(const struct probe *probe, const struct dicom_index *index,
+    const double box[4])
+{
+    const struct dicom_frame *frame =
+        &index->frames[probe_layer(probe)->frame];
+
     if (frame->has_spacing) {
-        json_number(json, "area_mm2", (double) s.count * frame->spacing[0]
-            * frame->spacing[1]);
+        return frame->spacing;
+    }
+    for (uint32_t i = 0; i < index->nregions; i++) {
+        const struct dicom_region *region = &index->regions[i];
+
+        if (box[0] >= region->left && box[1] >= region->top
+            && box[2] <= region->right + 1.0
+            && box[3] <= region->bottom + 1.0)
+        {
+            return region->spacing;
+        }
+    }
+    return NULL;
+}
+
+static void
+probe_roi(struct probe *probe, const struct dicom_index *index,
+    const void *pixels)
+{
+    struct statistics s = { .lowest = DBL_MAX, .highest = -DBL_MAX };
+    struct statistics world = s;
+    struct json *json = &probe->json;
+    double box[4] = { DBL_MAX, DBL_MAX, -DBL_MAX, -DBL_MAX };
+
+    for (uint32_t i = 0; i < probe->npoints; i++) {
+        box[0] = fmin(box[0], probe->points[i].x);
+        box[1] = fmin(box[1], probe->points[i].y);
+        box[2] = fmax(box[2], probe->points[i].x);
+        box[3] = fmax(box[3], probe->points[i].y);
+    }
+    uint32_t end = first_centre(nextafter(box[3], DBL_MAX), index->rows);
+    for (uint32_t row = first_centre(box[1], index->rows); row < end; row++) {
+        roi_row(probe, index, pixels, row, &s, &world);
+    }
+
+    json_open(json, NULL, '{');
+    json_integer(json, "count", (int64_t) s.count);
+    json_statistics(json, &s, 1);
+    json_unit(json, index);
+    if (index->suv > 0) {
+        json_open(json, "suv", '{');
+        json_statistics(json, &s, index->suv);
+        json_string(json, "unit", SUV_UNIT);
+        json_close(json, '}');
+    }
+    if (probe_mapping(probe, index) != NULL) {
+        json_open(json, "real_world", '{');
+        json_integer(json, "count", (int64_t) world.count);
+        json_statistics(json, &world, 1);
+        json_string(json, "unit", probe_mapping(probe, index)->unit);
+        json_close(json, '}');
+    }
+
+    const double *spacing = roi_spacing(probe, index, box);
+    if (spacing != NULL) {
+        json_number(json, "area_mm2", (double) s.count * spacing[0]
+            * spacing[1]);
     } else {
         json_null(json, "area_mm2");
     }

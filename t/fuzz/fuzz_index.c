@@ -5,8 +5,8 @@
  */
 
 #include "geometry.h"
-#include "series.h"
 #include "indexes.h"
+#include "series.h"
 #include "voi.h"
 #include "wire.h"
 
