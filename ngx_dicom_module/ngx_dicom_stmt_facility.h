@@ -151,9 +151,14 @@ X(INSTANCE_INSERT, 15,
           "$13::BYTEA, $14::UUID, $15::TEXT) "
   "ON CONFLICT (uid) DO NOTHING RETURNING uid")
 
-X(INSTANCE_CHECK, 1,
-  "SELECT md5, size, series_uid, study_uid FROM instances "
+/* $2: the index as it is made today */
+X(INSTANCE_CHECK, 2,
+  "SELECT md5, header = $2::BYTEA AS current FROM instances "
   "WHERE uid = $1::TEXT")
+
+X(INSTANCE_RENEW, 3,
+  "UPDATE instances SET header = $2::BYTEA "
+  "WHERE uid = $1::TEXT AND md5 = $3::TEXT")
 
 
 /* objects that no row may name any more */

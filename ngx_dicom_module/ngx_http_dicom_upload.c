@@ -53,6 +53,10 @@ static ngx_int_t ngx_http_dicom_upload_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_upload_refuse(ngx_http_request_t *r,
     ngx_uint_t step);
+static ngx_int_t ngx_http_dicom_upload_renew(ngx_http_request_t *r,
+    ngx_dicom_meta_t *meta, const char *header);
+static ngx_int_t ngx_http_dicom_upload_renewed(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_upload_discarded(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_upload_hold(ngx_http_request_t *r,
@@ -352,7 +356,8 @@ ngx_http_dicom_upload_instance(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
         return NGX_ERROR;
     }
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_CHECK, 1, uid) == NULL) {
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_CHECK, 2, uid, header)
+        == NULL) {
         return NGX_ERROR;
     }
 
@@ -466,9 +471,17 @@ ngx_http_dicom_upload_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 
     case NGX_DICOM_DB_OK:
         ngx_http_dicom_upload_release(meta);
-        return ngx_http_dicom_upload_reply(r, meta,
-                      PQntuples(steps[INSTANCE_INSERT].result)
-                      ? NGX_HTTP_CREATED : NGX_HTTP_OK);
+
+        if (PQntuples(steps[INSTANCE_INSERT].result)) {
+            return ngx_http_dicom_upload_reply(r, meta, NGX_HTTP_CREATED);
+        }
+
+        if (*PQgetvalue(steps[INSTANCE_CHECK].result, 0, 1) == 't') {
+            return ngx_http_dicom_upload_reply(r, meta, NGX_HTTP_OK);
+        }
+
+        return ngx_http_dicom_upload_renew(r, meta,
+                                          steps[INSTANCE_CHECK].params[1]);
 
     case NGX_DICOM_DB_ROLLED_BACK:
         return ngx_http_dicom_upload_refuse(r, q->step);
@@ -477,6 +490,37 @@ ngx_http_dicom_upload_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
         return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, "busy",
                                       "The study is being removed.", NULL);
     }
+}
+
+
+/* The row's index was made by another version of the render worker. */
+
+static ngx_int_t
+ngx_http_dicom_upload_renew(ngx_http_request_t *r, ngx_dicom_meta_t *meta,
+    const char *header)
+{
+    ngx_dicom_db_query_t  *q;
+
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (q == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_RENEW, 3,
+                             ngx_dicom_meta_text(meta, WIRE_F_INSTANCE_UID),
+                             header, ngx_dicom_meta_text(meta, WIRE_F_MD5))
+           == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_upload_renewed);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_upload_renewed(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    return ngx_http_dicom_upload_reply(r, ngx_http_dicom_ctx(r)->data,
+                                       NGX_HTTP_OK);
 }
 
 

@@ -53,7 +53,8 @@ is($t->psql('facility', "SELECT uid, series_uid, study_uid, number, height,
 is($t->psql('facility', 'SELECT token FROM study_tokens ORDER BY 1'),
     join("\n", '#1', '#acc7', '#p1', 'ana', 'ct', 'head', 'simic'),
     'is found by');
-is($t->psql('facility', 'SELECT event, outcome, object, patient FROM audit'),
+is($t->psql('facility', 'SELECT event, outcome, object, patient FROM audit
+    WHERE event = \'instance-store\''),
     "instance-store|success|$uid[2]|TEST|P-1", 'audit');
 is(objects(), 1, 'one object');
 is(incoming(), 0, 'nothing left in incoming');
