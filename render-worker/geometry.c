@@ -211,7 +211,17 @@ parse_letters(const char *text, char letters[4], double direction[3])
 
     letters[n] = '\0';
 
-    return n > 0;
+    return n > 0 && text[n + strspn(text + n, " ")] == '\0';
+}
+
+
+/* Whether two names begin with the same axis of the patient. */
+static bool
+same_axis(const char a[4], const char b[4])
+{
+    static const char  axes[] = "LRPAHF";
+
+    return (strchr(axes, a[0]) - axes) / 2 == (strchr(axes, b[0]) - axes) / 2;
 }
 
 
@@ -276,6 +286,10 @@ letters_from_text(const struct dicom_index *index, double edges[4][2],
     for (int i = 0; i < 2; i++) {
         known[i] = parse_letters(index->patient_orientation[i], axis[i],
                                  direction[i]);
+    }
+
+    if (known[0] && known[1] && same_axis(axis[0], axis[1])) {
+        return;         /* rows and columns cannot both lie along it */
     }
 
     for (int i = 0; i < 4; i++) {

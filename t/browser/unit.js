@@ -97,6 +97,53 @@ await test("letters follow the picture through every flip and turn", () => {
   assert.deepEqual(view.turnLetters([], ways[5]), ["", "", "", ""]);
 });
 
+await test("letters of any plane are those of its directions", () => {
+  // As the server names them at rest: all directions within three degrees of
+  // a right angle, the nearest first.
+  const axes = { L: [1, 0, 0], R: [-1, 0, 0], P: [0, 1, 0], A: [0, -1, 0],
+    H: [0, 0, 1], F: [0, 0, -1] };
+  const name = (/** @type {number[]} */ v) => Object.entries(axes)
+    .map(([letter, axis]) => /** @type {[string, number]} */ ([letter,
+      axis[0] * v[0] + axis[1] * v[1] + axis[2] * v[2]]))
+    .filter(([, cosine]) => cosine > 0.05)
+    .sort((a, b) => b[1] - a[1]).map(([letter]) => letter).join("");
+  const minus = (/** @type {number[]} */ v) => v.map((x) => -x);
+  const directions = Object.values(axes);
+  let tried = 0;
+  for (const row of directions) {
+    for (const other of directions) {
+      if (row.some((x, i) => x * other[i] !== 0)) {
+        continue;
+      }
+      // The columns lean by half a radian, so that edges have two letters.
+      for (const lean of [0, 0.5]) {
+        const normal = [row[1] * other[2] - row[2] * other[1],
+          row[2] * other[0] - row[0] * other[2],
+          row[0] * other[1] - row[1] * other[0]];
+        const column = other.map((x, i) =>
+          x * Math.cos(lean) + normal[i] * Math.sin(lean));
+        const rest = [name(minus(column)), name(row), name(column),
+          name(minus(row))];
+        for (const one of ways) {
+          const angle = one.rotate * Math.PI / 180;
+          // What lies towards an edge of the screen, turned back and flipped.
+          const toward = (/** @type {number} */ x, /** @type {number} */ y) => {
+            const u = (Math.cos(angle) * x + Math.sin(angle) * y)
+              * (one.flipH ? -1 : 1);
+            const v = (-Math.sin(angle) * x + Math.cos(angle) * y)
+              * (one.flipV ? -1 : 1);
+            return name(row.map((r, i) => u * r + v * column[i]));
+          };
+          assert.deepEqual(view.turnLetters(rest, one),
+            [toward(0, -1), toward(1, 0), toward(0, 1), toward(-1, 0)]);
+          tried++;
+        }
+      }
+    }
+  }
+  assert.equal(tried, 24 * 2 * ways.length);
+});
+
 await test("zooming keeps the spot under the cursor", () => {
   for (const one of ways) {
     const at = { x: 200, y: 610 };

@@ -249,6 +249,35 @@ expected_letters(const double row[3], const double column[3],
 }
 
 
+/* Whether rounding could change the letters of an edge. */
+static bool
+near_limit(const double row[3], const double column[3],
+    const struct view *view)
+{
+    double  a = view->rotate * M_PI / 180;
+
+    for (int e = 0; e < 2; e++) {
+        double  v[3], c = e ? cos(a) : -sin(a), s = e ? sin(a) : cos(a);
+
+        for (int k = 0; k < 3; k++) {
+            v[k] = fabs(c * (view->flip & WIRE_FLIP_H ? -1 : 1) * row[k]
+                        + s * (view->flip & WIRE_FLIP_V ? -1 : 1)
+                          * column[k]);
+        }
+
+        for (int k = 0; k < 3; k++) {
+            if (fabs(v[k] - 0.05) < 1e-3
+                || fabs(v[k] - v[(k + 1) % 3]) < 1e-3)
+            {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
 static void
 same_letters(char a[4][4], char b[4][4])
 {
@@ -297,6 +326,115 @@ test_letters(void **state)
                         geometry_letters(&image.index, 0, &view, got);
                         expected_letters(row, column, &view, expected);
                         same_letters(got, expected);
+                    }
+                }
+            }
+        }
+    }
+}
+
+
+/*
+ * Planes in any direction, frame by frame, under any turn; directions that are
+ * almost at the limit of a letter, or equally near to two, are left out.
+ */
+static void
+test_oblique_letters(void **state)
+{
+    char                got[4][4], expected[4][4];
+    double              q[4], n, o[6];
+    unsigned            tried = 0;
+    struct view         view;
+    struct dicom_index  index = { 0 };
+    struct dicom_frame  frames[3] = { 0 };
+
+    index.nframes = 3;
+    index.frames = frames;
+    strcpy(index.patient_orientation[0], "L");      /* of no account */
+    strcpy(index.patient_orientation[1], "P");
+    frames[1].has_position = true;
+    srand(5);
+
+    for (int i = 0; i < 4000; i++) {
+        for (int k = 0; k < 4; k++) {
+            q[k] = rand() / (double) RAND_MAX - 0.5;
+        }
+
+        n = sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
+
+        for (int k = 0; k < 4; k++) {
+            q[k] /= n;
+        }
+
+        o[0] = q[0] * q[0] + q[1] * q[1] - q[2] * q[2] - q[3] * q[3];
+        o[1] = 2 * (q[1] * q[2] + q[0] * q[3]);
+        o[2] = 2 * (q[1] * q[3] - q[0] * q[2]);
+        o[3] = 2 * (q[1] * q[2] - q[0] * q[3]);
+        o[4] = q[0] * q[0] - q[1] * q[1] + q[2] * q[2] - q[3] * q[3];
+        o[5] = 2 * (q[2] * q[3] + q[0] * q[1]);
+        memcpy(frames[1].orientation, o, sizeof(o));
+
+        view = view_of(10, 10, 1, i % 2 ? rand() % 3600 / 10.0
+                                  : rand() % 4 * 90, rand() % 4);
+        geometry_letters(&index, 1, &view, got);
+        expected_letters(o, o + 3, &view, expected);
+
+        if (!near_limit(o, o + 3, &view)) {
+            same_letters(got, expected);
+            tried++;
+        }
+    }
+
+    assert_true(tried > 3000);
+
+    /* the frames beside it say nothing of planes */
+    view = view_of(10, 10, 1, 90, 0);
+    geometry_letters(&index, 0, &view, got);
+    assert_string_equal(got[0], "R");
+    assert_string_equal(got[1], "A");
+}
+
+
+/* Flips and quarter turns of what is only named */
+static void
+test_named_letters(void **state)
+{
+    char                got[4][4];
+    struct view         view;
+    struct dicom_index  index = { 0 };
+
+    static const char  *const names[] = { "FR", "A", "HL", "P" };
+    static const int    edges[4][2] = {
+        { 0, -1 }, { 1, 0 }, { 0, 1 }, { -1, 0 }
+    };
+
+    /* clockwise from the bottom: as names[] from the columns on */
+    strcpy(index.patient_orientation[0], "P");
+    strcpy(index.patient_orientation[1], "FR");
+
+    for (int turn = -8; turn <= 8; turn++) {
+        for (int flip = 0; flip < 4; flip++) {
+            view = view_of(10, 10, 1, turn * 90, flip);
+            geometry_letters(&index, 0, &view, got);
+
+            /* where a step along the columns, and one against the rows, go */
+            for (int i = 0; i < 4; i++) {
+                int  x = i == 1 ? -1 : i == 3 ? 1 : 0;
+                int  y = i == 0 ? 1 : i == 2 ? -1 : 0;
+
+                x = flip & WIRE_FLIP_H ? -x : x;
+                y = flip & WIRE_FLIP_V ? -y : y;
+
+                for (int k = 0; k < (turn + 8) % 4; k++) {
+                    int  old = x;
+
+                    x = -y;
+                    y = old;
+                }
+
+                for (int e = 0; e < 4; e++) {
+                    if (edges[e][0] == x && edges[e][1] == y) {
+                        assert_string_equal(got[e], names[i]);
                     }
                 }
             }
@@ -381,6 +519,15 @@ test_letters_from_text(void **state)
     letters_are(&image, 0, 0, "", "", "", "");
     strcpy(image.index.patient_orientation[0], "LAHF");
     letters_are(&image, 0, 0, "", "", "", "");
+    strcpy(image.index.patient_orientation[0], "L X");
+    letters_are(&image, 0, 0, "", "", "", "");
+
+    /* nor what contradicts */
+    strcpy(image.index.patient_orientation[0], "L");
+    strcpy(image.index.patient_orientation[1], "R");
+    letters_are(&image, 0, 0, "", "", "", "");
+    strcpy(image.index.patient_orientation[0], "");
+    strcpy(image.index.patient_orientation[1], "X");
 
     /* nor do directions that are none */
     image.index.nframes = 1;
@@ -404,6 +551,8 @@ main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_refused_views),
         cmocka_unit_test(test_letters),
+        cmocka_unit_test(test_oblique_letters),
+        cmocka_unit_test(test_named_letters),
         cmocka_unit_test(test_known_letters),
         cmocka_unit_test(test_letters_from_text),
     };
