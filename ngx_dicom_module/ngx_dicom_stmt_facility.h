@@ -26,13 +26,17 @@
     "(SELECT count(*) FROM reports p WHERE p.study_uid = s.uid "              \
      "AND p.status = 'final') AS finals "
 
-/* $1, $2: range of sort_key; $3: modality; $4, $5: last row; $6: limit */
+/*
+ * $1, $2: range of sort_key; $3: modality; $4, $5: last row; $6: limit.  One
+ * upper bound, so that the scan begins at the lower of the two.
+ */
 
 #define STUDY_PAGE                                                            \
-    "s.sort_key >= $1::TEXT AND s.sort_key <= $2::TEXT "                      \
+    "s.sort_key >= $1::TEXT "                                                 \
     "AND ($3::TEXT IS NULL OR EXISTS (SELECT 1 FROM series e "                \
          "WHERE e.study_uid = s.uid AND e.modality = $3::TEXT)) "             \
-    "AND (s.sort_key, s.uid) < ($4::TEXT, $5::TEXT) "                         \
+    "AND (s.sort_key, s.uid) < (LEAST($2::TEXT, $4::TEXT), "                  \
+         "CASE WHEN $4::TEXT <= $2::TEXT THEN $5::TEXT ELSE '~' END) "        \
     "ORDER BY s.sort_key DESC, s.uid DESC LIMIT $6::INT8"
 
 #define REPORT_COLUMNS                                                        \

@@ -319,18 +319,21 @@ X(PATIENT_BY_IDENTIFIER, 7,
 /*
  * One word: the range $1..$2 of patient_words in the order of its primary key.
  * A patient with several words in the range is taken at the first of them.
+ * The range has one lower bound, the cursor's: of two, PostgreSQL may begin at
+ * the lower one and read all words between them.
  */
 X(PATIENT_BY_WORD, 8,
   "SELECT " NGX_DICOM_PATIENT_COLUMNS ", "
          "w.word AS key1, w.sort_name AS key2, w.patient AS key3 "
   "FROM patient_words w JOIN patients p ON p.id = w.patient "
-  "WHERE w.word >= $1::TEXT AND w.word < $2::TEXT "
+  "WHERE w.word < $2::TEXT "
     "AND ($3::BOOL IS NULL OR p.active = $3::BOOL) "
     "AND ($4::DATE IS NULL OR p.birth_date = $4::DATE) "
     "AND NOT EXISTS (SELECT 1 FROM patient_words o "
                     "WHERE o.patient = w.patient "
                       "AND o.word >= $1::TEXT AND o.word < w.word) "
-    "AND (w.word, w.sort_name, w.patient) > ($5::TEXT, $6::TEXT, $7::UUID) "
+    "AND (w.word, w.sort_name, w.patient) > "
+        "(GREATEST($1::TEXT, $5::TEXT), $6::TEXT, $7::UUID) "
   "ORDER BY w.word, w.sort_name, w.patient LIMIT $8::INT8")
 
 /* several: one of them as above, each other (from $5, to $6) must be there */
@@ -338,7 +341,7 @@ X(PATIENT_BY_WORDS, 10,
   "SELECT " NGX_DICOM_PATIENT_COLUMNS ", "
          "w.word AS key1, w.sort_name AS key2, w.patient AS key3 "
   "FROM patient_words w JOIN patients p ON p.id = w.patient "
-  "WHERE w.word >= $1::TEXT AND w.word < $2::TEXT "
+  "WHERE w.word < $2::TEXT "
     "AND ($3::BOOL IS NULL OR p.active = $3::BOOL) "
     "AND ($4::DATE IS NULL OR p.birth_date = $4::DATE) "
     "AND NOT EXISTS (SELECT 1 FROM patient_words o "
@@ -350,5 +353,6 @@ X(PATIENT_BY_WORDS, 10,
                                       "WHERE x.patient = w.patient "
                                         "AND x.word >= t.lowest "
                                         "AND x.word < t.below)) "
-    "AND (w.word, w.sort_name, w.patient) > ($7::TEXT, $8::TEXT, $9::UUID) "
+    "AND (w.word, w.sort_name, w.patient) > "
+        "(GREATEST($1::TEXT, $7::TEXT), $8::TEXT, $9::UUID) "
   "ORDER BY w.word, w.sort_name, w.patient LIMIT $10::INT8")
