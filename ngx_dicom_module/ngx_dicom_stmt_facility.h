@@ -204,6 +204,14 @@ X(STACK_INSTANCES, 4,
   "AND ($3::TEXT IS NULL OR i.uid = $3::TEXT) "
   "ORDER BY i.number, i.uid LIMIT $4::INT8")
 
+/* softcopy presentation states, none of which has frames; newest first */
+X(STACK_STATES, 2,
+  "SELECT i.uid, i.location, i.header, i.frames "
+  "FROM instances i "
+  "WHERE i.study_uid = $1::TEXT AND i.frames = 0 "
+  "AND i.sop_class LIKE '1.2.840.10008.5.1.4.1.1.11.%' "
+  "ORDER BY i.stored_at DESC, i.uid LIMIT $2::INT8")
+
 
 /* QIDO-RS: $7 to $10 narrow the page, $10 is a pattern of LIKE */
 

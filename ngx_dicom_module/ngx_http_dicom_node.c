@@ -36,9 +36,13 @@ static ngx_int_t ngx_http_dicom_open_check(ngx_dicom_db_query_t *q,
 static ngx_int_t ngx_http_dicom_open_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static size_t ngx_http_dicom_open_size(PGresult *res, ngx_uint_t *count);
+static size_t ngx_http_dicom_open_states(PGresult *res, size_t room,
+    ngx_uint_t *count);
+static size_t ngx_http_dicom_open_index(PGresult *res, int row);
 static ngx_int_t ngx_http_dicom_open_fill(ngx_http_request_t *r,
-    struct wire_open *message, PGresult *res);
-static u_char *ngx_http_dicom_open_instance(u_char *p, PGresult *res, int row);
+    struct wire_open *message, PGresult *res, PGresult *states);
+static u_char *ngx_http_dicom_open_instance(ngx_http_request_t *r, u_char *p,
+    PGresult *res, int row, ngx_uint_t located);
 static ngx_int_t ngx_http_dicom_open_id(ngx_http_dicom_open_t *open,
     u_char id[16]);
 static ngx_int_t ngx_http_dicom_stack_send(ngx_http_request_t *r,
@@ -95,7 +99,7 @@ ngx_http_dicom_stack_open(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_dicom_open_query(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
 {
-    char                  *study, *series, *instance, limit[16];
+    char                  *study, *series, *instance, limit[16], states[16];
     ngx_dicom_db_step_t   *step;
     ngx_dicom_db_query_t  *q;
 
@@ -119,6 +123,14 @@ ngx_http_dicom_open_query(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
 
     step->check = ngx_http_dicom_open_check;
 
+    (void) snprintf(states, sizeof(states), "%u", WIRE_MAX_STATES);
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_STACK_STATES, 2, study, states)
+        == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ngx_http_dicom_audit_read(r, "series-open", series, study, NULL)
         != NGX_OK)
     {
@@ -141,9 +153,9 @@ static ngx_int_t
 ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
     size_t                  size;
-    PGresult               *res;
+    PGresult               *res, *states;
     ngx_str_t               body;
-    ngx_uint_t              count;
+    ngx_uint_t              count, nstates;
     struct wire_open       *message;
     ngx_dicom_db_step_t    *steps;
     ngx_http_dicom_ctx_t   *ctx;
@@ -161,6 +173,7 @@ ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 
     steps = q->steps.elts;
     res = steps[0].result;
+    states = steps[1].result;
 
     size = ngx_http_dicom_open_size(res, &count);
 
@@ -176,12 +189,22 @@ ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
                                       "be shown as one stack.", NULL);
     }
 
+    size += ngx_http_dicom_open_states(states, WIRE_MAX_REQUEST - size,
+                                       &nstates);
+
+    if ((int) nstates < PQntuples(states)) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "only %ui presentation states of study \"%V\" fit",
+                      nstates, &open->study);
+    }
+
     message = ngx_pcalloc(r->pool, size);
     if (message == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     message->count = (uint32_t) count;
+    message->states = (uint32_t) nstates;
     message->layer = (uint32_t) open->layer;
     message->part = open->instance.len ? WIRE_PART_WHOLE
                                        : (uint32_t) open->part;
@@ -189,7 +212,7 @@ ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_memcpy(message->series, open->series.data, open->series.len);
 
     if (ngx_http_dicom_open_id(open, message->stack) != NGX_OK
-        || ngx_http_dicom_open_fill(r, message, res) != NGX_OK)
+        || ngx_http_dicom_open_fill(r, message, res, states) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -218,11 +241,9 @@ ngx_http_dicom_open_size(PGresult *res, ngx_uint_t *count)
             continue;
         }
 
-        /* "\x" and two digits a byte */
-
         size += sizeof(struct wire_instance)
                 + PQgetlength(res, row, 1)
-                + (PQgetlength(res, row, 2) - 2) / 2;
+                + ngx_http_dicom_open_index(res, row);
         (*count)++;
     }
 
@@ -230,9 +251,50 @@ ngx_http_dicom_open_size(PGresult *res, ngx_uint_t *count)
 }
 
 
+/* Bytes of as many presentation states, from the first on, as there is room. */
+
+static size_t
+ngx_http_dicom_open_states(PGresult *res, size_t room, ngx_uint_t *count)
+{
+    int     row;
+    size_t  size, more;
+
+    size = 0;
+
+    for (row = 0; row < PQntuples(res); row++) {
+
+        more = sizeof(struct wire_instance)
+               + ngx_http_dicom_open_index(res, row);
+
+        if (more > room - size) {
+            break;
+        }
+
+        size += more;
+    }
+
+    *count = row;
+
+    return size;
+}
+
+
+/* BYTEA is "\x" and two digits a byte. */
+
+static size_t
+ngx_http_dicom_open_index(PGresult *res, int row)
+{
+    int  len;
+
+    len = PQgetlength(res, row, 2);
+
+    return len > 2 ? (len - 2) / 2 : 0;
+}
+
+
 static ngx_int_t
 ngx_http_dicom_open_fill(ngx_http_request_t *r, struct wire_open *message,
-    PGresult *res)
+    PGresult *res, PGresult *states)
 {
     int      row;
     u_char  *p;
@@ -245,12 +307,18 @@ ngx_http_dicom_open_fill(ngx_http_request_t *r, struct wire_open *message,
             continue;
         }
 
-        p = ngx_http_dicom_open_instance(p, res, row);
+        p = ngx_http_dicom_open_instance(r, p, res, row, 1);
 
         if (p == NULL) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "malformed row of instance \"%s\"",
-                          PQgetvalue(res, row, 0));
+            return NGX_ERROR;
+        }
+    }
+
+    for (row = 0; row < (int) message->states; row++) {
+
+        p = ngx_http_dicom_open_instance(r, p, states, row, 0);
+
+        if (p == NULL) {
             return NGX_ERROR;
         }
     }
@@ -259,8 +327,11 @@ ngx_http_dicom_open_fill(ngx_http_request_t *r, struct wire_open *message,
 }
 
 
+/* All that there is to say of a presentation state is in its index. */
+
 static u_char *
-ngx_http_dicom_open_instance(u_char *p, PGresult *res, int row)
+ngx_http_dicom_open_instance(ngx_http_request_t *r, u_char *p, PGresult *res,
+    int row, ngx_uint_t located)
 {
     ngx_str_t             uid, location, header;
     struct wire_instance  instance;
@@ -269,7 +340,7 @@ ngx_http_dicom_open_instance(u_char *p, PGresult *res, int row)
     uid.len = PQgetlength(res, row, 0);
 
     location.data = (u_char *) PQgetvalue(res, row, 1);
-    location.len = PQgetlength(res, row, 1);
+    location.len = located ? PQgetlength(res, row, 1) : 0;
 
     header.data = (u_char *) PQgetvalue(res, row, 2);
     header.len = PQgetlength(res, row, 2);
@@ -278,7 +349,7 @@ ngx_http_dicom_open_instance(u_char *p, PGresult *res, int row)
         || header.len < 2 || header.len % 2
         || header.data[0] != '\\' || header.data[1] != 'x')
     {
-        return NULL;
+        goto malformed;
     }
 
     header.data += 2;
@@ -294,10 +365,17 @@ ngx_http_dicom_open_instance(u_char *p, PGresult *res, int row)
     p = ngx_cpymem(p, location.data, location.len);
 
     if (ngx_dicom_unhex(p, &header, header.len / 2) != NGX_OK) {
-        return NULL;
+        goto malformed;
     }
 
     return p + header.len / 2;
+
+malformed:
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "malformed row of instance \"%V\"", &uid);
+
+    return NULL;
 }
 
 
@@ -393,4 +471,44 @@ ngx_http_dicom_stack_send(ngx_http_request_t *r, ngx_uint_t type)
     body.len = sizeof(struct wire_stack);
 
     return ngx_http_dicom_render(r, type, &body, message->stack, NULL);
+}
+
+
+/* GET /api/v1/stacks/{id}/presentations/{uid} */
+
+ngx_int_t
+ngx_http_dicom_stack_state(ngx_http_request_t *r)
+{
+    ngx_int_t              rc;
+    ngx_str_t              body, *uid;
+    struct wire_state     *message;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+
+    message = ngx_pcalloc(r->pool, sizeof(struct wire_state));
+    if (message == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_stack_param(r, message->stack);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    uid = &ctx->params[1];
+
+    if (ngx_dicom_uid_check(uid) != NGX_OK) {
+        return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND,
+                                      "presentation-not-found",
+                                      "The stack has no such presentation "
+                                      "state.", NULL);
+    }
+
+    ngx_memcpy(message->uid, uid->data, uid->len);
+
+    body.data = (u_char *) message;
+    body.len = sizeof(struct wire_state);
+
+    return ngx_http_dicom_render(r, WIRE_STATE, &body, message->stack, NULL);
 }

@@ -19,6 +19,7 @@ ngx_int_t ngx_http_dicom_stack_open(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_stack_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_stack_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_stack_layers(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_stack_state(ngx_http_request_t *r);
 
 /* ngx_http_dicom_view.c: /api/v1/stacks/{id}/layers/{n} */
 ngx_int_t ngx_http_dicom_layer_get(ngx_http_request_t *r);

@@ -35,7 +35,7 @@ static const char  *ngx_http_dicom_interpolations[] = {
     "nearest", "linear", "cubic"
 };
 static const char  *ngx_http_dicom_vois[] = {
-    "none", "linear", "linear_exact", "sigmoid", "lut"
+    "none", "linear", "linear_exact", "sigmoid", "lut", "presentation"
 };
 
 
@@ -64,15 +64,22 @@ ngx_http_dicom_picture_check(const struct wire_picture *picture,
     }
 
     if (picture->format != render->format
-        || picture->voi > WIRE_VOI_LUT
+        || picture->voi > WIRE_VOI_STATE
         || picture->invert > 1
         || picture->flip > (WIRE_FLIP_H|WIRE_FLIP_V)
         || picture->interpolation > WIRE_CUBIC
         || picture->overlays > 1
+        || picture->shutter > 1
         || picture->lossy > 1
         || picture->quality > 100)
     {
         return "parameters out of range";
+    }
+
+    if (ngx_memcmp(picture->state, render->state, sizeof(picture->state))
+        != 0)
+    {
+        return "another presentation state";
     }
 
     if (picture->width == 0 || picture->width > NGX_HTTP_DICOM_MAX_SIDE
@@ -141,6 +148,15 @@ ngx_http_dicom_picture_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (picture->state[0]
+        && ngx_http_dicom_picture_add(r, "Dicom-Presentation",
+                                      (u_char *) picture->state,
+                                      ngx_strlen(picture->state))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     p = ngx_sprintf(buf, "%02ud", (ngx_uint_t) picture->lossy);
 
     if (ngx_http_dicom_picture_add(r, "Dicom-Lossy", buf, p - buf) != NGX_OK) {
@@ -189,7 +205,17 @@ ngx_http_dicom_picture_view(u_char *p, const struct wire_picture *picture)
         p = ngx_sprintf(p, ";quality=%ud", (ngx_uint_t) picture->quality);
     }
 
-    return ngx_sprintf(p, ";overlays=%ud", (ngx_uint_t) picture->overlays);
+    p = ngx_sprintf(p, ";overlays=%ud", (ngx_uint_t) picture->overlays);
+
+    if (picture->shutter) {
+        p = ngx_cpymem(p, ";shutter=1", 10);
+    }
+
+    if (picture->state[0]) {
+        p = ngx_sprintf(p, ";presentation=%s", picture->state);
+    }
+
+    return p;
 }
 
 

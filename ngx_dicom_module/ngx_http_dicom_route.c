@@ -157,6 +157,8 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_stack_delete },
     { NODE, GET, "/api/v1/stacks/{id}/layers", FADM|PHYS|RADI, OWN, NONE,
       ngx_http_dicom_stack_layers },
+    { NODE, GET, "/api/v1/stacks/{id}/presentations/{uid}", FADM|PHYS|RADI,
+      OWN, NONE, ngx_http_dicom_stack_state },
     { NODE, GET, "/api/v1/stacks/{id}/layers/{n}", FADM|PHYS|RADI, OWN, NONE,
       ngx_http_dicom_layer_get },
     { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/pixels", FADM|PHYS|RADI, OWN,

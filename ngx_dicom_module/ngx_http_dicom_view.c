@@ -14,6 +14,7 @@
 #include "ngx_http_dicom_render.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_route.h"
+#include "ngx_dicom_uid.h"
 #include "../render-worker/wire.h"
 
 
@@ -69,6 +70,8 @@ static void ngx_http_dicom_view_transform(ngx_http_dicom_view_t *view,
     struct wire_render *render);
 static void ngx_http_dicom_view_output(ngx_http_dicom_view_t *view,
     struct wire_render *render);
+static void ngx_http_dicom_view_presentation(ngx_http_dicom_view_t *view,
+    struct wire_render *render);
 
 static ngx_int_t ngx_http_dicom_parse_double(const u_char *p, size_t len,
     double *out);
@@ -78,7 +81,8 @@ static ngx_int_t ngx_http_dicom_parse_doubles(const u_char *p,
 
 static const char *const  ngx_http_dicom_layer_args[] = {
     "width", "height", "center", "window", "voi", "invert", "zoom", "pan",
-    "rotate", "flip", "interpolation", "format", "quality", "overlays", NULL
+    "rotate", "flip", "interpolation", "format", "quality", "overlays",
+    "presentation", "shutter", NULL
 };
 
 static const char *const  ngx_http_dicom_pixel_args[] = { "x", "y", NULL };
@@ -139,6 +143,7 @@ ngx_http_dicom_layer_get(ngx_http_request_t *r)
     ngx_http_dicom_view_voi(&view, render);
     ngx_http_dicom_view_transform(&view, render);
     ngx_http_dicom_view_output(&view, render);
+    ngx_http_dicom_view_presentation(&view, render);
 
     return ngx_http_dicom_view_send(&view, WIRE_RENDER, render,
                                     sizeof(struct wire_render));
@@ -530,20 +535,23 @@ ngx_http_dicom_view_transform(ngx_http_dicom_view_t *view,
 
     render->zoom = 1;
 
-    (void) ngx_http_dicom_view_number(view, "zoom", NGX_HTTP_DICOM_MIN_ZOOM,
+    rc = ngx_http_dicom_view_number(view, "zoom", NGX_HTTP_DICOM_MIN_ZOOM,
                                 NGX_HTTP_DICOM_MAX_ZOOM,
                                 "A number from 0.0001 to 10000 is required.",
                                 &render->zoom);
+    render->set |= rc == NGX_OK ? WIRE_SET_ZOOM : 0;
 
-    (void) ngx_http_dicom_view_number(view, "rotate",
+    rc = ngx_http_dicom_view_number(view, "rotate",
                                 -NGX_HTTP_DICOM_MAX_ROTATE,
                                 NGX_HTTP_DICOM_MAX_ROTATE,
                                 "A number of degrees is required.",
                                 &render->rotate);
+    render->set |= rc == NGX_OK ? WIRE_SET_ROTATE : 0;
 
-    (void) ngx_http_dicom_view_choice(view, "flip", ngx_http_dicom_flips,
-                                      "none, h, v or hv is required.",
-                                      &render->flip);
+    rc = ngx_http_dicom_view_choice(view, "flip", ngx_http_dicom_flips,
+                                    "none, h, v or hv is required.",
+                                    &render->flip);
+    render->set |= rc == NGX_OK ? WIRE_SET_FLIP : 0;
 
     rc = ngx_http_dicom_view_arg(view, "pan", &value);
     if (rc != NGX_OK) {
@@ -564,6 +572,7 @@ ngx_http_dicom_view_transform(ngx_http_dicom_view_t *view,
 
     render->pan_x = pan[0];
     render->pan_y = pan[1];
+    render->set |= WIRE_SET_PAN;
 }
 
 
@@ -579,9 +588,12 @@ ngx_http_dicom_view_output(ngx_http_dicom_view_t *view,
     (void) ngx_http_dicom_view_choice(view, "invert", ngx_http_dicom_bools,
                                       "0 or 1 is required.", &render->invert);
 
-    (void) ngx_http_dicom_view_choice(view, "overlays", ngx_http_dicom_bools,
-                                      "0 or 1 is required.",
-                                      &render->overlays);
+    if (ngx_http_dicom_view_choice(view, "overlays", ngx_http_dicom_bools,
+                                   "0 or 1 is required.", &render->overlays)
+        == NGX_OK)
+    {
+        render->set |= WIRE_SET_OVERLAYS;
+    }
 
     (void) ngx_http_dicom_view_choice(view, "interpolation",
                                     ngx_http_dicom_interpolations,
@@ -597,6 +609,35 @@ ngx_http_dicom_view_output(ngx_http_dicom_view_t *view,
                                &quality);
 
     render->quality = (uint8_t) quality;
+}
+
+
+static void
+ngx_http_dicom_view_presentation(ngx_http_dicom_view_t *view,
+    struct wire_render *render)
+{
+    ngx_int_t  rc;
+    ngx_str_t  uid;
+
+    render->shutter = 1;
+
+    (void) ngx_http_dicom_view_choice(view, "shutter", ngx_http_dicom_bools,
+                                      "0 or 1 is required.",
+                                      &render->shutter);
+
+    rc = ngx_http_dicom_view_arg(view, "presentation", &uid);
+    if (rc != NGX_OK) {
+        return;
+    }
+
+    if (ngx_dicom_uid_check(&uid) != NGX_OK) {
+        ngx_http_dicom_view_error(view, "presentation",
+                                  "The UID of a presentation state is "
+                                  "required.");
+        return;
+    }
+
+    ngx_memcpy(render->state, uid.data, uid.len);
 }
 
 

@@ -9,7 +9,6 @@
 
 #include "encode.h"
 #include "log.h"
-#include "overlay.h"
 #include "picture.h"
 
 /* Any name: the file is open already and is found under it. */
@@ -69,15 +68,15 @@ find_layer(const struct stack *stack, uint32_t frame)
 static bool
 check_encode(const struct check_config *config,
     const struct frame_source *source, const struct frame_ref *ref,
-    const struct draw *draw, unsigned samples, uint8_t *pixels)
+    const struct draw *draw, const struct present *present, unsigned samples,
+    uint8_t *pixels)
 {
     struct frame_error error = { 0 };
     uint8_t *data = NULL;
     size_t length;
 
-    if (config->ask.overlays
-        && !overlay_burn(source, ref, draw->matrix, draw->width, draw->height,
-               samples, pixels, &error))
+    if (!present_burn(present, source, ref, draw->matrix, samples, pixels,
+            &error))
     {
         log_error("check", "%s", error.detail);
         return false;
@@ -104,6 +103,7 @@ check_draw(const struct check_config *config,
     struct wire_render ask = config->ask;
     struct painting painting = { 0 };
     struct wire_picture shown;
+    struct present present;
     struct stack_voi *voi = NULL;
     struct frame_range range = { 0 };
     struct frame_error error = { 0 };
@@ -123,8 +123,8 @@ check_draw(const struct check_config *config,
     ask.layer = number;
     wrong = picture_check(&ask, renderer_info(renderer)->max_dimension);
     if (wrong == NULL) {
-        wrong = picture_prepare(stack, &ask, range.lowest, range.highest,
-            &painting, &voi, &shown);
+        wrong = picture_prepare(stack, NULL, &ask, range.lowest,
+            range.highest, &painting, &present, &voi, &shown);
     }
     if (wrong != NULL) {
         goto done;
@@ -140,7 +140,7 @@ check_draw(const struct check_config *config,
     {
         wrong = NULL;
         ok = check_encode(config, source, &ref, &painting.draw,
-            shown.samples, pixels);
+            &present, shown.samples, pixels);
     }
     renderer_array_destroy(renderer, painting.draw.array);
 

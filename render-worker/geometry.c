@@ -87,6 +87,48 @@ geometry_view(const struct view *view, uint32_t columns, uint32_t rows,
 }
 
 
+bool
+geometry_area(struct view *view, uint32_t columns, uint32_t rows,
+    double aspect, double scale, const double area[4])
+{
+    double  c, s, wide, tall, high, fit, x, y;
+
+    if (!(aspect > 0) || !isfinite(view->rotate) || columns == 0 || rows == 0
+        || !(area[2] > area[0]) || !(area[3] > area[1]))
+    {
+        return false;
+    }
+
+    turn(view->rotate, &c, &s);
+
+    wide = area[2] - area[0];
+    tall = (area[3] - area[1]) * aspect;
+
+    if (!(scale > 0)) {
+        scale = fmin(view->width / (wide * fabs(c) + tall * fabs(s)),
+                     view->height / (wide * fabs(s) + tall * fabs(c)));
+    }
+
+    high = rows * aspect;
+    fit = fmin(view->width / (columns * fabs(c) + high * fabs(s)),
+               view->height / (columns * fabs(s) + high * fabs(c)));
+
+    /* from the middle of the image to that of the area, on the screen */
+
+    x = ((area[0] + area[2]) / 2 - columns / 2.0) * scale;
+    y = ((area[1] + area[3]) / 2 - rows / 2.0) * aspect * scale;
+    x = view->flip & WIRE_FLIP_H ? -x : x;
+    y = view->flip & WIRE_FLIP_V ? -y : y;
+
+    view->zoom = scale / fit;
+    view->pan_x = s * y - c * x + 0;
+    view->pan_y = -s * x - c * y + 0;
+
+    return isfinite(view->zoom) && view->zoom > 0 && isfinite(view->pan_x)
+           && isfinite(view->pan_y);
+}
+
+
 /* Letters of a direction in the patient, the strongest first. */
 static void
 name_direction(const double direction[3], char letters[4])

@@ -30,6 +30,15 @@ bool geometry_view(const struct view *view, uint32_t columns, uint32_t rows,
     double aspect, double matrix[6]);
 
 /*
+ * Sets view->zoom and pan so that the part of the image from left, top to
+ * right, bottom (image coordinates, the first pixel covers 0 to 1) lies in the
+ * middle of the viewport, and just fits; or scale viewport pixels show a
+ * column, when scale is above 0.  false: as geometry_view().
+ */
+bool geometry_area(struct view *view, uint32_t columns, uint32_t rows,
+    double aspect, double scale, const double area[4]);
+
+/*
  * Letters at the four edges of the picture, clockwise from the top, of at most
  * three letters each (PS3.3 C.7.6.1.1.1); empty where unknown, never guessed.
  */

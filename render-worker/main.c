@@ -360,7 +360,7 @@ main(int argc, char **argv)
         .children = processors > 0 ? (uint64_t) processors : 1,
         .frame_timeout = 20000,
         .level = LOG_LEVEL_INFO,
-        .check = { .ask = { .zoom = 1, .quality = 90,
+        .check = { .ask = { .zoom = 1, .quality = 90, .shutter = 1,
             .interpolation = WIRE_LINEAR } },
     };
 

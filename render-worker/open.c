@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "stack_json.h"
+#include "states_json.h"
 #include "worker.h"
 
 /* What the thread that reads the indexes leaves behind. */
@@ -103,8 +104,9 @@ open_status(struct worker *worker, struct request *request)
 
 /* A list may be megabytes long: it is written on another thread. */
 struct listing {
-    struct stack  *stack;
-    struct json    json;
+    struct stack              *stack;
+    const struct stack_state  *state;   /* NULL: the layers */
+    struct json                json;
 };
 
 static void
@@ -112,7 +114,11 @@ layers_run(struct job *job)
 {
     struct listing *listing = ((struct request *) job)->work;
 
-    stack_json_layers(&listing->json, listing->stack);
+    if (listing->state != NULL) {
+        state_json(&listing->json, listing->stack, listing->state);
+    } else {
+        stack_json_layers(&listing->json, listing->stack);
+    }
 }
 
 static void
@@ -127,20 +133,18 @@ layers_done(struct job *job)
     free(listing);
 }
 
-void
-open_layers(struct worker *worker, struct request *request)
+/* Lets another thread answer; the stack is pinned. */
+static void
+open_list(struct worker *worker, struct request *request, struct stack *stack,
+    const struct stack_state *state)
 {
-    struct stack *stack = worker_pin(worker, request, request->body, 0);
-
-    if (stack == NULL) {
-        return;
-    }
     struct listing *listing = calloc(1, sizeof(*listing));
     request->work = listing;
     request->job.run = layers_run;
     request->job.done = layers_done;
     if (listing != NULL) {
         listing->stack = stack;
+        listing->state = state;
         if (pool_submit(worker->openers, &request->job)) {
             return;
         }
@@ -149,6 +153,37 @@ open_layers(struct worker *worker, struct request *request)
     request->work = NULL;
     worker_unpin(worker, stack);
     request_problem(request, 503, "busy", "too many requests wait");
+}
+
+void
+open_layers(struct worker *worker, struct request *request)
+{
+    struct stack *stack = worker_pin(worker, request, request->body, 0);
+
+    if (stack != NULL) {
+        open_list(worker, request, stack, NULL);
+    }
+}
+
+void
+open_state(struct worker *worker, struct request *request)
+{
+    struct wire_state ask;
+
+    memcpy(&ask, request->body, sizeof(ask));
+    struct stack *stack = worker_pin(worker, request, ask.stack, 0);
+    if (stack == NULL) {
+        return;
+    }
+    const struct stack_state *state = memchr(ask.uid, '\0', sizeof(ask.uid))
+        != NULL ? states_find(stack, ask.uid) : NULL;
+    if (state == NULL) {
+        worker_unpin(worker, stack);
+        request_problem(request, 404, "presentation-not-found",
+            "the stack has no such presentation state");
+        return;
+    }
+    open_list(worker, request, stack, state);
 }
 
 void

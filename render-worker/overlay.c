@@ -83,32 +83,79 @@ plane_burn(const struct plane *plane, const double m[6], uint32_t width,
     }
 }
 
-bool
-overlay_burn(const struct frame_source *source, const struct frame_ref *ref,
+/* What may have to be read for overlays within the pixels. */
+struct stored {
+    const struct frame_source  *source;
+    const struct frame_ref     *ref;
+    uint8_t                    *pixels;
+};
+
+static bool
+burn(const struct dicom_overlay *overlay, struct stored *stored,
     const double matrix[6], uint32_t width, uint32_t height,
     unsigned samples, uint8_t *pixels, struct frame_error *error)
 {
-    const struct dicom_index *index = ref->index;
-    uint8_t *stored = NULL, photometric;
-    bool ok = true;
+    const struct frame_ref *ref = stored->ref;
+    struct plane plane;
+    uint8_t photometric;
 
-    for (uint32_t i = 0; i < index->noverlays; i++) {
-        const struct dicom_overlay *overlay = &index->overlays[i];
-        struct plane plane;
-
-        if (overlay->bits == NULL && stored == NULL) {
-            stored = malloc(index_frame_size(index));
-            if (stored == NULL
-                || !frame_read(source, ref, stored, &photometric, error))
-            {
-                ok = false;
-                break;
-            }
-        }
-        if (plane_init(&plane, index, overlay, ref->frame, stored)) {
-            plane_burn(&plane, matrix, width, height, samples, pixels);
+    if (overlay->bits == NULL && stored->pixels == NULL) {
+        stored->pixels = malloc(index_frame_size(ref->index));
+        if (stored->pixels == NULL
+            || !frame_read(stored->source, ref, stored->pixels, &photometric,
+                   error))
+        {
+            return false;
         }
     }
-    free(stored);
+    if (plane_init(&plane, ref->index, overlay, ref->frame, stored->pixels)) {
+        plane_burn(&plane, matrix, width, height, samples, pixels);
+    }
+    return true;
+}
+
+static const struct dicom_overlay *
+find_group(const struct dicom_overlay *overlays, uint32_t count,
+    uint16_t group)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (overlays[i].group == group) {
+            return &overlays[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+overlay_burn(const struct frame_source *source, const struct frame_ref *ref,
+    const struct presentation *state, const double matrix[6], uint32_t width,
+    uint32_t height, unsigned samples, uint8_t *pixels,
+    struct frame_error *error)
+{
+    const struct dicom_index *index = ref->index;
+    struct stored stored = { .source = source, .ref = ref };
+    uint32_t count = state != NULL ? state->nactive : index->noverlays;
+    bool ok = true;
+
+    for (uint32_t i = 0; i < count && ok; i++) {
+        const struct dicom_overlay *overlay;
+
+        if (state == NULL) {
+            overlay = &index->overlays[i];
+        } else {
+            uint16_t group = state->active[i].group;
+
+            overlay = find_group(state->overlays, state->noverlays, group);
+            if (overlay == NULL) {
+                overlay = find_group(index->overlays, index->noverlays,
+                    group);
+            }
+        }
+        if (overlay != NULL) {
+            ok = burn(overlay, &stored, matrix, width, height, samples,
+                pixels, error);
+        }
+    }
+    free(stored.pixels);
     return ok;
 }

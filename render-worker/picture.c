@@ -11,7 +11,7 @@
 #include <openssl/evp.h>
 
 #include "encode.h"
-#include "overlay.h"
+#include "present.h"
 #include "stack_json.h"
 #include "worker.h"
 
@@ -27,6 +27,8 @@ struct picture {
     struct stack_voi    *voi;
     struct wire_render   ask;
     struct wire_picture  shown;
+    const struct stack_state  *state;   /* NULL: none */
+    struct present       present;
     enum painting_end    end;
     struct job           encode, hash;
     unsigned             parts;         /* jobs that are not done */
@@ -80,8 +82,8 @@ picture_check(const struct wire_render *ask, uint32_t max_dimension)
     if ((ask->flip & ~(WIRE_FLIP_H | WIRE_FLIP_V)) != 0) {
         return "flip: h, v or hv";
     }
-    if ((ask->set & ~(uint32_t) (WIRE_SET_WINDOW | WIRE_SET_SIZE
-            | WIRE_SET_WINDOW_INDEX)) != 0)
+    if (ask->set >= 2 * WIRE_SET_OVERLAYS || ask->shutter > 1
+        || memchr(ask->state, '\0', sizeof(ask->state)) == NULL)
     {
         return "unknown parameters";
     }
@@ -115,16 +117,22 @@ picture_check(const struct wire_render *ask, uint32_t max_dimension)
 
 /* What the user asks for in the words of voi.h; NULL or what is wrong. */
 static const char *
-picture_choice(const struct dicom_index *index, uint32_t number,
+picture_choice(const struct stack *stack, const struct stack_state *state,
     const struct wire_render *ask, struct voi_choice *choice)
 {
-    const struct dicom_frame *frame = &index->frames[number];
+    const struct dicom_index *index = stack_index(stack, ask->layer);
+    const struct dicom_frame *frame =
+        &index->frames[stack->layers[ask->layer].frame];
 
     *choice = (struct voi_choice) {
         .function = ask->voi,
         .index = ask->voi_index,
         .invert = ask->invert != 0,
     };
+    if (state != NULL) {
+        choice->state = state->presentation;
+        choice->state_voi = state_voi_of(stack, state, ask->layer);
+    }
     if (ask->voi == WIRE_VOI_LUT) {
         return NULL;
     }
@@ -150,9 +158,11 @@ picture_choice(const struct dicom_index *index, uint32_t number,
 
 static void
 picture_shown(struct wire_picture *shown, const struct stack *stack,
-    const struct dicom_index *index, const struct wire_render *ask,
-    const struct view *view)
+    const struct dicom_index *index, const struct stack_state *state,
+    const struct wire_render *ask, const struct present *present)
 {
+    const struct view *view = &present->view;
+
     memset(shown, 0, sizeof(*shown));
     memcpy(shown->instance, index->instance_uid,
         sizeof(index->instance_uid));
@@ -163,67 +173,66 @@ picture_shown(struct wire_picture *shown, const struct stack *stack,
     shown->lossy = index->lossy || ask->format == WIRE_JPEG;
     shown->format = ask->format;
     shown->invert = ask->invert != 0;
-    shown->flip = ask->flip;
+    shown->flip = view->flip;
     shown->interpolation = ask->interpolation;
-    shown->zoom = ask->zoom;
-    shown->pan_x = ask->pan_x;
-    shown->pan_y = ask->pan_y;
-    shown->rotate = ask->rotate;
-    shown->overlays = ask->overlays != 0;
+    shown->zoom = view->zoom;
+    shown->pan_x = view->pan_x;
+    shown->pan_y = view->pan_y;
+    shown->rotate = view->rotate;
+    shown->overlays = present->overlays;
+    shown->shutter = present->shutter != NULL;
+    if (state != NULL) {
+        memcpy(shown->state, state->uid, sizeof(state->uid));
+    }
     shown->quality = ask->format == WIRE_JPEG ? ask->quality : 0;
     shown->center = NAN;
     shown->window = NAN;
 }
 
 const char *
-picture_prepare(struct stack *stack, const struct wire_render *ask,
-    double lowest, double highest, struct painting *painting,
+picture_prepare(struct stack *stack, const struct stack_state *state,
+    const struct wire_render *ask, double lowest, double highest,
+    struct painting *painting, struct present *present,
     struct stack_voi **voi, struct wire_picture *shown)
 {
     const struct dicom_index *index = stack_index(stack, ask->layer);
     const struct layer_group *group =
         &stack->groups[stack->layers[ask->layer].group];
-    bool sized = (ask->set & WIRE_SET_SIZE) != 0;
-    struct view view = {
-        .width = sized ? ask->width : index->columns,
-        .height = sized ? ask->height : index->rows,
-        .zoom = ask->zoom,
-        .pan_x = ask->pan_x,
-        .pan_y = ask->pan_y,
-        .rotate = ask->rotate,
-        .flip = ask->flip,
-    };
+    const struct view *view = &present->view;
     struct draw *draw = &painting->draw;
     bool colour = group->format == LAYER_RGBA8;
 
     *voi = NULL;
-    if ((uint64_t) view.width * view.height > MAX_PIXELS) {
+    const char *error = present_init(present, stack, state, ask,
+        stack_aspect(stack, ask->layer));
+    if (error != NULL) {
+        return error;
+    }
+    if ((uint64_t) view->width * view->height > MAX_PIXELS) {
         return "width, height: the picture would be too large";
     }
-    /* at its own size a picture shows the pixels as they are stored */
-    if (!geometry_view(&view, index->columns, index->rows,
-            sized ? stack_aspect(stack, ask->layer) : 1, draw->matrix))
+    if (!geometry_view(view, index->columns, index->rows, present->aspect,
+            draw->matrix))
     {
         return "zoom, rotate: out of range";
     }
 
-    picture_shown(shown, stack, index, ask, &view);
-    draw->width = view.width;
-    draw->height = view.height;
+    picture_shown(shown, stack, index, state, ask, present);
+    draw->width = view->width;
+    draw->height = view->height;
     draw->interpolation = (enum draw_interpolation) ask->interpolation;
     draw->background = 0;
     shown->samples = colour ? 3 : 1;
     painting->stack = stack;
     painting->layer = ask->layer;
-    painting->size = (size_t) view.width * view.height * shown->samples;
+    painting->size = (size_t) view->width * view->height * shown->samples;
     if (colour) {
         draw->invert = ask->invert != 0;
         return NULL;
     }
 
     struct voi_choice choice;
-    const char *error = picture_choice(index,
-        stack->layers[ask->layer].frame, ask, &choice);
+    error = picture_choice(stack, state, ask, &choice);
     if (error != NULL) {
         return error;
     }
@@ -233,9 +242,9 @@ picture_prepare(struct stack *stack, const struct wire_render *ask,
     }
     draw->voi = &(*voi)->table;
     shown->voi = (*voi)->shown.function;
-    shown->voi_index = (*voi)->shown.function == WIRE_VOI_LUT
+    shown->voi_index = (*voi)->shown.function >= WIRE_VOI_LUT
         ? (*voi)->shown.index : ask->voi_index;
-    if ((*voi)->shown.function != WIRE_VOI_LUT) {
+    if ((*voi)->shown.function < WIRE_VOI_LUT) {
         shown->center = (*voi)->shown.center;
         shown->window = (*voi)->shown.width;
     }
@@ -349,9 +358,8 @@ picture_burn(struct picture *picture)
     };
 
     memcpy(ref.user, stack->owner, sizeof(ref.user));
-    return overlay_burn(&picture->worker->source, &ref,
-        picture->painting.draw.matrix, picture->shown.width,
-        picture->shown.height, picture->shown.samples,
+    return present_burn(&picture->present, &picture->worker->source, &ref,
+        picture->painting.draw.matrix, picture->shown.samples,
         picture->painting.pixels->data, &picture->error);
 }
 
@@ -364,7 +372,7 @@ encode_run(struct job *job)
     if (atomic_load(&picture->painting.cancelled)) {
         return;
     }
-    if (picture->ask.overlays && !picture_burn(picture)) {
+    if (present_marks(&picture->present) && !picture_burn(picture)) {
         return;
     }
     if (!picture->hash_apart) {
@@ -401,12 +409,12 @@ picture_drawn(struct painting *painting, enum painting_end end)
         return;
     }
 
-    /* overlays change the pixels, so they are hashed after them */
+    /* marks change the pixels, so they are hashed after them */
     if (painting->size < LARGE) {
         pool_force(worker->encoders, &picture->encode);
         return;
     }
-    if (worker->threads > 1 && !picture->ask.overlays) {
+    if (worker->threads > 1 && !present_marks(&picture->present)) {
         picture->hash_apart = true;
         picture->parts = 2;
         picture->hash.run = hash_run;
@@ -431,8 +439,9 @@ static void
 picture_begin(struct picture *picture, double lowest, double highest)
 {
     struct request *request = picture->request;
-    const char *wrong = picture_prepare(picture->stack, &picture->ask, lowest,
-        highest, &picture->painting, &picture->voi, &picture->shown);
+    const char *wrong = picture_prepare(picture->stack, picture->state,
+        &picture->ask, lowest, highest, &picture->painting, &picture->present,
+        &picture->voi, &picture->shown);
 
     if (wrong != NULL) {
         request_problem(request, 422, "invalid-parameter", wrong);
@@ -541,6 +550,46 @@ picture_wake(struct job *job)
     stack_release(worker->painter, stack);
 }
 
+/*
+ * Finds the presentation state that is asked for.  A layer that it is not for
+ * is refused: shown without it, the picture would look like one with it.
+ */
+static bool
+picture_find_state(struct picture *picture)
+{
+    const struct stack *stack = picture->stack;
+    uint32_t layer = picture->ask.layer;
+    const char *wrong;
+
+    if (picture->ask.state[0] == '\0') {
+        return true;
+    }
+    picture->state = states_find(stack, picture->ask.state);
+    if (picture->state == NULL) {
+        request_problem(picture->request, 404, "presentation-not-found",
+            "the stack has no such presentation state");
+        return false;
+    }
+
+    bool colour = stack->layers[layer].placed
+        && stack->groups[stack->layers[layer].group].format == LAYER_RGBA8;
+    wrong = presentation_problem(picture->state->presentation);
+    if (wrong == NULL && !state_covers(picture->state, layer)) {
+        wrong = "the presentation state is not for this image";
+    } else if (wrong == NULL && colour
+        != (picture->state->presentation->kind == PRESENTATION_COLOUR))
+    {
+        wrong = colour ? "a grayscale presentation state is not for colour "
+            "images" : "a colour presentation state is not for gray images";
+    }
+    if (wrong != NULL) {
+        request_problem(picture->request, 422, "presentation-not-applicable",
+            wrong);
+        return false;
+    }
+    return true;
+}
+
 void
 picture_handle(struct worker *worker, struct request *request)
 {
@@ -567,6 +616,10 @@ picture_handle(struct worker *worker, struct request *request)
     picture->request = request;
     picture->worker = worker;
     picture->ask = ask;
+    if (!picture_find_state(picture)) {
+        picture_free(picture);
+        return;
+    }
     atomic_init(&picture->painting.cancelled, false);
     request->work = picture;
     if (!picture_try(picture)) {

@@ -9,6 +9,7 @@
 
 #include "frame.h"
 #include "log.h"
+#include "states.h"
 
 /* Texels of one array, unless a single layer is larger. */
 #define CHUNK_BYTES  (16u * 1024 * 1024)
@@ -53,11 +54,12 @@ instance_bytes(const struct stack_instance *instance)
     return bytes;
 }
 
-/* Reads the instance records. */
+/* Reads the instance records from *at on. */
 static bool
-parse_instances(struct stack *stack, const uint8_t *p, const uint8_t *end,
+parse_instances(struct stack *stack, const uint8_t **at, const uint8_t *end,
     struct refusal *why)
 {
+    const uint8_t *p = *at;
     uint64_t bytes = 0, frames = 0;
 
     for (uint32_t i = 0; i < stack->ninstances; i++) {
@@ -107,7 +109,26 @@ parse_instances(struct stack *stack, const uint8_t *p, const uint8_t *end,
             return false;
         }
     }
+    *at = p;
+    return true;
+}
+
+/* Reads the records of presentation states, which must be the last. */
+static bool
+parse_states(struct stack *stack, uint32_t count, const uint8_t *p,
+    const uint8_t *end, struct refusal *why)
+{
+    const char *detail;
+    uint64_t bytes = 0;
+
     *why = malformed;
+    if (!states_read(stack, count, &p, end, &bytes, &detail)) {
+        if (detail != NULL) {
+            *why = memory;
+        }
+        return false;
+    }
+    stack->cost += bytes;
     return p == end;
 }
 
@@ -434,9 +455,11 @@ stack_create(const uint8_t *body, size_t length, const uint8_t owner[16],
     }
     stack->ninstances = open.count;
 
+    const uint8_t *p = body + sizeof(open);
     if (!stack_digest(stack, &open, body, length)
-        || !parse_instances(stack, body + sizeof(open), body + length, &why)
-        || !choose_part(stack, open.part, &why))
+        || !parse_instances(stack, &p, body + length, &why)
+        || !choose_part(stack, open.part, &why)
+        || !parse_states(stack, open.states, p, body + length, &why))
     {
         goto error;
     }
@@ -445,7 +468,7 @@ stack_create(const uint8_t *body, size_t length, const uint8_t owner[16],
         goto error;
     }
     classify_voi(stack);
-    stack->cost = stack->bytes + host_bytes(stack);
+    stack->cost += stack->bytes + host_bytes(stack);
     return stack;
 
 error:
@@ -475,6 +498,7 @@ stack_destroy(struct stack *stack)
         free(stack->instances[i].location);
         index_finish(&stack->instances[i].index);
     }
+    states_finish(stack);
     free(stack->groups);
     free(stack->layers);
     free(stack->parts);
@@ -496,6 +520,7 @@ choice_equal(const struct voi_choice *a, const struct voi_choice *b)
 {
     return a->function == b->function && a->index == b->index
         && a->invert == b->invert && a->has_window == b->has_window
+        && a->state == b->state && a->state_voi == b->state_voi
         && (!a->has_window
             || (a->center == b->center && a->width == b->width));
 }

@@ -57,6 +57,7 @@ struct stack_instance {
     char               *location;   /* owned */
     struct dicom_index  index;
     uint32_t            voi_class;  /* equal for equal VOI attributes */
+    uint32_t            first_frame;    /* of stack->layer_of */
 };
 
 /*
@@ -113,6 +114,10 @@ struct stack {
     uint32_t                nparts;
     struct stack_part      *parts;      /* all of the series, for people */
     struct series_part      shape;      /* of this part; first is 0 */
+    uint32_t                nstates;    /* presentation states: states.h */
+    struct stack_state     *states;
+    uint32_t               *layer_of;   /* of each instance's frames, when
+                                           there are states */
     uint64_t                bytes;      /* of texels */
     uint64_t                cost;       /* bytes, and what the indexes take */
     bool                    lossy;

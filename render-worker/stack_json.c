@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "geometry.h"
+#include "states_json.h"
 
 /* Degrees; less is rounding. */
 #define SHEARED  0.5
@@ -319,6 +320,7 @@ stack_json(struct json *json, const struct stack *stack,
     json_windows(json, stack);
     json_integer(json, "voi_luts", index->nvoi_luts);
     json_integer(json, "overlays", index->noverlays);
+    states_json(json, stack);
     json_geometry(json, stack);
     json_shape(json, stack);
     json_parts(json, stack);

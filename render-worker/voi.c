@@ -4,19 +4,7 @@
 #include <string.h>
 
 #include "multiversion.h"
-#include "voi.h"
-#include "wire.h"
-
-
-/* What a table is computed from, once the choice has been settled. */
-struct mapping {
-    const struct dicom_lut  *modality;  /* NULL: slope and intercept */
-    double                   slope, intercept;
-    const struct dicom_lut  *voi;       /* NULL: window */
-    uint8_t                  function;  /* enum wire_voi */
-    double                   center, width;
-    bool                     invert;
-};
+#include "voi_impl.h"
 
 
 static uint64_t
@@ -28,277 +16,12 @@ voi_serial(void)
 }
 
 
-/* Entry of a LUT for an input, which is clamped to its ends (C.11.1.1). */
-static double
-lut_read(const struct dicom_lut *lut, double input)
-{
-    double  i;
-
-    i = floor(input - lut->first + 0.5);
-
-    if (!(i > 0)) {
-        return lut->data[0];
-    }
-
-    if (i >= lut->count) {
-        return lut->data[lut->count - 1];
-    }
-
-    return lut->data[(uint32_t) i];
-}
-
-
-static bool
-lut_usable(const struct dicom_lut *lut)
-{
-    return lut->count > 0 && lut->data != NULL;
-}
-
-
-/*
- * Rescale of a frame.  A slope of zero would make every pixel equal; it stands
- * for an absent one, as does anything that is not a number.
- */
-static void
-rescale(const struct dicom_index *index, uint32_t frame, double *slope,
-    double *intercept)
-{
-    *slope = 1;
-    *intercept = 0;
-
-    if (index->frames == NULL || frame >= index->nframes) {
-        return;
-    }
-
-    if (isfinite(index->frames[frame].slope)
-        && index->frames[frame].slope != 0
-        && isfinite(index->frames[frame].intercept))
-    {
-        *slope = index->frames[frame].slope;
-        *intercept = index->frames[frame].intercept;
-    }
-}
-
-
-static double
-modality_value(const struct mapping *map, double stored)
-{
-    if (map->modality != NULL) {
-        return lut_read(map->modality, stored);
-    }
-
-    return map->slope * stored + map->intercept;
-}
-
-
-double
-voi_modality(const struct dicom_index *index, uint32_t frame, double stored)
-{
-    struct mapping  map;
-
-    map.modality = NULL;
-
-    if (index->sample == SAMPLE_INTEGER && lut_usable(&index->modality_lut)) {
-        map.modality = &index->modality_lut;
-    }
-
-    rescale(index, frame, &map.slope, &map.intercept);
-
-    return modality_value(&map, stored);
-}
-
-
-static bool
-window_usable(double center, double width)
-{
-    return isfinite(center) && isfinite(width) && width > 0;
-}
-
-
-/* The file's first window for the frame, or NULL. */
-static const struct dicom_window *
-file_window(const struct dicom_index *index, uint32_t frame)
-{
-    uint32_t                  i, n;
-    const struct dicom_frame  *f;
-
-    if (index->frames != NULL && frame < index->nframes) {
-        f = &index->frames[frame];
-        n = f->nwindows < 4 ? f->nwindows : 4;
-
-        for (i = 0; i < n; i++) {
-            if (window_usable(f->windows[i].center, f->windows[i].width)) {
-                return &f->windows[i];
-            }
-        }
-    }
-
-    n = index->nwindows < INDEX_MAX_WINDOWS ? index->nwindows
-                                            : INDEX_MAX_WINDOWS;
-
-    for (i = 0; i < n; i++) {
-        if (window_usable(index->windows[i].center, index->windows[i].width)) {
-            return &index->windows[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-/* Extremes of the modality values of stored values from lowest to highest. */
-static void
-modality_range(const struct mapping *map, double lowest, double highest,
-    double *lo, double *hi)
-{
-    double  v, y;
-
-    *lo = modality_value(map, lowest);
-    *hi = modality_value(map, highest);
-
-    if (map->modality != NULL) {
-        v = lowest > map->modality->first ? lowest : map->modality->first;
-
-        for (uint32_t i = 0; i < map->modality->count && v < highest; i++) {
-            y = modality_value(map, v);
-            *lo = y < *lo ? y : *lo;
-            *hi = y > *hi ? y : *hi;
-            v += 1;
-        }
-    }
-
-    if (*lo > *hi) {
-        y = *lo;
-        *lo = *hi;
-        *hi = y;
-    }
-}
-
-
-/*
- * The window that shows lowest as 0 and highest as 255: for integers in the
- * terms of LINEAR, for real numbers in those of LINEAR_EXACT.
- */
-static void
-range_window(struct mapping *map, const struct dicom_index *index,
-    double lowest, double highest)
-{
-    double  lo, hi;
-
-    if (index->sample == SAMPLE_INTEGER && index->bits_stored == 1) {
-        lowest = index->is_signed ? -1 : 0;
-        highest = lowest + 1;
-    }
-
-    if (!isfinite(lowest) || !isfinite(highest) || lowest > highest) {
-        lowest = highest = 0;
-    }
-
-    modality_range(map, lowest, highest, &lo, &hi);
-
-    if (index->sample != SAMPLE_INTEGER && hi > lo && isfinite(hi - lo)) {
-        map->function = WIRE_VOI_LINEAR_EXACT;
-        map->center = lo + (hi - lo) / 2;
-        map->width = hi - lo;
-        return;
-    }
-
-    map->function = WIRE_VOI_LINEAR;
-    map->center = lo + (hi - lo) / 2 + 0.5;
-    map->width = hi - lo + 1;
-}
-
-
-/*
- * Settles what is shown: the user's window or LUT, else the file's first
- * window, else its first VOI LUT, else the frame's range.
- */
-static bool
-settle(struct mapping *map, const struct dicom_index *index, uint32_t frame,
-    const struct voi_choice *choice, double lowest, double highest,
-    const char **error)
-{
-    bool                       tabular;
-    const struct dicom_window  *window;
-
-    tabular = index->sample == SAMPLE_INTEGER && index->bits_stored <= 16;
-
-    memset(map, 0, sizeof(*map));
-    map->slope = 1;
-    map->function = choice->function;
-    map->invert = (index->photometric == PHOTOMETRIC_MONOCHROME1
-                   || index->inverse_lut_shape) != (choice->invert != 0);
-
-    if (!index->rescale_ignored) {
-        rescale(index, frame, &map->slope, &map->intercept);
-
-        if (tabular && lut_usable(&index->modality_lut)) {
-            map->modality = &index->modality_lut;
-        }
-    }
-
-    window = file_window(index, frame);
-
-    if (map->function == WIRE_VOI_FILE && !choice->has_window
-        && window == NULL && tabular && index->nvoi_luts > 0
-        && lut_usable(&index->voi_luts[0]))
-    {
-        map->function = WIRE_VOI_LUT;
-        map->voi = &index->voi_luts[0];
-        return true;
-    }
-
-    if (map->function == WIRE_VOI_LUT) {
-        if (!tabular || choice->index >= index->nvoi_luts
-            || !lut_usable(&index->voi_luts[choice->index]))
-        {
-            *error = "the image has no such VOI LUT";
-            return false;
-        }
-
-        map->voi = &index->voi_luts[choice->index];
-        return true;
-    }
-
-    if (choice->has_window && window_usable(choice->center, choice->width)) {
-        map->center = choice->center;
-        map->width = choice->width;
-
-    } else if (window != NULL) {
-        map->center = window->center;
-        map->width = window->width;
-
-    } else {
-        range_window(map, index, lowest, highest);
-
-        if (choice->function == WIRE_VOI_SIGMOID) {
-            map->function = WIRE_VOI_SIGMOID;
-        }
-    }
-
-    if (map->function == WIRE_VOI_FILE) {
-        map->function = index->voi_function == VOI_LINEAR_EXACT
-                        ? WIRE_VOI_LINEAR_EXACT
-                        : index->voi_function == VOI_SIGMOID
-                        ? WIRE_VOI_SIGMOID : WIRE_VOI_LINEAR;
-    }
-
-    /* LINEAR starts at width 1 (C.11.2.1.2.1); real data need narrower ones */
-
-    if (map->function == WIRE_VOI_LINEAR && map->width < 1) {
-        map->function = WIRE_VOI_LINEAR_EXACT;
-    }
-
-    return true;
-}
-
-
 /*
  * Lower end and span of the ramp of a window: PS3.3 C.11.2.1.2.1 and
  * C.11.2.1.3.2 in the common form (x - low) / span.
  */
 static void
-window_ramp(const struct mapping *map, double *middle, double *span)
+window_ramp(const struct voi_mapping *map, double *middle, double *span)
 {
     if (map->function == WIRE_VOI_LINEAR) {
         *middle = map->center - 0.5;
@@ -374,7 +97,7 @@ round_repair(const uint8_t *display, float *value, uint32_t count)
 
 
 static void
-voi_line(const struct mapping *map, double *x, uint32_t count)
+voi_line(const struct voi_mapping *map, double *x, uint32_t count)
 {
     double    middle, span, top;
     uint32_t  i;
@@ -382,6 +105,7 @@ voi_line(const struct mapping *map, double *x, uint32_t count)
     switch (map->function) {
 
     case WIRE_VOI_LUT:
+    case WIRE_VOI_STATE:
         top = map->voi->bits >= 1 && map->voi->bits <= 16
               ? (double) ((1u << map->voi->bits) - 1) : 65535;
 
@@ -414,6 +138,27 @@ voi_line(const struct mapping *map, double *x, uint32_t count)
 
 
 /*
+ * The Presentation LUT (C.11.4): all of what the VOI transform can give meets
+ * all of its entries.
+ */
+static void
+presentation_line(const struct dicom_lut *lut, double *x, uint32_t count)
+{
+    double    y, top;
+    uint32_t  entry;
+
+    top = (1u << lut->bits) - 1;
+
+    for (uint32_t i = 0; i < count; i++) {
+        entry = x[i] > 0        /* not a number: the first one */
+                ? (uint32_t) (x[i] / 255 * (lut->count - 1) + 0.5) : 0;
+        y = lut->data[entry] * 255 / top;
+        x[i] = y > 255 ? 255 : y;
+    }
+}
+
+
+/*
  * Tells whether, for every entry, the closed form in single precision gives
  * the very gray of the table, so that interpolation may use it instead.
  * Where the ramp is steep, the two differ between entries: only flat ones.
@@ -440,11 +185,11 @@ affine_wrong(const uint8_t *display, uint32_t count, int32_t first,
 
 
 static void
-affine_try(struct voi_table *table, const struct mapping *map)
+affine_try(struct voi_table *table, const struct voi_mapping *map)
 {
     double  middle, span, slope, intercept;
 
-    if (map->modality != NULL || map->voi != NULL
+    if (map->modality != NULL || map->voi != NULL || map->presentation != NULL
         || map->function == WIRE_VOI_SIGMOID)
     {
         return;
@@ -486,7 +231,7 @@ affine_try(struct voi_table *table, const struct mapping *map)
  * windows leave few of them, and only those need computing.
  */
 static void
-ramp_entries(const struct voi_table *table, const struct mapping *map,
+ramp_entries(const struct voi_table *table, const struct voi_mapping *map,
     uint32_t *from, uint32_t *end)
 {
     double  middle, span, a, b, t;
@@ -494,7 +239,7 @@ ramp_entries(const struct voi_table *table, const struct mapping *map,
     *from = 0;
     *end = table->count;
 
-    if (map->modality != NULL || map->voi != NULL
+    if (map->modality != NULL || map->voi != NULL || map->presentation != NULL
         || map->function == WIRE_VOI_SIGMOID)
     {
         return;
@@ -524,7 +269,7 @@ ramp_entries(const struct voi_table *table, const struct mapping *map,
 
 
 static void
-flat_fill(struct voi_table *table, const struct mapping *map, uint32_t from,
+flat_fill(struct voi_table *table, const struct voi_mapping *map, uint32_t from,
     uint32_t end, bool rising)
 {
     uint8_t  gray;
@@ -543,7 +288,7 @@ flat_fill(struct voi_table *table, const struct mapping *map, uint32_t from,
 
 
 static bool
-table_fill(struct voi_table *table, const struct mapping *map)
+table_fill(struct voi_table *table, const struct voi_mapping *map)
 {
     double    x[1024];
     uint32_t  i, j, n, from, end, wrong;
@@ -575,6 +320,11 @@ table_fill(struct voi_table *table, const struct mapping *map)
 
         wrong = 0;
         voi_line(map, x, n);
+
+        if (map->presentation != NULL) {
+            presentation_line(map->presentation, x, n);
+        }
+
         round_line(x, n, map->invert ? -1 : 1, map->invert ? 255 : 0,
                    table->display + i, table->value + i, &wrong);
 
@@ -595,7 +345,7 @@ table_fill(struct voi_table *table, const struct mapping *map)
  * slope is a power of two, so that the product stays exact.
  */
 static void
-closed_form(struct voi_table *table, const struct mapping *map)
+closed_form(struct voi_table *table, const struct voi_mapping *map)
 {
     double  middle, span, threshold;
 
@@ -627,11 +377,11 @@ voi_table_init(struct voi_table *table, const struct dicom_index *index,
     uint32_t frame, struct voi_choice *choice, double lowest, double highest,
     const char **error)
 {
-    struct mapping  map;
+    struct voi_mapping  map;
 
     memset(table, 0, sizeof(*table));
 
-    if (!settle(&map, index, frame, choice, lowest, highest, error)) {
+    if (!voi_settle(&map, index, frame, choice, lowest, highest, error)) {
         return false;
     }
 
@@ -664,8 +414,9 @@ voi_table_init(struct voi_table *table, const struct dicom_index *index,
 
     choice->function = map.function;
 
-    if (map.function == WIRE_VOI_LUT) {
-        choice->index = map.voi - index->voi_luts;
+    if (map.voi != NULL) {
+        choice->index = map.function == WIRE_VOI_LUT
+                        ? map.voi - index->voi_luts : 0;
         choice->has_window = false;
         choice->center = choice->width = NAN;
 

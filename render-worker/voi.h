@@ -26,6 +26,10 @@ struct voi_choice {
     uint8_t  invert;        /* the user's, on top of the photometric's */
     bool     has_window;
     double   center, width; /* modality units */
+
+    /* A presentation state in the place of the image's own transforms */
+    const struct presentation      *state;      /* NULL: none */
+    const struct presentation_voi  *state_voi;  /* NULL: it has none here */
 };
 
 /*
@@ -60,7 +64,8 @@ struct voi_table {
  * effect into choice (function never WIRE_VOI_FILE, window of the file when
  * none was given).  lowest and highest: the frame's stored extremes, used when
  * the file has no VOI at all.  false: choice names a VOI LUT that is not
- * there, or memory is short (*error says which).  Any thread.
+ * there, the state's tables do not fit, or memory is short (*error says
+ * which).  Any thread.
  */
 bool voi_table_init(struct voi_table *table, const struct dicom_index *index,
     uint32_t frame, struct voi_choice *choice, double lowest, double highest,

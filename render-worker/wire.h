@@ -25,12 +25,13 @@
 
 #define WIRE_REQUEST_MAGIC   0x51574444u   /* "DDWQ" */
 #define WIRE_RESPONSE_MAGIC  0x52574444u   /* "DDWR" */
-#define WIRE_VERSION         1
+#define WIRE_VERSION         2
 
 /* Bounds that both sides enforce before they allocate. */
 #define WIRE_MAX_REQUEST     (64u * 1024 * 1024)
 #define WIRE_MAX_META        (1024u * 1024)
 #define WIRE_MAX_INSTANCES   65536u
+#define WIRE_MAX_STATES      256u          /* presentation states of a stack */
 #define WIRE_UID_SIZE        65            /* PS3.5 9.1: 64 characters, NUL */
 #define WIRE_MAX_VIEWPORT    16384u        /* pixels a side */
 
@@ -47,7 +48,9 @@ enum wire_type {
     WIRE_DISCARD = 10,   /* struct wire_discard: remove an object that no row
                             names -> 204; 404: it is gone already; 409: an
                             upload has it in its hands */
-    WIRE_LAYERS  = 11    /* struct wire_stack -> JSON body, the layer list */
+    WIRE_LAYERS  = 11,   /* struct wire_stack -> JSON body, the layer list */
+    WIRE_STATE   = 12    /* struct wire_state -> JSON body, one presentation
+                            state with its graphics */
 };
 
 struct wire_request {
@@ -151,9 +154,17 @@ struct wire_stack {
 /* The instances are not taken apart. */
 #define WIRE_PART_WHOLE      UINT32_MAX
 
+/* One presentation state of a stack. */
+struct wire_state {
+    uint8_t   stack[16];
+    char      uid[72];      /* SOP Instance UID, NUL-padded */
+};
+
 /*
- * Followed by count times struct wire_instance, each with its strings.
- * The order is the database's; the worker sorts by geometry.
+ * Followed by count times struct wire_instance, each with its strings, then by
+ * states times the same, of the study's presentation states, whose locations
+ * are empty.  The order is the database's; the worker sorts images by geometry
+ * and keeps the states that are for one of them.
  */
 struct wire_open {
     uint8_t   stack[16];
@@ -161,7 +172,7 @@ struct wire_open {
     uint32_t  layer;        /* loaded first, from 0; beyond the last: the last */
     uint32_t  part;         /* of the series (series.h), from 0, the one of most
                                layers; or WIRE_PART_WHOLE */
-    uint32_t  reserved;
+    uint32_t  states;
     char      study[72];    /* NUL-padded */
     char      series[72];
 };
@@ -176,7 +187,8 @@ struct wire_instance {
 enum wire_voi {
     WIRE_VOI_FILE = 0,      /* what the file says */
     WIRE_VOI_LINEAR = 1, WIRE_VOI_LINEAR_EXACT = 2, WIRE_VOI_SIGMOID = 3,
-    WIRE_VOI_LUT = 4
+    WIRE_VOI_LUT = 4,
+    WIRE_VOI_STATE = 5      /* the presentation state's VOI LUT; in answers */
 };
 enum wire_interpolation {
     WIRE_NEAREST = 0, WIRE_LINEAR = 1, WIRE_CUBIC = 2
@@ -188,7 +200,12 @@ enum wire_flip { WIRE_FLIP_H = 1, WIRE_FLIP_V = 2 };
 enum wire_render_set {
     WIRE_SET_WINDOW = 1,    /* center and window */
     WIRE_SET_SIZE = 2,      /* width and height; else the layer's own size */
-    WIRE_SET_WINDOW_INDEX = 4   /* voi_index names one of the file's windows */
+    WIRE_SET_WINDOW_INDEX = 4,  /* voi_index names one of the file's windows */
+    WIRE_SET_ZOOM = 8,      /* these matter with a presentation state only: */
+    WIRE_SET_PAN = 16,      /* what is not set is as the state says */
+    WIRE_SET_ROTATE = 32,
+    WIRE_SET_FLIP = 64,
+    WIRE_SET_OVERLAYS = 128
 };
 
 struct wire_render {
@@ -211,6 +228,9 @@ struct wire_render {
     double    pan_x;        /* viewport pixels, to the right */
     double    pan_y;        /* down */
     double    rotate;       /* degrees, clockwise */
+    char      state[72];    /* presentation state, NUL-padded; empty: none */
+    uint8_t   shutter;      /* 1: what the shutter hides is hidden */
+    uint8_t   reserved[7];
 };
 
 /* Meta of a WIRE_RENDER answer: what the picture really shows. */
@@ -238,7 +258,9 @@ struct wire_picture {
     double    rotate;
     uint8_t   overlays;
     uint8_t   quality;
-    uint8_t   reserved[6];
+    uint8_t   shutter;      /* 1: a shutter hides a part */
+    uint8_t   reserved[5];
+    char      state[72];    /* presentation state in effect, or empty */
 };
 
 struct wire_pixel {
@@ -266,10 +288,11 @@ _Static_assert(sizeof(struct wire_response) == 40, "wire_response");
 _Static_assert(sizeof(struct wire_ingest) == 8, "wire_ingest");
 _Static_assert(sizeof(struct wire_discard) == 8, "wire_discard");
 _Static_assert(sizeof(struct wire_field) == 8, "wire_field");
+_Static_assert(sizeof(struct wire_state) == 88, "wire_state");
 _Static_assert(sizeof(struct wire_open) == 176, "wire_open");
 _Static_assert(sizeof(struct wire_instance) == 80, "wire_instance");
-_Static_assert(sizeof(struct wire_render) == 88, "wire_render");
-_Static_assert(sizeof(struct wire_picture) == 184, "wire_picture");
+_Static_assert(sizeof(struct wire_render) == 168, "wire_render");
+_Static_assert(sizeof(struct wire_picture) == 256, "wire_picture");
 _Static_assert(sizeof(struct wire_pixel) == 32, "wire_pixel");
 _Static_assert(sizeof(struct wire_roi) == 32, "wire_roi");
 

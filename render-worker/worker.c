@@ -183,6 +183,8 @@ worker_body_bounds(unsigned type, uint32_t *least, uint32_t *most)
             sizeof(struct wire_stack) },
         [WIRE_LAYERS] = { sizeof(struct wire_stack),
             sizeof(struct wire_stack) },
+        [WIRE_STATE] = { sizeof(struct wire_state),
+            sizeof(struct wire_state) },
         [WIRE_RELEASE] = { sizeof(struct wire_stack),
             sizeof(struct wire_stack) },
         [WIRE_RENDER] = { sizeof(struct wire_render),
@@ -271,7 +273,7 @@ metrics_of_requests(struct worker *worker, struct json *json)
 {
     static const char *const names[] = { NULL, "health", "metrics", "ingest",
         "open", "status", "release", "render", "pixel", "roi", "discard",
-        "layers" };
+        "layers", "presentation" };
 
     json_text(json, "# HELP dicom_render_requests_total Requests by type.\n"
         "# TYPE dicom_render_requests_total counter\n");
@@ -458,6 +460,9 @@ worker_handle(struct worker *worker, struct request *request)
         break;
     case WIRE_LAYERS:
         open_layers(worker, request);
+        break;
+    case WIRE_STATE:
+        open_state(worker, request);
         break;
     case WIRE_RELEASE:
         open_release(worker, request);

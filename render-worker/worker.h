@@ -75,6 +75,7 @@ void worker_tick(struct worker *worker);
 void open_handle(struct worker *worker, struct request *request);
 void open_status(struct worker *worker, struct request *request);
 void open_layers(struct worker *worker, struct request *request);
+void open_state(struct worker *worker, struct request *request);
 void open_release(struct worker *worker, struct request *request);
 void picture_handle(struct worker *worker, struct request *request);
 void probe_handle(struct worker *worker, struct request *request);

@@ -81,10 +81,10 @@ is(join("\n", @upward), '', 'the module calls downward only');
     ['main'],
     [qw(check server)],
     [qw(worker open picture probe)],
-    [qw(session stack_json request)],
+    [qw(session stack_json states_json request)],
     ['loader'],
-    [qw(painter overlay)],
-    [qw(stack frame)],
+    [qw(painter present overlay)],
+    [qw(stack states frame shutter)],
     [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows reals
         lines texarray egl gl decoder zygote sandbox ingest identity objects)],
     [qw(decoder_child dicom dicom_gdcm structure codec codec_native codec_jpeg
@@ -92,7 +92,7 @@ is(join("\n", @upward), '', 'the module calls downward only');
         header_picture header_tables header_shutter header_presentation
         header_graphics header_series header_values attribute fragments)],
     [qw(series series_text)],
-    [qw(voi geometry)],
+    [qw(voi voi_impl voi_settle geometry)],
     [qw(index index_values store presentation pack tables meta charset encode encode_png
         encode_jpeg deflate json digest buffer pool log multiversion
         gather bands wire)],

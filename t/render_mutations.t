@@ -63,11 +63,11 @@ sub serve {
 
     my $problem = "stack-expired\0Gone.";
     my $answer = int(rand(3))
-        ? head(type => RENDER, meta => 184, body => 7)
+        ? head(type => RENDER, meta => 256, body => 7)
             . Test::Dicom::FakeWorker::picture() . 'PICTURE'
         : head(type => RENDER, status => 410, meta => length $problem)
             . $problem;
-    $answer = head(type => RENDER, meta => 184, body => 7)
+    $answer = head(type => RENDER, meta => 256, body => 7)
         . Test::Dicom::FakeWorker::picture() . 'PICTURE' if $seed == 9999;
 
     my $changes = $seed == 9999 ? 0 : 1 + int(rand(4));

@@ -61,7 +61,7 @@ $res = $t->http('node', GET => "/api/v1/stacks/$id/layers/3?width=1&height=77"
     token => $token);
 is($res->{status}, 200, 'all parameters');
 my ($line) = grep { /^render/ } reverse split /\n/, $t->read_file('fake.log');
-is($line, "render $id layer 3 set 3 size 1x77 voi 4:2 invert 1 flip 1 "
+is($line, "render $id layer 3 set 251 size 1x77 voi 4:2 invert 1 flip 1 "
     . 'interpolation 2 format 0 quality 7 overlays 1 center -150 window 0.5 '
     . 'zoom 2 pan 1,-2 rotate 45', 'arrive');
 
@@ -221,7 +221,7 @@ sub render {
         . "format $format quality $quality overlays $overlays center $d[0] "
         . "window $d[1] zoom $d[2] pan $d[3],$d[4] rotate $d[5]");
 
-    my %h = (type => RENDER, meta => 184, body => 7);
+    my %h = (type => RENDER, meta => 256, body => 7);
     my $meta = picture(layer => $layer);
     my $data = 'PICTURE';
     my $problem = "stack-expired\0The stack was idle.";

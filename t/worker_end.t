@@ -74,7 +74,7 @@ is($w->request('health')->{json}{status}, 'ok', 'the next one answers on it');
 
 # an idle client does not hold up the end, nor does half a request
 my $half = Test::Wire->new($path);
-syswrite $half->{socket}, $half->head(7, 88);
+syswrite $half->{socket}, $half->head(7, 168);
 kill TERM => $pid;
 is(status_of($pid), 0, 'the end, with clients connected');
 is($w->receive(), undef, 'they are hung up on');

@@ -35,12 +35,12 @@ ok(-S $path, 'and the socket stays');
 
 # frames that are none
 for (['magic', pack('VvvVVa16', 1, 1, 1, 0, 0, '')],
-     ['version', pack('VvvVVa16', 0x51574444, 2, 1, 0, 0, '')],
-     ['type 0', pack('VvvVVa16', 0x51574444, 1, 0, 0, 0, '')],
-     ['type 99', pack('VvvVVa16', 0x51574444, 1, 99, 0, 0, '')],
-     ['a body too long', pack('VvvVVa16', 0x51574444, 1, 4, 0xffffffff, 0, '')],
-     ['a body too short', pack('VvvVVa16', 0x51574444, 1, 7, 20, 0, '')],
-     ['a body where none is', pack('VvvVVa16', 0x51574444, 1, 1, 4, 0, '')],
+     ['version', pack('VvvVVa16', 0x51574444, 1, 1, 0, 0, '')],
+     ['type 0', pack('VvvVVa16', 0x51574444, 2, 0, 0, 0, '')],
+     ['type 99', pack('VvvVVa16', 0x51574444, 2, 99, 0, 0, '')],
+     ['a body too long', pack('VvvVVa16', 0x51574444, 2, 4, 0xffffffff, 0, '')],
+     ['a body too short', pack('VvvVVa16', 0x51574444, 2, 7, 20, 0, '')],
+     ['a body where none is', pack('VvvVVa16', 0x51574444, 2, 1, 4, 0, '')],
      ['noise', join '', map { chr int rand 256 } 1 .. 4096])
 {
     my ($name, $bytes) = @$_;
@@ -51,7 +51,7 @@ for (['magic', pack('VvvVVa16', 1, 1, 1, 0, 0, '')],
 
 # half a frame, then nothing
 my $half = wire();
-syswrite $half->{socket}, substr $half->head(7, 88), 0, 10;
+syswrite $half->{socket}, substr $half->head(7, 168), 0, 10;
 my $cut = wire();
 syswrite $cut->{socket}, $cut->head(4, 100000) . 'x' x 1000;
 $cut->close;
@@ -127,7 +127,7 @@ for ([width => 0, height => 8], [width => 100000, height => 8],
      [pan_y => $inf], [rotate => $nan], [rotate => $inf], [voi => 5],
      [voi => 'lut'], [voi => 'lut', voi_index => 255], [flip => 4],
      [interpolation => 3], [format => 2], [format => 'jpeg', quality => 0],
-     [format => 'jpeg', quality => 101], [set => 8], [window_index => 3])
+     [format => 'jpeg', quality => 101], [set => 256], [window_index => 3])
 {
     my $res = $w->render($stack, 0, @$_);
     is($res->{slug} // $res->{status}, 'invalid-parameter',

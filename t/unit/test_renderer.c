@@ -19,6 +19,7 @@
 
 /* links: render-worker/egl.c render-worker/gl.c render-worker/log.c */
 /* links: render-worker/texarray.c render-worker/voi.c */
+/* links: render-worker/voi_settle.c */
 /* links: render-worker/renderer.c render-worker/renderer_gl.c */
 /* links: render-worker/renderer_cpu.c render-worker/sample.c */
 /* links: render-worker/rows.c render-worker/lines.c */

@@ -15,7 +15,7 @@
 #include "voi.h"
 #include "wire.h"
 
-/* links: render-worker/voi.c */
+/* links: render-worker/voi.c render-worker/voi_settle.c */
 
 struct image {
     struct dicom_index  index;

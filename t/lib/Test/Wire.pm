@@ -18,7 +18,7 @@ use JSON::PP ();
 
 our %TYPE = (health => 1, metrics => 2, ingest => 3, open => 4, status => 5,
     release => 6, render => 7, pixel => 8, roi => 9, discard => 10,
-    layers => 11);
+    layers => 11, state => 12);
 
 our @FIELDS = (undef, qw(study series instance sop_class transfer_syntax md5
     location size created index patient_id patient_issuer patient_name
@@ -27,7 +27,8 @@ our @FIELDS = (undef, qw(study series instance sop_class transfer_syntax md5
     series_number series_description body_part instance_number rows columns
     frames assigned));
 
-my %VOI = (file => 0, linear => 1, linear_exact => 2, sigmoid => 3, lut => 4);
+my %VOI = (file => 0, linear => 1, linear_exact => 2, sigmoid => 3, lut => 4,
+    presentation => 5);
 my %FLIP = ('' => 0, h => 1, v => 2, hv => 3);
 my %INTERPOLATION = (nearest => 0, linear => 1, cubic => 2);
 my $counter = 0;
@@ -45,7 +46,7 @@ sub new {
 
 sub head {
     my ($self, $type, $length) = @_;
-    return pack('VvvVVa16', 0x51574444, 1, $type, $length, 0, $self->{user});
+    return pack('VvvVVa16', 0x51574444, 2, $type, $length, 0, $self->{user});
 }
 
 
@@ -89,7 +90,7 @@ sub receive {
     my ($magic, $version);
     ($magic, $version, @r{qw(type status retry_after meta_length body_length
         queue_us draw_us read_us encode_us)}) = unpack 'VvvvvVQ<VVVV', $head;
-    $magic == 0x52574444 && $version == 1 or die "not an answer\n";
+    $magic == 0x52574444 && $version == 2 or die "not an answer\n";
 
     $r{meta} = $self->_read($r{meta_length}) // return;
     $r{body} = $self->_read($r{body_length}) // return;
@@ -138,9 +139,11 @@ sub open_body {
     my ($id, $instances, %opt) = @_;
 
     # without a part they are not taken apart
+    my @states = map { { %$_, location => '' } } @{$opt{states} // []};
     my $body = pack 'a16V4a72a72', $id, scalar @$instances, $opt{layer} // 0,
-        $opt{part} // 0xffffffff, 0, $opt{study} // '1.2', $opt{series} // '1.2.3';
-    for (@$instances) {
+        $opt{part} // 0xffffffff, scalar @states, $opt{study} // '1.2',
+        $opt{series} // '1.2.3';
+    for (@$instances, @states) {
         $body .= pack('a72VV', $_->{instance}, length $_->{location},
             length $_->{index}) . $_->{location} . $_->{index};
     }
@@ -175,8 +178,11 @@ sub render_body {
     my ($id, $layer, %p) = @_;
 
     my $set = $p{set} // ((defined $p{window} ? 1 : 0)
-        | (defined $p{width} ? 2 : 0) | (defined $p{window_index} ? 4 : 0));
-    return pack 'a16VVVVC8d<6', $id, $layer, $set, $p{width} // 0,
+        | (defined $p{width} ? 2 : 0) | (defined $p{window_index} ? 4 : 0)
+        | (defined $p{zoom} ? 8 : 0) | (defined $p{pan_x} ? 16 : 0)
+        | (defined $p{rotate} ? 32 : 0) | (defined $p{flip} ? 64 : 0)
+        | (defined $p{overlays} ? 128 : 0));
+    return pack 'a16VVVVC8d<6a72Ca7', $id, $layer, $set, $p{width} // 0,
         $p{height} // 0, $VOI{$p{voi} // 'file'} // $p{voi},
         $p{window_index} // $p{voi_index} // 0, $p{invert} // 0,
         $FLIP{$p{flip} // ''} // $p{flip},
@@ -185,7 +191,7 @@ sub render_body {
             : ($p{format} // 'png') eq 'png' ? 0 : $p{format},
         $p{quality} // 90, $p{overlays} // 0, $p{center} // 0,
         $p{window} // 0, $p{zoom} // 1, $p{pan_x} // 0, $p{pan_y} // 0,
-        $p{rotate} // 0;
+        $p{rotate} // 0, $p{state} // '', $p{shutter} // 1, '';
 }
 
 
@@ -195,7 +201,8 @@ sub picture {
     my %p;
     @p{qw(instance frame layer width height sha256 lossy format voi voi_index
         invert flip interpolation samples center window zoom pan_x pan_y
-        rotate overlays quality)} = unpack 'Z72VVVVa32C8d<6CC', $meta;
+        rotate overlays quality shutter state)}
+        = unpack 'Z72VVVVa32C8d<6CCCx5Z72', $meta;
     $p{sha256} = unpack 'H*', $p{sha256};
     return \%p;
 }

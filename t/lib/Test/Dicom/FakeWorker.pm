@@ -124,7 +124,7 @@ sub give {
 # A response header: type, status, retry, meta and body (lengths), ...
 sub head {
     my (%h) = @_;
-    return pack 'VvvvvVQ<VVVV', $h{magic} // 0x52574444, $h{version} // 1,
+    return pack 'VvvvvVQ<VVVV', $h{magic} // 0x52574444, $h{version} // 2,
         $h{type}, $h{status} // 200, $h{retry} // 0, $h{meta} // 0,
         $h{body} // 0, 1, 2345, 10, 1234567;
 }
@@ -133,9 +133,10 @@ sub head {
 # The meta block of a picture.
 sub picture {
     my (%p) = @_;
-    return pack 'a72VVVVa32C8d<d<d<d<d<d<CCx6', $p{instance} // '1.2.3.4', 5,
+    return pack 'a72VVVVa32C8d<d<d<d<d<d<CCCx5a72', $p{instance} // '1.2.3.4', 5,
         $p{layer} // 0, 512, 256, 'A' x 32, 1, 0, $p{voi} // 1, 0, 0, 3, 1,
-        $p{samples} // 1, $p{center} // 40, 400.5, 1, 0, -2.25, 90, 1, 90;
+        $p{samples} // 1, $p{center} // 40, 400.5, 1, 0, -2.25, 90, 1, 90, 0,
+        $p{state} // '';
 }
 
 
