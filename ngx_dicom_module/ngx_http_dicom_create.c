@@ -100,6 +100,13 @@ ngx_http_dicom_create_body(ngx_http_dicom_op_t *op)
     const ngx_dicom_json_t  *body;
 
     body = ngx_http_dicom_ctx(r)->body;
+    id = ngx_dicom_json_get(body, "id");
+
+    /* however it is written, it is the same body */
+
+    if (id && id->type == NGX_DICOM_JSON_STRING) {
+        ngx_strlow(id->string.data, id->string.data, id->string.len);
+    }
 
     if (ngx_dicom_patch_digest(r->pool, body, op->resource->secret,
                                &op->digest)
@@ -107,8 +114,6 @@ ngx_http_dicom_create_body(ngx_http_dicom_op_t *op)
     {
         return NULL;
     }
-
-    id = ngx_dicom_json_get(body, "id");
 
     if (id == NULL) {
         if (ngx_dicom_uuid(r->pool, &op->id) != NGX_OK) {
@@ -132,7 +137,7 @@ ngx_http_dicom_create_body(ngx_http_dicom_op_t *op)
             return NULL;
         }
 
-        ngx_strlow(op->id.data, id->string.data, op->id.len);
+        ngx_memcpy(op->id.data, id->string.data, op->id.len);
         op->id.data[op->id.len] = '\0';
     }
 

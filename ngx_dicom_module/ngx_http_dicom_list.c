@@ -636,8 +636,9 @@ ngx_http_dicom_arg_uuid(ngx_http_request_t *r, const char *name,
 ngx_int_t
 ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words)
 {
-    ngx_int_t  rc;
-    ngx_str_t  value;
+    size_t      i;
+    ngx_int_t   rc;
+    ngx_str_t   value, *word;
 
     if (ngx_array_init(words, r->pool, 4, sizeof(ngx_str_t)) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -658,6 +659,19 @@ ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words)
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* signs only: a word that no text has, so that nothing is found */
+
+    for (i = 0; i < value.len && value.data[i] == ' '; i++) { /* void */ }
+
+    if (words->nelts == 0 && i < value.len) {
+        word = ngx_array_push(words);
+        if (word == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_str_set(word, "\x01");
     }
 
     if (words->nelts > 8) {

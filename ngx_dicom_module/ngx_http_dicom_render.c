@@ -67,6 +67,8 @@ static const char *ngx_http_dicom_render_head_check(
 static ngx_int_t ngx_http_dicom_render_meta(ngx_http_dicom_render_ctx_t *ctx);
 static ngx_int_t ngx_http_dicom_render_problem(
     ngx_http_dicom_render_ctx_t *ctx);
+static ngx_array_t *ngx_http_dicom_render_errors(ngx_pool_t *pool,
+    const ngx_str_t *slug, const ngx_str_t *detail);
 static ngx_int_t ngx_http_dicom_render_retry(ngx_http_request_t *r,
     ngx_uint_t seconds);
 static ngx_int_t ngx_http_dicom_render_opened(
@@ -514,7 +516,9 @@ ngx_http_dicom_render_problem(ngx_http_dicom_render_ctx_t *ctx)
     if (ngx_http_dicom_problem_json(r, ctx->response.status,
                                     (char *) slug.data,
                                     detail.len ? (char *) detail.data : NULL,
-                                    NULL, &ctx->problem)
+                                    ngx_http_dicom_render_errors(r->pool, &slug,
+                                                                 &detail),
+                                    &ctx->problem)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -531,6 +535,51 @@ ngx_http_dicom_render_problem(ngx_http_dicom_render_ctx_t *ctx)
     }
 
     return ngx_http_dicom_render_retry(r, ctx->response.retry_after);
+}
+
+
+/* What the worker says of parameters, "width, height: out of range", field by
+   field; NULL: it is about something else. */
+
+static ngx_array_t *
+ngx_http_dicom_render_errors(ngx_pool_t *pool, const ngx_str_t *slug,
+    const ngx_str_t *detail)
+{
+    char                    *colon, *p, *end;
+    ngx_array_t             *errors;
+    ngx_dicom_json_error_t  *error;
+
+    colon = ngx_strstr((char *) detail->data, ": ");
+
+    if (colon == NULL || ngx_strcmp(slug->data, "invalid-parameter") != 0) {
+        return NULL;
+    }
+
+    errors = ngx_array_create(pool, 2, sizeof(ngx_dicom_json_error_t));
+    if (errors == NULL) {
+        return NULL;
+    }
+
+    for (p = (char *) detail->data; p < colon; p = end + 2) {
+
+        end = ngx_strstr(p, ", ");
+
+        if (end == NULL || end > colon) {
+            end = colon;
+        }
+
+        error = ngx_array_push(errors);
+        if (error == NULL) {
+            return NULL;
+        }
+
+        error->field.data = (u_char *) p;
+        error->field.len = end - p;
+        error->detail.data = (u_char *) colon + 2;
+        error->detail.len = ngx_strlen(error->detail.data);
+    }
+
+    return errors;
 }
 
 

@@ -12,7 +12,7 @@ use lib 't/lib';
 use Test::Dicom;
 use Test::Wire;
 
-my $t = Test::Dicom->new(plan => 72);
+my $t = Test::Dicom->new(plan => 74);
 
 $t->start_postgres();
 $t->seed_demo();
@@ -105,6 +105,11 @@ is(problem(get("$path/layers/0?width=0&height=10")), '400 invalid-parameter',
     'viewport 0');
 is(problem(get("$path/layers/0?width=100000&height=10")),
     '400 invalid-parameter', 'viewport 100000');
+$res = get("$path/layers/0?width=16384&height=16384");
+is(problem($res), '422 invalid-parameter', 'what only the worker knows');
+is(join(', ', map { "$_->{field}: $_->{detail}" }
+    @{$res->{json}{errors} // []}), 'width: the picture would be too large, '
+    . 'height: the picture would be too large', 'said field by field');
 is(get("$path/layers/0?width=16384&height=1")->{status}, 200,
     'the widest there is');
 like(problem(get("$path/layers/0/pixels?x=16&y=0")), qr/^4\d\d /,

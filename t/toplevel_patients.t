@@ -139,6 +139,7 @@ sub walk {
 
 is(walk('&q=mul'), 'Mulder | Muller | Müller-Lüdenscheidt', 'pages of a word');
 is(walk('&q=ann%20mul'), 'Mulder | Müller-Lüdenscheidt', 'of two words');
+is(walk('&q=%2C%3B%21'), '', 'of signs only: nobody');
 is(scalar(() = walk('') =~ /\|/g), 13, 'of all');
 
 

@@ -161,8 +161,21 @@ is(names(api(GET => '/facilities?q=muller')), 'MK1', 'without accents');
 is(names(api(GET => '/facilities?q=KLINIK%20M%C3%9CL')), 'MK1', 'words');
 is(names(api(GET => '/facilities?q=mk1')), 'MK1', 'code');
 is(names(api(GET => '/facilities?q=linik')), '', 'not inside of words');
-is(names(api(GET => "/facilities?q=%27%25_")), names(api(GET => '/facilities')),
+is(names(api(GET => "/facilities?q=%27%25_")), '', 'signs only: nothing');
+is(names(api(GET => "/facilities?q=%20")), names(api(GET => '/facilities')),
     'no words, all');
+
+# an id is the same however it is written
+
+my %upper = (id => 'ABCDEF00-0000-4000-8000-00000000ABCD', name => 'Upper',
+    code => 'UP');
+my @ids;
+for my $id ($upper{id}, $upper{id}, lc $upper{id}) {
+    $res = api(POST => '/facilities', json => { %upper, id => $id });
+    push @ids, "$res->{status} $res->{json}{id}";
+}
+is("@ids", join(' ', map { "$_ " . lc $upper{id} } 201, 200, 200),
+    'a client\'s id in capitals, twice, and in small letters');
 
 for my $n (1 .. 23) {
     api(POST => '/facilities', json => { name => "Page " . $n % 5,
