@@ -2,9 +2,12 @@
 
 # Pictures of real files against trusted references: every picture of
 # expected/manifest.json, from upload to PNG, with the manifest's tolerance.
+#
+# DICOM_TEST_TABLE=FILE: writes the README's table of what was tried to FILE.
 
 use strict;
 use warnings;
+use feature 'state';
 
 use Digest::SHA qw(sha256_hex);
 use JSON::PP ();
@@ -44,7 +47,8 @@ sub stack {
             : !$fields->{index} ? "refused: $fields->{answer}{detail}"
             : $open->{status} != 202 ? "not opened: $open->{slug}" : undef;
         { why => $why, id => $open && $open->{id},
-            json => $open && $open->{json} };
+            json => $open && $open->{json},
+            syntax => $fields->{transfer_syntax} };
     };
 }
 
@@ -137,9 +141,75 @@ sub difference {
     return "$count of " . @g . " samples differ by up to $most";
 }
 
+# --- the README's table
+
+# Transfer syntaxes as people name them (PS3.6 A)
+my %SYNTAX = map { my ($name, @ends) = @$_; map { ($_ => $name) } @ends }
+    ['native', '', '.1'], ['native, big endian', '.2'],
+    ['deflated', '.1.99'], ['deflated frames', '.8.1'], ['RLE', '.5'],
+    ['JPEG, 8 and 12 bits', map { ".4.$_" } 50, 51, 53, 55],
+    ['JPEG lossless', '.4.57', '.4.70'],
+    ['JPEG-LS, lossless', '.4.80'], ['JPEG-LS, near lossless', '.4.81'],
+    ['JPEG 2000', '.4.90', '.4.91'], ['HTJ2K', map { ".4.$_" } 201 .. 203],
+    ['JPEG XL', map { ".4.$_" } 110 .. 112],
+    ['video', map { ".4.$_" } 100 .. 108];
+my %row;
+
+sub photometric {
+    my ($file) = @_;
+
+    state %known;
+    for (%known ? () : split /\r?\n/, slurp($t->data('catalogue.csv')) // '') {
+        my @fields = /\G(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\z)/g;
+        $known{$fields[1]} = $fields[2 * 13 + 1];   # each is one of a pair
+    }
+    return $known{$file} || 'unknown';
+}
+
+sub note_row {
+    my ($render, $why, $is_exact) = @_;
+
+    my $uid = stack($render->{file})->{syntax} // '';
+    my $syntax = $SYNTAX{$uid =~ s/^1\.2\.840\.10008\.1\.2//r} // $uid;
+    my $row = $row{$syntax} //= {};
+    my $cell = $row->{cells}{photometric($render->{file})} //= [0, 0];
+    $row->{files}{$render->{file}} = 1;
+    if (defined $why) {
+        $row->{why}{$why}++;
+    } else {
+        $cell->[$is_exact ? 0 : 1]++;
+    }
+    return;
+}
+
+# A cell: pictures that are exact, and after a plus those within tolerance.
+sub write_table {
+    my ($path) = @_;
+
+    my @columns = qw(MONOCHROME1 MONOCHROME2 RGB YBR_FULL YBR_FULL_422
+        YBR_RCT YBR_ICT);
+    splice @columns, 2, 0, 'PALETTE COLOR';
+    open my $fh, '>', $path or die "$path: $!\n";
+    print $fh '| ', join(' | ', 'transfer syntax', 'files', @columns,
+        'refused or wrong'), " |\n", '|---' x (@columns + 3), "|\n";
+    for my $syntax (sort keys %row) {
+        my $row = $row{$syntax};
+        my @cells = map { my $cell = $row->{cells}{$_};
+            $cell ? $cell->[0] . ($cell->[1] ? " + $cell->[1]" : '') : '' }
+            @columns;
+        print $fh '| ', join(' | ', $syntax, scalar keys %{$row->{files}},
+            @cells, join('; ', map { "$row->{why}{$_} $_" }
+                sort keys %{$row->{why} // {}})), " |\n";
+    }
+    close $fh or die "$path: $!\n";
+    return;
+}
+
 for my $render (@{$manifest->{renders}}) {
+    my $before = $exact;
     my $why = compare($render);
 
+    note_row($render, $why, $exact > $before);
     if (defined $why) {
         push @wrong,
             "$render->{file} frame $render->{frame} $render->{variant}: $why";
@@ -148,6 +218,7 @@ for my $render (@{$manifest->{renders}}) {
     }
 }
 
+write_table($ENV{DICOM_TEST_TABLE}) if $ENV{DICOM_TEST_TABLE};
 my $total = @{$manifest->{renders}};
 diag("$right of $total pictures match, $exact of them exactly");
 is(join("\n", @wrong), '', 'pictures match the references');

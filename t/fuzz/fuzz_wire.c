@@ -157,6 +157,7 @@ make_open(const uint8_t *body, size_t size, uint32_t *length)
 
     open.stack[0] = (uint8_t) (fuzz_number(&f, 1) % 4);
     open.layer = (uint32_t) fuzz_number(&f, 1);
+    open.part = (uint32_t) fuzz_number(&f, 1) % 4 - 1;
     count = 1 + (uint32_t) fuzz_number(&f, 1) % 4;
     open.count = count + (fuzz_number(&f, 1) == 77);
     out = to = malloc(sizeof(open) + count * LARGEST);
