@@ -155,8 +155,8 @@ settle_colour(struct codec *c, opj_codec_t *codec)
 }
 
 
-bool
-codec_jpeg2000(struct codec *c)
+static bool
+decode(struct codec *c)
 {
     struct input       in = { c->stream, c->length, 0 };
     opj_dparameters_t  parameters;
@@ -199,4 +199,11 @@ done:
     opj_stream_destroy(stream);
     opj_destroy_codec(codec);
     return done;
+}
+
+
+bool
+codec_jpeg2000(struct codec *c)
+{
+    return codec_ended(c, decode);
 }

@@ -66,8 +66,8 @@ arrange(struct codec *c, const uint8_t *from, unsigned width, bool planes)
 }
 
 
-bool
-codec_jpegls(struct codec *c)
+static bool
+decode(struct codec *c)
 {
     charls_jpegls_decoder   *decoder = charls_jpegls_decoder_create();
     charls_frame_info        info;
@@ -75,7 +75,7 @@ codec_jpegls(struct codec *c)
     charls_jpegls_errc       rc;
     uint8_t                 *buffer = NULL;
     size_t                   size;
-    bool                     done = false;
+    bool                     direct = false, done = false;
     unsigned                 width;
 
     if (decoder == NULL) {
@@ -98,7 +98,9 @@ codec_jpegls(struct codec *c)
         codec_fail(c, DECODER_INVALID, "the JPEG-LS stream is damaged");
         goto done;
     }
-    buffer = malloc(size);
+    direct = width == codec_sample_size(c)
+        && (mode != CHARLS_INTERLEAVE_MODE_NONE || c->samples == 1);
+    buffer = direct ? c->pixels : malloc(size);
     if (buffer == NULL) {
         codec_fail(c, DECODER_MEMORY, "out of memory");
         goto done;
@@ -111,12 +113,23 @@ codec_jpegls(struct codec *c)
             "the JPEG-LS stream is damaged");
         goto done;
     }
-    arrange(c, buffer, width, mode == CHARLS_INTERLEAVE_MODE_NONE
-        && c->samples > 1);
+    if (!direct) {
+        arrange(c, buffer, width, mode == CHARLS_INTERLEAVE_MODE_NONE
+            && c->samples > 1);
+    }
     done = true;
 
 done:
-    free(buffer);
+    if (!direct) {
+        free(buffer);
+    }
     charls_jpegls_decoder_destroy(decoder);
     return done;
+}
+
+
+bool
+codec_jpegls(struct codec *c)
+{
+    return codec_ended(c, decode);
 }

@@ -105,7 +105,7 @@ codec_deflated(struct codec *c)
     {
         return codec_fail(c, DECODER_MEMORY, "the frame is too large");
     }
-    z.next_in = (uint8_t *) (uintptr_t) c->stream;
+    z.next_in = c->stream;
     z.avail_in = (uInt) c->length;
 
     if (c->bits_allocated == 1) {
@@ -190,7 +190,14 @@ find_frame(const uint8_t *p, const uint8_t *end)
 bool
 codec_jpeg_any(struct codec *c)
 {
-    const uint8_t  *frame = find_frame(c->stream, c->stream + c->length);
+    const uint8_t  *frame;
+
+    /* fill bytes may stand before any marker, the first one too */
+    while (c->length > 2 && c->stream[0] == 0xff && c->stream[1] == 0xff) {
+        c->stream++;
+        c->length--;
+    }
+    frame = find_frame(c->stream, c->stream + c->length);
 
     if (frame == NULL) {
         return codec_fail(c, DECODER_INVALID, "the JPEG stream has no frame");

@@ -32,6 +32,8 @@ struct child {
     uint32_t             calls;
     uint64_t             busy_ms;
     uint64_t             last_use;
+    bool                 has_stream;    /* left by the last call */
+    uint64_t             stream[3];     /* file_id of it */
     int                  memfd;         /* kept between calls of one size */
     uint64_t             memfd_size;
 };
@@ -39,6 +41,8 @@ struct child {
 /* A call that waits for a child. */
 struct waiter {
     const uint8_t  *user;
+    const uint64_t *stream;             /* file_id of a file whose frames are
+                                           one stream, else NULL */
     struct child   *child;              /* granted */
     struct waiter  *next;               /* came later */
 };
@@ -85,6 +89,7 @@ end_child(struct child *child)
     child->memfd_size = 0;
     child->calls = 0;
     child->busy_ms = 0;
+    child->has_stream = false;
 }
 
 
@@ -147,14 +152,25 @@ decoder_destroy(struct decoder *decoder)
 }
 
 
+/* Whether the child is, for this user, within the stream that is meant. */
+static bool
+has_stream(const struct child *child, const struct waiter *waiter)
+{
+    return waiter->stream != NULL && child->has_stream
+        && memcmp(child->stream, waiter->stream, sizeof(child->stream)) == 0
+        && memcmp(child->user, waiter->user, sizeof(child->user)) == 0;
+}
+
+
 /*
- * The best idle place for user: a child of the same user, an empty place, or
- * the child that was idle longest, which belongs to somebody else.
+ * The best idle place: a child within the same stream, any of the same user,
+ * an empty place, or the child that was idle longest, which belongs to
+ * somebody else.
  */
 static struct child *
-find_idle(struct decoder *decoder, const uint8_t user[16])
+find_idle(struct decoder *decoder, const struct waiter *waiter)
 {
-    struct child  *empty = NULL, *oldest = NULL;
+    struct child  *own = NULL, *empty = NULL, *oldest = NULL;
 
     for (unsigned i = 0; i < decoder->config.children; i++) {
         struct child  *child = &decoder->children[i];
@@ -164,13 +180,38 @@ find_idle(struct decoder *decoder, const uint8_t user[16])
         }
         if (child->process.socket == -1) {
             empty = child;
-        } else if (memcmp(child->user, user, sizeof(child->user)) == 0) {
+        } else if (has_stream(child, waiter)) {
             return child;
+        } else if (memcmp(child->user, waiter->user, sizeof(child->user))
+            == 0)
+        {
+            /* rather one whose stream nobody goes on with */
+            if (own == NULL || child->last_use < own->last_use) {
+                own = child;
+            }
         } else if (oldest == NULL || child->last_use < oldest->last_use) {
             oldest = child;
         }
     }
-    return empty != NULL ? empty : oldest;
+    return own != NULL ? own : empty != NULL ? empty : oldest;
+}
+
+
+/*
+ * A stream is decoded by one child, one frame after the other: several would
+ * each have to decode all of it.
+ */
+static bool
+must_wait(const struct decoder *decoder, const struct waiter *waiter)
+{
+    for (unsigned i = 0; i < decoder->config.children; i++) {
+        const struct child  *child = &decoder->children[i];
+
+        if (child->busy && has_stream(child, waiter)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 
@@ -200,7 +241,7 @@ grant(struct decoder *decoder)
     bool  any = false;
 
     while (decoder->waiters != NULL) {
-        struct waiter  **best = &decoder->waiters;
+        struct waiter  **best = NULL;
         struct waiter   *waiter;
         struct child    *child;
         unsigned         fewest = UINT32_MAX;
@@ -210,14 +251,17 @@ grant(struct decoder *decoder)
         {
             unsigned  busy = busy_children(decoder, (*w)->user);
 
-            if (busy < fewest) {
+            if (busy < fewest && !must_wait(decoder, *w)) {
                 fewest = busy;
                 best = w;
             }
         }
+        if (best == NULL) {
+            break;
+        }
 
         waiter = *best;
-        child = find_idle(decoder, waiter->user);
+        child = find_idle(decoder, waiter);
         if (child == NULL) {
             break;
         }
@@ -230,6 +274,10 @@ grant(struct decoder *decoder)
             end_child(child);
         }
         memcpy(child->user, waiter->user, sizeof(child->user));
+        child->has_stream = waiter->stream != NULL;
+        if (child->has_stream) {
+            memcpy(child->stream, waiter->stream, sizeof(child->stream));
+        }
         any = true;
     }
     if (any) {
@@ -239,9 +287,10 @@ grant(struct decoder *decoder)
 
 
 static struct child *
-acquire(struct decoder *decoder, const uint8_t user[16])
+acquire(struct decoder *decoder, const uint8_t user[16],
+    const uint64_t *stream)
 {
-    struct waiter    waiter = { .user = user };
+    struct waiter    waiter = { .user = user, .stream = stream };
     struct waiter  **last;
 
     pthread_mutex_lock(&decoder->mutex);
@@ -372,6 +421,19 @@ take_error(const struct child_reply *reply, struct decoder_error *error)
 
 
 /*
+ * Frames of a video or of a deflated data set, which one child reads best: it
+ * goes on where it was.
+ */
+static bool
+is_stream(const struct child_call *call)
+{
+    return call->task == CHILD_FRAME
+        && (strcmp(call->syntax, CHILD_DEFLATED) == 0
+            || strncmp(call->syntax, CHILD_VIDEO, strlen(CHILD_VIDEO)) == 0);
+}
+
+
+/*
  * One call to a child of user's; the child comes back acquired, so that its
  * result can be read, or NULL.
  */
@@ -380,7 +442,8 @@ call_child(struct decoder *decoder, int file, const uint8_t user[16],
     struct child_call *call, struct child_reply *reply,
     struct decoder_error *error)
 {
-    struct child  *child = acquire(decoder, user);
+    struct child  *child = acquire(decoder, user, is_stream(call)
+        ? call->file_id : NULL);
     uint64_t       begin = now_ms();
     bool           fresh = child->process.socket == -1;
 
@@ -453,7 +516,7 @@ read_result(const struct child *child, void *to, uint64_t offset, size_t size)
 
 
 static bool
-file_size(int fd, uint64_t *size, struct decoder_error *error)
+look_at_file(int fd, struct child_call *call, struct decoder_error *error)
 {
     struct stat  st;
 
@@ -461,7 +524,11 @@ file_size(int fd, uint64_t *size, struct decoder_error *error)
         return decoder_fail(error, DECODER_INVALID,
             "this is no regular file");
     }
-    *size = (uint64_t) st.st_size;
+    call->file_size = (uint64_t) st.st_size;
+    call->file_id[0] = (uint64_t) st.st_dev;
+    call->file_id[1] = (uint64_t) st.st_ino;
+    call->file_id[2] = (uint64_t) st.st_mtim.tv_sec * 1000000000u
+        + (uint64_t) st.st_mtim.tv_nsec;
     return true;
 }
 
@@ -549,7 +616,7 @@ decoder_header(struct decoder *decoder, int fd, const uint8_t user[16],
     bool                 done;
 
     memset(header, 0, sizeof(*header));
-    if (!file_size(fd, &call.file_size, error)) {
+    if (!look_at_file(fd, &call, error)) {
         return false;
     }
     child = call_child(decoder, fd, user, &call, &reply, error);
@@ -596,7 +663,7 @@ decoder_frame(struct decoder *decoder, int fd, const uint8_t user[16],
     if (size > decoder->config.memory) {
         return decoder_fail(error, DECODER_MEMORY, "the frame is too large");
     }
-    if (!file_size(fd, &call.file_size, error)) {
+    if (!look_at_file(fd, &call, error)) {
         return false;
     }
 

@@ -5,18 +5,16 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "charset.h"
 #include "decoder_child.h"
 #include "dicom.h"
 #include "fragments.h"
 #include "header.h"
-#include "meta.h"
+#include "inflated.h"
 
 #define SOCKET         3
 #define EXPLICIT_BE    "1.2.840.10008.1.2.2"
-#define DEFLATED_LE    "1.2.840.10008.1.2.1.99"
 #define GE_PRIVATE_BE  "1.2.840.113619.5.2"
 
 struct call {
@@ -59,59 +57,6 @@ read_file(void *data, uint64_t offset, void *buffer, size_t size)
         size -= (size_t) n;
     }
     return true;
-}
-
-
-/*
- * The frame's bytes within a deflated file: inflates up to the span's end and
- * keeps the span.
- */
-static bool
-inflate_span(struct call *call, uint8_t *span)
-{
-    static uint8_t     in[65536], out[65536];
-    const uint64_t     first = call->c.offset;
-    const uint64_t     end = first + call->c.length;
-    struct meta        meta;
-    z_stream           z = { 0 };
-    uint64_t           from, at;
-    int                rc = Z_OK;
-
-    if (!meta_scan(&meta, read_file, &call->file, call->c.file_size)
-        || inflateInit2(&z, -15) != Z_OK)
-    {
-        return false;
-    }
-
-    from = at = meta.end;
-    while (at < end && (rc == Z_OK || rc == Z_BUF_ERROR)) {
-        uint64_t  got;
-
-        if (z.avail_in == 0) {
-            uint64_t  left = call->c.file_size - from;
-
-            z.avail_in = left > sizeof(in) ? sizeof(in) : (uInt) left;
-            z.next_in = in;
-            if (z.avail_in == 0
-                || !read_file(&call->file, from, in, z.avail_in))
-            {
-                break;
-            }
-            from += z.avail_in;
-        }
-        z.next_out = out;
-        z.avail_out = sizeof(out);
-        rc = inflate(&z, Z_NO_FLUSH);
-        got = sizeof(out) - z.avail_out;
-
-        for (uint64_t i = 0; i < got; i++, at++) {
-            if (at >= first && at < end) {
-                span[at - first] = out[i];
-            }
-        }
-    }
-    inflateEnd(&z);
-    return at >= end;
 }
 
 
@@ -176,13 +121,27 @@ is_syntax(const struct call *call, const char *uid)
 }
 
 
+static struct codec_source
+source_of(const struct call *call)
+{
+    struct codec_source  source = { .fd = call->file,
+        .offset = call->c.offset, .length = call->c.length,
+        .frame = call->c.frame };
+
+    memcpy(source.file_id, call->c.file_id, sizeof(source.file_id));
+    return source;
+}
+
+
 static bool
 read_span(struct call *call, uint8_t *span)
 {
     bool  done;
 
-    if (is_syntax(call, DEFLATED_LE)) {
-        done = inflate_span(call, span);
+    if (is_syntax(call, CHILD_DEFLATED)) {
+        struct codec_source  source = source_of(call);
+
+        done = inflated_read(&source, call->c.file_size, span);
     } else if (is_syntax(call, EXPLICIT_BE)
         || is_syntax(call, GE_PRIVATE_BE))
     {
@@ -201,8 +160,15 @@ is_native(const struct call *call)
 {
     return is_syntax(call, "1.2.840.10008.1.2")
         || is_syntax(call, "1.2.840.10008.1.2.1")
-        || is_syntax(call, EXPLICIT_BE) || is_syntax(call, DEFLATED_LE)
+        || is_syntax(call, EXPLICIT_BE) || is_syntax(call, CHILD_DEFLATED)
         || is_syntax(call, GE_PRIVATE_BE);
+}
+
+
+static bool
+is_video(const struct call *call)
+{
+    return strncmp(call->c.syntax, CHILD_VIDEO, strlen(CHILD_VIDEO)) == 0;
 }
 
 
@@ -226,6 +192,9 @@ decode(const struct call *call, struct codec *codec)
         { "1.2.840.10008.1.2.4.91", codec_jpeg2000 },
         { "1.2.840.10008.1.2.4.92", codec_jpeg2000 },
         { "1.2.840.10008.1.2.4.93", codec_jpeg2000 },
+        { "1.2.840.10008.1.2.4.110", codec_jxl },
+        { "1.2.840.10008.1.2.4.111", codec_jxl },
+        { "1.2.840.10008.1.2.4.112", codec_jxl },
         { "1.2.840.10008.1.2.4.201", codec_jpeg2000 },
         { "1.2.840.10008.1.2.4.202", codec_jpeg2000 },
         { "1.2.840.10008.1.2.4.203", codec_jpeg2000 },
@@ -240,8 +209,7 @@ decode(const struct call *call, struct codec *codec)
             % 8));
     }
 
-    codec->length = fragments_join((uint8_t *) (uintptr_t) codec->stream,
-        codec->length);
+    codec->length = fragments_join(codec->stream, codec->length);
     if (codec->length == 0) {
         return codec_fail(codec, DECODER_INVALID,
             "the frame's fragments are malformed");
@@ -272,11 +240,18 @@ do_frame(struct call *call, uint8_t *result)
     bool                done = false;
 
     memcpy(codec.syntax, c->syntax, sizeof(codec.syntax));
+    if (is_video(call)) {
+        struct codec_source  source = source_of(call);
+
+        done = codec_video(&codec, &source);
+        call->reply.photometric = codec.photometric;
+        return done;
+    }
     if (c->length == 0 || c->length > c->memory) {
         return call_fail(call, DECODER_MEMORY, "the frame is too large");
     }
 
-    span = malloc((size_t) c->length);
+    span = malloc((size_t) c->length + CODEC_ROOM);
     if (span == NULL) {
         return call_fail(call, DECODER_MEMORY, "the frame is too large");
     }

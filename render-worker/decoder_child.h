@@ -13,6 +13,10 @@
 #define CHILD_CALL_MAGIC   0x4c4c4143u
 #define CHILD_REPLY_MAGIC  0x594c5052u
 
+/* Transfer syntaxes, or how they begin, whose frames are one stream */
+#define CHILD_DEFLATED     "1.2.840.10008.1.2.1.99"
+#define CHILD_VIDEO        "1.2.840.10008.1.2.4.10"
+
 /*
  * Of the result of a header call: fields, then the encoded index.  Less than
  * WIRE_MAX_META, so that what ingest adds fits as well.
@@ -25,6 +29,7 @@ struct child_call {
     uint32_t  magic;
     uint32_t  task;             /* enum child_task */
     uint64_t  file_size;
+    uint64_t  file_id[3];       /* the same as long as the bytes are */
     uint64_t  memory;           /* what the child may take, bytes */
     uint64_t  result_size;      /* of the memfd */
 

@@ -103,6 +103,9 @@ zygote_run(int socket, uint64_t memory, unsigned seconds)
     prctl(PR_SET_NAME, "decoder-zygote");
 
     charset_prepare();
+    log_info("decoder", "JPEG XL: %s, video: %s", codec_jxl_built()
+        ? "yes" : "no, not built in", codec_video_prepare()
+        ? "yes" : "no, FFmpeg's libraries were not found");
     sandbox = sandbox_create();
     if (sandbox == NULL) {
         _exit(1);

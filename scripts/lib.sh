@@ -10,7 +10,8 @@ build_dir=${DICOM_BUILD:-$top/.build}
 packages_build=(build-essential pkg-config nginx nginx-dev libpq-dev libssl-dev
     libjwt-dev libyaml-dev libyajl-dev libgdcm-dev libjpeg62-turbo-dev
     libisal-dev libseccomp-dev libunistring-dev libegl-dev libgbm-dev
-    libgl-dev libopenjp2-7-dev libcharls-dev zlib1g-dev)
+    libgl-dev libopenjp2-7-dev libcharls-dev zlib1g-dev libjxl-dev
+    libavcodec-dev libavformat-dev)
 packages_run=(postgresql postgresql-client libegl1 libgl1-mesa-dri openssl curl
     ca-certificates perl util-linux procps)
 packages_test=(libcmocka-dev libio-socket-ssl-perl dcmtk dicom3tools chromium

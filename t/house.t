@@ -88,7 +88,8 @@ is(join("\n", @upward), '', 'the module calls downward only');
     [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows reals
         lines texarray egl gl decoder zygote sandbox ingest identity objects)],
     [qw(decoder_child dicom dicom_gdcm structure codec codec_native codec_jpeg
-        codec_jpeg2000 codec_jpegls codec_native jpeg_lossless rle header header_frames
+        codec_jpeg2000 codec_jpegls codec_jxl codec_video inflated
+        jpeg_lossless rle header header_frames
         header_picture header_tables header_shutter header_presentation
         header_graphics header_series header_values attribute fragments)],
     [qw(series series_text)],

@@ -33,11 +33,13 @@
 /* links: render-worker/header_shutter.c render-worker/header_presentation.c */
 /* links: render-worker/header_graphics.c */
 /* links: render-worker/codec.c render-worker/codec_native.c */
-/* links: render-worker/rle.c */
+/* links: render-worker/rle.c render-worker/inflated.c */
+/* links: render-worker/codec_jxl.c render-worker/codec_video.c */
 /* links: render-worker/codec_jpeg.c render-worker/jpeg_lossless.c */
 /* links: render-worker/codec_jpegls.c render-worker/codec_jpeg2000.c */
 /* links: render-worker/dicom_gdcm.cc render-worker/log.c */
 /* pkg: libseccomp libjpeg libopenjp2 charls zlib */
+/* optional: libjxl */
 /* libs: -lgdcmMSFF -lgdcmDSED -lgdcmDICT -lgdcmCommon */
 
 #define SIDE    40u
