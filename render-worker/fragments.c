@@ -65,6 +65,27 @@ read_table(struct fragments *f, fragments_read reader, void *data,
 
 
 static bool
+begins_stream(const uint8_t head[4])
+{
+    static const uint8_t  jpeg[] = { 0xff, 0xd8, 0xff };
+    static const uint8_t  j2k[] = { 0xff, 0x4f, 0xff, 0x51 };
+    static const uint8_t  boxes[] = { 0x00, 0x00, 0x00, 0x0c };
+
+    return memcmp(head, jpeg, 3) == 0 || memcmp(head, j2k, 4) == 0
+        || memcmp(head, boxes, 4) == 0;
+}
+
+
+/* A stream, or the number of segments that a frame of RLE begins with. */
+static bool
+begins_frame(const uint8_t head[4])
+{
+    return begins_stream(head) || (head[0] >= 1 && head[0] <= 15
+        && head[1] == 0 && head[2] == 0 && head[3] == 0);
+}
+
+
+static bool
 append(struct fragments *f, uint32_t *room, const struct fragment *item)
 {
     if (f->count == *room) {
@@ -120,9 +141,11 @@ fragments_scan(struct fragments *f, fragments_read reader, void *data,
             break;
         }
 
-        if (first) {
+        if (first && !begins_stream(item.head)) {
             *error = read_table(f, reader, data, offset + 8, item.length);
-            first = false;
+
+        } else if (item.length == 0) {
+            /* holds nothing of any frame */
 
         } else if (f->count >= FRAGMENTS_MAX) {
             *error = "the pixel data has too many fragments";
@@ -134,6 +157,7 @@ fragments_scan(struct fragments *f, fragments_read reader, void *data,
             break;
         }
 
+        first = false;
         offset += 8 + (uint64_t) item.length;
     }
 
@@ -178,33 +202,40 @@ set_span(const struct fragments *f, uint32_t first, uint32_t last,
 }
 
 
-/* first[i] is the fragment that frame i begins with, rising. */
+/*
+ * Frame i takes the fragments from first[i] to before first[i + 1], which must
+ * rise.
+ */
 static bool
 set_spans(const struct fragments *f, const uint32_t *first, uint32_t nframes,
     struct fragment_span *spans)
 {
     for (uint32_t i = 0; i < nframes; i++) {
-        uint32_t  next = i + 1 < nframes ? first[i + 1] : f->count;
-
-        if (first[i] >= next || next > f->count) {
+        if (first[i] >= first[i + 1] || first[i + 1] > f->count) {
             return false;
         }
-        set_span(f, first[i], next - 1, &spans[i]);
+        set_span(f, first[i], first[i + 1] - 1, &spans[i]);
     }
     return true;
 }
 
 
+/* A basic table may be of more frames than the data set says. */
 static bool
 by_table(const struct fragments *f, uint32_t nframes, const uint8_t *extended,
     uint32_t *first)
 {
     uint64_t  base = f->items[0].offset;
+    uint32_t  entries = nframes;
 
-    if (extended == NULL && f->ntable != nframes) {
+    if (extended == NULL && f->ntable < nframes) {
         return false;
     }
-    for (uint32_t i = 0; i < nframes; i++) {
+    if (extended == NULL && f->ntable > nframes) {
+        entries++;
+    }
+    first[nframes] = f->count;
+    for (uint32_t i = 0; i < entries; i++) {
         uint64_t  offset = extended != NULL ? le64(extended + 8 * (size_t) i)
             : f->table[i];
 
@@ -222,67 +253,166 @@ by_table(const struct fragments *f, uint32_t nframes, const uint8_t *extended,
 }
 
 
-static bool
-begins_stream(const struct fragment *item)
+/*
+ * The fragments that marks tell to begin frames, up to most of them; *all is
+ * whether every fragment does.
+ */
+static uint32_t
+by_marks(const struct fragments *f, uint32_t most, uint32_t *first, bool *all)
 {
-    static const uint8_t  jpeg[] = { 0xff, 0xd8, 0xff };
-    static const uint8_t  j2k[] = { 0xff, 0x4f, 0xff, 0x51 };
-    static const uint8_t  jp2[] = { 0x00, 0x00, 0x00, 0x0c };
+    uint32_t  found = 0;
 
-    return memcmp(item->head, jpeg, 3) == 0
-        || memcmp(item->head, j2k, 4) == 0
-        || memcmp(item->head, jp2, 4) == 0;
+    *all = true;
+    for (uint32_t i = 0; i < f->count; i++) {
+        if (!begins_frame(f->items[i].head)) {
+            *all = false;
+        } else if (found < most) {
+            first[found++] = i;
+        }
+    }
+    return found > 0 && first[0] == 0 ? found : 0;
 }
 
 
+/* first for one frame of all fragments, or frames of one fragment each */
+static void
+by_count(const struct fragments *f, uint32_t nframes, uint32_t *first)
+{
+    for (uint32_t i = 0; i < nframes; i++) {
+        first[i] = i;
+    }
+    first[nframes] = f->count;
+}
+
+
+/* As fragments_spans(), for frames of whole fragments. */
 static bool
-by_marks(const struct fragments *f, uint32_t nframes, uint32_t *first)
+find_frames(const struct fragments *f, uint32_t *nframes,
+    const uint8_t *extended, uint32_t *first)
+{
+    const uint32_t  asked = *nframes;
+    uint32_t        marks;
+    bool            all;
+
+    if ((extended != NULL && by_table(f, asked, extended, first))
+        || by_table(f, asked, NULL, first))
+    {
+        return true;
+    }
+    if (asked == 1 || f->count == asked) {
+        by_count(f, asked, first);
+        return true;
+    }
+
+    marks = by_marks(f, asked + 1, first, &all);
+    if (marks == asked) {
+        first[asked] = f->count;
+        return true;
+    }
+    if (marks > asked) {
+        return all;
+    }
+
+    /* there are fewer frames than the data set says */
+    if (f->count >= asked) {
+        return false;
+    }
+    *nframes = marks > 0 ? marks : f->count;
+    if (marks > 0) {
+        first[marks] = f->count;
+    } else {
+        by_count(f, f->count, first);
+    }
+    return true;
+}
+
+
+/*
+ * Offset of the next code stream within length bytes, behind the end mark of
+ * the one before and what pads it; length: there is none.
+ */
+static size_t
+next_stream(const uint8_t *p, size_t length)
+{
+    for (size_t i = 0; i + 6 <= length; i++) {
+        size_t  next = i + 2;
+
+        if (p[i] != 0xff || p[i + 1] != 0xd9) {
+            continue;
+        }
+        while (next + 4 <= length && !begins_stream(p + next)
+            && (p[next] == 0x00 || p[next] == 0xff))
+        {
+            next++;
+        }
+        if (next + 4 <= length && begins_stream(p + next)) {
+            return next;
+        }
+    }
+    return length;
+}
+
+
+/*
+ * The frames of files that put several into one fragment, up to most of them;
+ * 0 when the fragments are not so.
+ */
+static uint32_t
+by_streams(const struct fragments *f, fragments_read reader, void *data,
+    uint32_t most, struct fragment_span *spans)
 {
     uint32_t  found = 0;
 
     for (uint32_t i = 0; i < f->count; i++) {
-        if (begins_stream(&f->items[i])) {
-            if (found == nframes) {
-                return false;
-            }
-            first[found++] = i;
+        const struct fragment  *item = &f->items[i];
+        size_t                  at = 0, length = item->length;
+        uint8_t                *value;
+
+        if (!begins_stream(item->head)) {
+            return 0;
         }
+        value = malloc(length);
+        if (value == NULL || !reader(data, item->offset + 8, value, length)) {
+            free(value);
+            return 0;
+        }
+        while (at < length && found < most) {
+            size_t  next = at + next_stream(value + at, length - at);
+
+            spans[found].offset = item->offset + 8 + at;
+            spans[found++].length = next - at;
+            at = next;
+        }
+        free(value);
     }
-    return found == nframes && first[0] == 0;
+    return found;
 }
 
 
 bool
-fragments_spans(const struct fragments *f, uint32_t nframes,
-    const uint8_t *extended, struct fragment_span *spans, const char **error)
+fragments_spans(const struct fragments *f, fragments_read reader, void *data,
+    uint32_t *nframes, const uint8_t *extended, struct fragment_span *spans,
+    const char **error)
 {
-    uint32_t  *first;
-    bool       known;
+    const uint32_t  asked = *nframes;
+    uint32_t       *first, streams;
+    bool            known;
 
-    if (nframes == 0 || f->count < nframes) {
-        *error = "the pixel data has fewer fragments than frames";
-        return false;
+    if (f->count < asked) {
+        streams = by_streams(f, reader, data, asked, spans);
+        if (streams > f->count) {
+            *nframes = streams;
+            return true;
+        }
     }
 
-    first = calloc(nframes, sizeof(first[0]));
+    first = calloc((size_t) asked + 1, sizeof(first[0]));
     if (first == NULL) {
         *error = "out of memory";
         return false;
     }
-
-    known = (extended != NULL && by_table(f, nframes, extended, first))
-        || by_table(f, nframes, NULL, first);
-    if (!known && (nframes == 1 || f->count == nframes)) {
-        for (uint32_t i = 0; i < nframes; i++) {
-            first[i] = i;
-        }
-        known = true;
-    }
-    if (!known) {
-        known = by_marks(f, nframes, first);
-    }
-
-    known = known && set_spans(f, first, nframes, spans);
+    known = find_frames(f, nframes, extended, first)
+        && set_spans(f, first, *nframes, spans);
     free(first);
     if (!known) {
         *error = "the fragments do not tell where each frame begins";
@@ -296,6 +426,9 @@ fragments_join(uint8_t *data, size_t length)
 {
     size_t  in = 0, out = 0;
 
+    if (length < 8 || le32(data) != ITEM) {
+        return length;
+    }
     while (length - in >= 8) {
         uint32_t  size = le32(data + in + 4);
 

@@ -31,8 +31,10 @@ struct fragments {
 };
 
 struct fragment_span {
-    uint64_t  offset;       /* of the first fragment's item tag */
-    uint64_t  length;       /* up to the last fragment's end */
+    uint64_t  offset;       /* of the first fragment's item tag; or, of a frame
+                               that shares its fragment with others, of its
+                               own first byte */
+    uint64_t  length;       /* up to the last fragment's, or its own, end */
 };
 
 /*
@@ -47,18 +49,22 @@ bool fragments_scan(struct fragments *fragments, fragments_read reader,
 void fragments_finish(struct fragments *fragments);
 
 /*
- * Divides the fragments among nframes frames into spans.  extended is the
- * Extended Offset Table as read from the file, 8 * nframes bytes, or NULL.  A
+ * Divides the fragments among *nframes frames into spans.  extended is the
+ * Extended Offset Table as read from the file, 8 * *nframes bytes, or NULL.  A
  * table that does not point at items is passed over, as if absent; without
- * one, frames are told by their count or by the marks that begin a JPEG or
- * JPEG 2000 code stream.
+ * one, frames are told by their count or by the marks that begin a code
+ * stream, at the begin of a fragment or, where there are fewer fragments than
+ * frames, within one: reader and data are those of fragments_scan().
+ * *nframes becomes less where the file holds fewer frames.
  */
-bool fragments_spans(const struct fragments *fragments, uint32_t nframes,
-    const uint8_t *extended, struct fragment_span *spans, const char **error);
+bool fragments_spans(const struct fragments *fragments, fragments_read reader,
+    void *data, uint32_t *nframes, const uint8_t *extended,
+    struct fragment_span *spans, const char **error);
 
 /*
  * Joins the values of the items within data, a span's bytes, into the same
- * memory.  Returns the joined length, or 0 when the items are malformed.
+ * memory; a span without items stays as it is.  Returns the joined length, or
+ * 0 when the items are malformed.
  */
 size_t fragments_join(uint8_t *data, size_t length);
 

@@ -35,7 +35,10 @@ parse_photometric(const char *text)
         { "YBR_RCT", PHOTOMETRIC_YBR_RCT },
         { "YBR_ICT", PHOTOMETRIC_YBR_ICT },
         { "YBR_PARTIAL_420", PHOTOMETRIC_YBR_PARTIAL_420 },
-        { "YBR_PARTIAL_422", PHOTOMETRIC_YBR_PARTIAL_422 }
+        { "YBR_PARTIAL_422", PHOTOMETRIC_YBR_PARTIAL_422 },
+
+        /* JPEG XL's own, which does not outlive its decoder */
+        { "XYB", PHOTOMETRIC_RGB }
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -63,11 +66,12 @@ is_lossy(const struct header *h)
 {
     static const char  *const always[] = {
         "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51",
-        "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55"
+        "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55",
+        "1.2.840.10008.1.2.4.111"
     };
     static const char  *const maybe[] = {
         "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91",
-        "1.2.840.10008.1.2.4.203"
+        "1.2.840.10008.1.2.4.203", "1.2.840.10008.1.2.4.112"
     };
     const char  *syntax = h->index->transfer_syntax;
     char         said[3] = "";
@@ -267,9 +271,11 @@ native_spans(struct header *h, const struct dicom_pixels *pixels)
         return header_fail(h, DECODER_INVALID,
             "the pixel data is cut short: the file ends before it does");
     }
-    if (bits > UINT64_MAX / x->nframes - 7
-        || (bits * x->nframes + 7) / 8 > pixels->length)
-    {
+    if (x->nframes > pixels->length * 8 / bits) {
+        /* the frames that are there */
+        x->nframes = (uint32_t) (pixels->length * 8 / bits);
+    }
+    if (x->nframes == 0) {
         return header_fail(h, DECODER_INVALID, "the pixel data is shorter "
             "than rows, columns, samples, bits and frames ask for");
     }
@@ -345,7 +351,11 @@ encapsulated_spans(struct header *h, const struct dicom_pixels *pixels)
 
     /* a video is one stream, and every frame needs all of it */
     if (is_video(x->transfer_syntax)) {
-        if (!fragments_spans(&fragments, 1, NULL, spans, &error)) {
+        uint32_t  one = 1;
+
+        if (!fragments_spans(&fragments, dicom_read, h->file, &one, NULL,
+            spans, &error))
+        {
             header_fail(h, DECODER_INVALID, error);
             goto done;
         }
@@ -353,8 +363,8 @@ encapsulated_spans(struct header *h, const struct dicom_pixels *pixels)
             spans[i] = spans[0];
         }
 
-    } else if (!fragments_spans(&fragments, x->nframes, extended_table(h),
-        spans, &error))
+    } else if (!fragments_spans(&fragments, dicom_read, h->file,
+        &x->nframes, extended_table(h), spans, &error))
     {
         header_fail(h, DECODER_INVALID, error);
         goto done;

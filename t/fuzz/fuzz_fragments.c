@@ -22,7 +22,7 @@ read_source(void *data, uint64_t offset, void *buffer, size_t size)
 }
 
 
-/* Each span begins with an item and ends with one, and none overlaps. */
+/* Each span is of whole items or of bytes within one, and none overlaps. */
 static void
 check_spans(struct source *source, const struct fragment_span *spans,
     uint32_t count)
@@ -32,7 +32,7 @@ check_spans(struct source *source, const struct fragment_span *spans,
     for (uint32_t i = 0; i < count; i++) {
         uint8_t  *copy;
 
-        fuzz_check(spans[i].offset >= end && spans[i].length >= 8);
+        fuzz_check(spans[i].offset >= end && spans[i].length > 0);
         end = spans[i].offset + spans[i].length;
         fuzz_check(end <= source->size);
 
@@ -40,7 +40,7 @@ check_spans(struct source *source, const struct fragment_span *spans,
         fuzz_check(copy != NULL);
         memcpy(copy, source->data + spans[i].offset, spans[i].length);
         fuzz_check(fragments_join(copy, spans[i].length)
-            <= spans[i].length - 8);
+            <= spans[i].length);
         free(copy);
     }
 }
@@ -55,6 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fragment_span *spans;
     const char           *error = NULL;
     uint32_t              nframes = 1 + (uint32_t) fuzz_number(&f, 1) % 40;
+    uint32_t              asked;
     uint64_t              offset = fuzz_number(&f, 1) % 16;
     uint8_t              *extended = NULL, *bytes;
     size_t                length;
@@ -78,7 +79,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check(fragments.count > 0);
         spans = calloc(nframes, sizeof(spans[0]));
         fuzz_check(spans != NULL);
-        if (fragments_spans(&fragments, nframes, extended, spans, &error)) {
+        asked = nframes;
+        if (fragments_spans(&fragments, read_source, &source, &nframes,
+            extended, spans, &error))
+        {
+            fuzz_check(nframes > 0 && nframes <= asked);
             check_spans(&source, spans, nframes);
         } else {
             fuzz_check(error != NULL);

@@ -61,6 +61,9 @@ put_end(struct bytes *b)
 }
 
 
+static uint32_t  frames_found;
+
+
 static bool
 spans_of(struct bytes *b, uint32_t nframes, const uint8_t *extended,
     struct fragment_span *spans, const char **error)
@@ -72,8 +75,10 @@ spans_of(struct bytes *b, uint32_t nframes, const uint8_t *extended,
     if (!fragments_scan(&f, read_bytes, b, 0, b->length, error)) {
         return false;
     }
-    found = fragments_spans(&f, nframes, extended, spans, error);
+    found = fragments_spans(&f, read_bytes, b, &nframes, extended, spans,
+        error);
     fragments_finish(&f);
+    frames_found = nframes;
     return found;
 }
 
@@ -82,7 +87,7 @@ static void
 test_tables(void **state)
 {
     struct bytes          b = { .length = 0 };
-    struct fragment_span  spans[2];
+    struct fragment_span  spans[4];
     const char           *error;
     uint8_t               extended[16] = { 0 };
 
@@ -113,9 +118,14 @@ test_tables(void **state)
     /* one frame takes all, three frames one each, four there are not */
     assert_true(spans_of(&b, 1, NULL, spans, &error));
     assert_int_equal(spans[0].length, 36);
-    assert_false(spans_of(&b, 4, NULL, spans, &error));
-    assert_string_equal(error,
-        "the pixel data has fewer fragments than frames");
+    assert_true(spans_of(&b, 4, NULL, spans, &error));
+    assert_int_equal(frames_found, 3);
+    assert_int_equal(spans[2].offset, 42);
+
+    /* the table of a file that has more frames than it says */
+    b.data[12] = 0x1a;
+    assert_true(spans_of(&b, 1, NULL, spans, &error));
+    assert_int_equal(spans[0].length, 26);
 }
 
 
@@ -136,6 +146,63 @@ test_marks(void **state)
     assert_int_equal(spans[0].offset, 8);
     assert_int_equal(spans[0].length, 24);
     assert_int_equal(spans[1].length, 12);
+
+    /* empty fragments belong to nobody */
+    b.length = 0;
+    put_item(&b, "", 0);
+    put_item(&b, "\xff\xd8\xff\xe0", 4);
+    put_item(&b, "", 0);
+    put_item(&b, "\xff\xd8\xff\xc3", 4);
+    put_item(&b, "", 0);
+    assert_true(spans_of(&b, 2, NULL, spans, &error));
+    assert_int_equal(spans[1].offset, 28);
+    assert_int_equal(spans[1].length, 12);
+
+    /* RLE, with a frame more than the file says */
+    b.length = 0;
+    put_item(&b, "", 0);
+    put_item(&b, "\3\0\0\0rle1", 8);
+    put_item(&b, "\3\0\0\0rle2", 8);
+    put_item(&b, "\3\0\0\0rle3", 8);
+    assert_true(spans_of(&b, 2, NULL, spans, &error));
+    assert_int_equal(frames_found, 2);
+    assert_int_equal(spans[1].offset, 24);
+    assert_int_equal(spans[1].length, 16);
+
+    /* no item for a table: the first is a frame already */
+    b.length = 0;
+    put_item(&b, "\xff\x4f\xff\x51", 4);
+    put_item(&b, "\xff\x4f\xff\x51", 4);
+    assert_true(spans_of(&b, 2, NULL, spans, &error));
+    assert_int_equal(spans[0].offset, 0);
+    assert_int_equal(spans[1].offset, 12);
+}
+
+
+/* Frames one behind the other in one fragment, which is no item of theirs. */
+static void
+test_streams(void **state)
+{
+    static const char     film[] = "\xff\xd8\xff\xe0one\xff\xd9"
+        "\xff\xd8\xff\xe0second\xff\xd9\0\0\xff\xd8\xff\xe0three\xff\xd9";
+    struct bytes          b = { .length = 0 };
+    struct fragment_span  spans[5];
+    const char           *error;
+
+    put_item(&b, "", 0);
+    put_item(&b, film, sizeof(film) - 1);
+    put_end(&b);
+    for (uint32_t asked = 3; asked <= 5; asked++) {
+        assert_true(spans_of(&b, asked, NULL, spans, &error));
+        assert_int_equal(frames_found, 3);
+        assert_int_equal(spans[0].offset, 16);
+        assert_int_equal(spans[0].length, 9);
+        assert_int_equal(spans[1].offset, 25);
+        assert_int_equal(spans[1].length, 14);
+        assert_int_equal(spans[2].offset, 39);
+        assert_int_equal(spans[2].length, 11);
+    }
+    assert_int_equal(fragments_join(b.data + 25, 14), 14);
 }
 
 
@@ -270,6 +337,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_streams),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_structure),
