@@ -2,6 +2,7 @@
  * Frames that need no decoder of their own, and the choice among those of JPEG.
  */
 
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -94,48 +95,36 @@ codec_native(struct codec *c, unsigned first_bit)
 }
 
 
+/* What is within a deflated frame is a native one (PS3.5 8.2.16). */
 bool
 codec_deflated(struct codec *c)
 {
     z_stream  z = { 0 };
+    uint8_t  *native = malloc(c->size);
+    bool      done;
     int       rc;
 
-    if (c->length > UINT32_MAX || c->size > UINT32_MAX
+    if (native == NULL || c->length > UINT32_MAX || c->size > UINT32_MAX
         || inflateInit2(&z, -15) != Z_OK)
     {
+        free(native);
         return codec_fail(c, DECODER_MEMORY, "the frame is too large");
     }
     z.next_in = c->stream;
     z.avail_in = (uInt) c->length;
-
-    if (c->bits_allocated == 1) {
-        /* packed within the stream; widened from the end, in place */
-        size_t  packed = (c->size + 7) / 8;
-
-        z.next_out = c->pixels + c->size - packed;
-        z.avail_out = (uInt) packed;
-        rc = inflate(&z, Z_FINISH);
-        if (z.avail_out == 0) {
-            c->stream = c->pixels + c->size - packed;
-            for (size_t i = 0; i < c->size; i++) {
-                uint8_t  byte = c->stream[i / 8];
-
-                c->pixels[i] = byte >> (i % 8) & 1;
-            }
-        }
-    } else {
-        z.next_out = c->pixels;
-        z.avail_out = (uInt) c->size;
-        rc = inflate(&z, Z_FINISH);
-    }
+    z.next_out = native;
+    z.avail_out = (uInt) c->size;
+    rc = inflate(&z, Z_FINISH);
     inflateEnd(&z);
 
-    if (z.avail_out != 0 || (rc != Z_STREAM_END && rc != Z_OK
-        && rc != Z_BUF_ERROR))
-    {
-        return codec_fail(c, DECODER_INVALID, "the deflated frame is damaged");
-    }
-    return true;
+    c->stream = native;
+    c->length = z.total_out;
+    done = (rc == Z_STREAM_END || rc == Z_OK || rc == Z_BUF_ERROR)
+        && codec_native(c, 0);
+    free(native);
+    c->stream = NULL;
+    return done || codec_fail(c, DECODER_INVALID,
+        "the deflated frame is damaged");
 }
 
 

@@ -16,6 +16,7 @@
 #define EXPLICIT_LE       "1.2.840.10008.1.2.1"
 #define EXPLICIT_BE       "1.2.840.10008.1.2.2"
 #define DEFLATED_LE       "1.2.840.10008.1.2.1.99"
+#define DEFLATED_FRAMES   "1.2.840.10008.1.2.8.1"
 #define GE_PRIVATE_BE     "1.2.840.113619.5.2"
 
 
@@ -277,7 +278,7 @@ native_spans(struct header *h, const struct dicom_pixels *pixels)
     }
     if (x->nframes == 0) {
         return header_fail(h, DECODER_INVALID, "the pixel data is shorter "
-            "than rows, columns, samples, bits and frames ask for");
+            "than rows, columns, samples and bits ask for");
     }
 
     for (uint32_t i = 0; i < x->nframes; i++) {
@@ -375,12 +376,38 @@ encapsulated_spans(struct header *h, const struct dicom_pixels *pixels)
         x->frames[i].length = spans[i].length;
     }
     x->storage = STORAGE_CHILD;
+    if (strcmp(x->transfer_syntax, DEFLATED_FRAMES) == 0) {
+        uint16_t  planar = 0;
+
+        attribute_u16(h->root, DICOM_TAG(0x0028, 0x0006), 0, &planar);
+        x->planar = planar == 1 && x->samples > 1;
+    }
     done = true;
 
 done:
     free(spans);
     fragments_finish(&fragments);
     return done;
+}
+
+
+/* Native pixels of undefined length, which some writers put into one item. */
+static void
+unwrap(struct header *h, struct dicom_pixels *pixels)
+{
+    struct fragments  fragments;
+    const char       *error;
+
+    if (fragments_scan(&fragments, dicom_read, h->file, pixels->offset,
+        dicom_size(h->file), &error))
+    {
+        if (fragments.count == 1) {
+            pixels->offset = fragments.items[0].offset + 8;
+            pixels->length = fragments.items[0].length;
+            pixels->encapsulated = false;
+        }
+        fragments_finish(&fragments);
+    }
 }
 
 
@@ -395,6 +422,9 @@ header_spans(struct header *h)
     }
 
     dicom_find_pixels(h->file, &pixels);
+    if (pixels.encapsulated && is_native_syntax(x->transfer_syntax)) {
+        unwrap(h, &pixels);
+    }
     if (pixels.encapsulated == is_native_syntax(x->transfer_syntax)) {
         return header_fail(h, DECODER_INVALID, pixels.encapsulated
             ? "the pixel data is encapsulated, its transfer syntax is not"

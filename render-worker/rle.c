@@ -79,6 +79,23 @@ unpack(const uint8_t *in, size_t length, uint8_t *out, size_t count,
 }
 
 
+/* Where the segment that begins at begin ends: they may stand in any order. */
+static size_t
+segment_end(const struct codec *c, unsigned count, uint32_t begin)
+{
+    size_t  end = c->length;
+
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t  other = le32(c->stream + 4 + 4 * i);
+
+        if (other > begin && other < end) {
+            end = other;
+        }
+    }
+    return end;
+}
+
+
 /* One-bit pixels stay packed in the one segment, eight a byte. */
 static void
 widen_bits(struct codec *c)
@@ -109,13 +126,10 @@ codec_rle(struct codec *c)
 
     for (unsigned i = 0; i < count; i++) {
         uint32_t  begin = le32(c->stream + 4 + 4 * i);
-        size_t    end = c->length;
+        size_t    end = segment_end(c, count, begin);
         size_t    done, place = i / bytes * bytes + (bytes - 1 - i % bytes);
 
-        if (i + 1 < count) {
-            end = le32(c->stream + 8 + 4 * i);
-        }
-        if (begin < HEADER_SIZE || begin > end || end > c->length) {
+        if (begin < HEADER_SIZE || begin > end) {
             return codec_fail(c, DECODER_INVALID,
                 "the RLE frame's segments lie outside of it");
         }

@@ -271,13 +271,14 @@ test_refusals(void **state)
     /* less pixels than rows and columns say */
     native_picture(&b, "1.2.3.13", 30);
     assert_refused(f, &b, 422, "invalid-dicom", "the pixel data is shorter "
-        "than rows, columns, samples, bits and frames ask for");
+        "than rows, columns, samples and bits ask for");
 
+    picture.rows = 5;
     bytes_meta(&b, "1.2.840.10008.1.2.1");
     bytes_header(&b, "1.2.3.14", &picture);
     bytes_element(&b, 0x7fe00010, "OW", pixels, sizeof(pixels));
     assert_refused(f, &b, 422, "invalid-dicom", "the pixel data is shorter "
-        "than rows, columns, samples, bits and frames ask for");
+        "than rows, columns, samples and bits ask for");
 
     /* neither what it is nor a picture */
     bytes_meta(&b, "1.2.840.10008.1.2.1");

@@ -30,13 +30,15 @@
 /* links: render-worker/decoder.c render-worker/decoder_child.c */
 /* links: render-worker/zygote.c render-worker/sandbox.c */
 /* links: render-worker/header.c render-worker/header_frames.c */
+/* links: render-worker/header_series.c render-worker/header_values.c */
 /* links: render-worker/header_picture.c render-worker/header_tables.c */
-/* links: render-worker/header_shutter.c render-worker/header_presentation.c */
-/* links: render-worker/header_graphics.c */
 /* links: render-worker/attribute.c render-worker/charset.c */
 /* links: render-worker/meta.c render-worker/structure.c */
-/* links: render-worker/pack.c render-worker/presentation.c */
 /* links: render-worker/fragments.c render-worker/index.c */
+/* links: render-worker/index_values.c */
+/* links: render-worker/pack.c render-worker/presentation.c */
+/* links: render-worker/header_shutter.c render-worker/header_presentation.c */
+/* links: render-worker/header_graphics.c */
 /* links: render-worker/codec.c render-worker/codec_native.c */
 /* links: render-worker/rle.c render-worker/inflated.c */
 /* links: render-worker/codec_jxl.c render-worker/codec_video.c */
@@ -114,6 +116,25 @@ read_frame(struct picture *p, uint32_t frame)
 
     return decoder_frame(decoder, p->fd, anna, &p->header.index, frame,
         p->pixels, p->size, &photometric, &error) ? DECODER_OK : error.status;
+}
+
+
+/* Number of Frames may promise more than there is. */
+static void
+test_frames(void **state)
+{
+    struct bytes_picture  shape = { .photometric = "MONOCHROME2", .rows = 4,
+        .columns = 4, .samples = 1, .allocated = 16, .frames = 3 };
+    const uint8_t         pixels[70] = { 0 };
+    struct dicom_bytes    b = { 0 };
+    struct picture        p;
+
+    bytes_meta(&b, "1.2.840.10008.1.2.1");
+    bytes_header(&b, "1.2.3.4", &shape);
+    bytes_element(&b, 0x7fe00010, "OW", pixels, sizeof(pixels));
+    open_picture(&p, &b);
+    assert_int_equal(p.header.index.nframes, 2);
+    close_picture(&p);
 }
 
 
@@ -434,6 +455,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_frames),
         cmocka_unit_test(test_deflated),
 #ifdef HAVE_FFMPEG
         cmocka_unit_test(test_video),
