@@ -47,6 +47,7 @@ static const char *const  ngx_dicom_role_names[] = {
     "physician",
     "radiographer",
     "auditor",
+    "emergency",
     NULL
 };
 
@@ -55,7 +56,9 @@ static const size_t  ngx_dicom_claims_strings[] = {
     offsetof(ngx_dicom_claims_t, sub),
     offsetof(ngx_dicom_claims_t, name),
     offsetof(ngx_dicom_claims_t, facility),
-    offsetof(ngx_dicom_claims_t, jti)
+    offsetof(ngx_dicom_claims_t, jti),
+    offsetof(ngx_dicom_claims_t, patient),
+    offsetof(ngx_dicom_claims_t, study)
 };
 
 
@@ -240,6 +243,14 @@ ngx_dicom_jwt_claims_json(ngx_pool_t *pool, const ngx_dicom_keys_t *keys,
     ngx_dicom_json_integer(w, claims->auth_time);
     ngx_dicom_json_key(w, "jti");
     ngx_dicom_json_string(w, &claims->jti);
+
+    if (claims->roles & NGX_DICOM_ROLE_EMERGENCY) {
+        ngx_dicom_json_key(w, "patient");
+        ngx_dicom_json_string(w, &claims->patient);
+        ngx_dicom_json_key(w, "study");
+        ngx_dicom_json_string(w, &claims->study);
+    }
+
     ngx_dicom_json_end_object(w);
 
     /* yajl's buffer ends with a null character, as libjwt wants it */
@@ -573,6 +584,8 @@ ngx_dicom_jwt_claims(const ngx_dicom_json_t *payload,
         || !ngx_dicom_jwt_string(payload, "name", 1, &claims->name)
         || !ngx_dicom_jwt_string(payload, "jti", 1, &claims->jti)
         || !ngx_dicom_jwt_string(payload, "facility", 0, &claims->facility)
+        || !ngx_dicom_jwt_string(payload, "patient", 0, &claims->patient)
+        || !ngx_dicom_jwt_string(payload, "study", 0, &claims->study)
         || ngx_dicom_uuid_check(&claims->sub) != NGX_OK
         || (claims->facility.len
             && ngx_dicom_uuid_check(&claims->facility) != NGX_OK))

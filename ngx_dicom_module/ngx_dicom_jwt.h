@@ -17,6 +17,8 @@
 #define NGX_DICOM_ROLE_PHYSICIAN       0x04
 #define NGX_DICOM_ROLE_RADIOGRAPHER    0x08
 #define NGX_DICOM_ROLE_AUDITOR         0x10
+#define NGX_DICOM_ROLE_EMERGENCY       0x20        /* of a break-glass token:
+                                                      nobody has it else */
 
 #define NGX_DICOM_MAX_KEYS             8
 #define NGX_DICOM_TOKEN_LIFE           300         /* seconds */
@@ -62,6 +64,8 @@ typedef struct {
     ngx_str_t             name;
     ngx_str_t             facility;        /* UUID, or empty */
     ngx_str_t             jti;
+    ngx_str_t             patient;         /* emergency: "issuer|value" */
+    ngx_str_t             study;           /* emergency: UID, or empty */
     ngx_uint_t            roles;           /* NGX_DICOM_ROLE_* */
     ngx_uint_t            physician;       /* 0, 1 */
     int64_t               iat;

@@ -63,6 +63,16 @@ X(LOGIN_FORGET, 0,
   "DELETE FROM login_failures WHERE updated_at < now() - interval '1 day'")
 
 
+/* break-glass: facility, user; issuer and value of the patient's number */
+X(GLASS_CHECK, 4,
+  "SELECT EXISTS (SELECT 1 FROM facilities "
+                 "WHERE id = $1::UUID AND active) AS facility, "
+         "EXISTS (SELECT 1 FROM users WHERE id = $2::UUID AND active "
+                 "AND NOT must_change) AS known, "
+         "(SELECT i.patient::TEXT FROM patient_identifiers i "
+          "WHERE i.issuer = $3::TEXT AND i.value = $4::TEXT) AS patient")
+
+
 /* audit: ngx_dicom_stmt_audit.h */
 
 X(AUDIT_TOPLEVEL, 12,

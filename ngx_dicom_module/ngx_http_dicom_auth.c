@@ -14,6 +14,7 @@
 
 static ngx_int_t ngx_http_dicom_verify(ngx_http_request_t *r,
     const ngx_str_t *token, ngx_dicom_claims_t *claims, const char **why);
+static ngx_uint_t ngx_http_dicom_in_emergency(ngx_http_dicom_ctx_t *ctx);
 static ngx_uint_t ngx_http_dicom_oversees(ngx_http_dicom_ctx_t *ctx);
 static ngx_int_t ngx_http_dicom_bearer(ngx_http_request_t *r,
     ngx_str_t *token);
@@ -83,6 +84,13 @@ ngx_http_dicom_authenticate(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx)
                                      "Your roles do not allow this.");
     }
 
+    if ((ctx->claims.roles & NGX_DICOM_ROLE_EMERGENCY)
+        && !ngx_http_dicom_in_emergency(ctx))
+    {
+        return ngx_http_dicom_refuse(r, "beyond-emergency",
+                                     "The glass was not broken for this.");
+    }
+
     dscf = ngx_http_dicom_srv_conf(r);
 
     if ((ctx->route->flags & NGX_HTTP_DICOM_OWN_FACILITY)
@@ -100,6 +108,24 @@ ngx_http_dicom_authenticate(ngx_http_request_t *r, ngx_http_dicom_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* A break-glass token opens no route that does not name its role, and no study
+   but its own; handlers look at what is not in the path. */
+
+static ngx_uint_t
+ngx_http_dicom_in_emergency(ngx_http_dicom_ctx_t *ctx)
+{
+    if (ctx->route->roles == NGX_HTTP_DICOM_ANY_ROLE) {
+        return 0;
+    }
+
+    return ngx_strstr(ctx->route->path, "{uid}") == NULL
+           || (ctx->params[0].len == ctx->claims.study.len
+               && ngx_memcmp(ctx->params[0].data, ctx->claims.study.data,
+                             ctx->params[0].len)
+                  == 0);
 }
 
 

@@ -12,6 +12,7 @@
 #include <openssl/rand.h>
 
 #include "ngx_http_dicom_node.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_record.h"
 #include "ngx_http_dicom_render.h"
 #include "ngx_http_dicom_reply.h"
@@ -76,6 +77,7 @@ ngx_int_t
 ngx_http_dicom_stack_open(ngx_http_request_t *r)
 {
     ngx_int_t               rc;
+    ngx_http_dicom_ctx_t   *ctx;
     ngx_http_dicom_open_t  *open;
 
     open = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_open_t));
@@ -88,7 +90,19 @@ ngx_http_dicom_stack_open(ngx_http_request_t *r)
         return rc;
     }
 
-    ngx_http_dicom_ctx(r)->data = open;
+    ctx = ngx_http_dicom_ctx(r);
+    ctx->data = open;
+
+    if ((ctx->claims.roles & NGX_DICOM_ROLE_EMERGENCY)
+        && (open->study.len != ctx->claims.study.len
+            || ngx_memcmp(open->study.data, ctx->claims.study.data,
+                          open->study.len)
+               != 0))
+    {
+        return ngx_http_dicom_refuse(r, "beyond-emergency",
+                                     "The glass was broken for another "
+                                     "study.");
+    }
 
     return ngx_http_dicom_open_query(r, open);
 }

@@ -9,6 +9,7 @@
 #include "ngx_http_dicom_error.h"
 #include "ngx_http_dicom_events.h"
 #include "ngx_http_dicom_facility.h"
+#include "ngx_http_dicom_glass.h"
 #include "ngx_http_dicom_node.h"
 #include "ngx_http_dicom_qido.h"
 #include "ngx_http_dicom_reply.h"
@@ -37,6 +38,10 @@
 #define PHYS      NGX_DICOM_ROLE_PHYSICIAN
 #define RADI      NGX_DICOM_ROLE_RADIOGRAPHER
 #define AUDI      NGX_DICOM_ROLE_AUDITOR
+#define EMER      NGX_DICOM_ROLE_EMERGENCY
+
+/* in an emergency one study, and the stacks that the same user opened */
+#define SEE       (FADM|PHYS|RADI|EMER)
 
 #define OWN       NGX_HTTP_DICOM_OWN_FACILITY
 #define RENEWAL   NGX_HTTP_DICOM_RENEWAL
@@ -62,6 +67,8 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
     { TOPLEVEL, POST, "/api/v1/login", ANYONE, 0, JSON, ngx_http_dicom_login },
     { TOPLEVEL, POST, "/api/v1/token", ANY_ROLE, RENEWAL, NONE,
       ngx_http_dicom_token },
+    { TOPLEVEL, POST, "/api/v1/break-glass", PHYS, 0, JSON,
+      ngx_http_dicom_break_glass },
     { TOPLEVEL, GET, "/api/v1/me", ANY_ROLE, 0, NONE, ngx_http_dicom_me },
     { TOPLEVEL, PUT, "/api/v1/me/password", ANY_ROLE, 0, JSON,
       ngx_http_dicom_me_password },
@@ -119,9 +126,9 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
 
     /* facility: studies, series, reports */
 
-    { FACILITY, GET, "/api/v1/studies", FADM|PHYS|RADI, OWN, NONE,
+    { FACILITY, GET, "/api/v1/studies", SEE, OWN, NONE,
       ngx_http_dicom_study_list },
-    { FACILITY, GET, "/api/v1/studies/{uid}", FADM|PHYS|RADI, OWN, NONE,
+    { FACILITY, GET, "/api/v1/studies/{uid}", SEE, OWN, NONE,
       ngx_http_dicom_study_get },
     { FACILITY, DELETE, "/api/v1/studies/{uid}", FADM, OWN, NONE,
       ngx_http_dicom_study_delete },
@@ -129,8 +136,8 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_series_get },
     { FACILITY, DELETE, "/api/v1/series/{uid}", FADM, OWN, NONE,
       ngx_http_dicom_series_delete },
-    { FACILITY, GET, "/api/v1/studies/{uid}/reports", PHYS|RADI, OWN, NONE,
-      ngx_http_dicom_report_list },
+    { FACILITY, GET, "/api/v1/studies/{uid}/reports", PHYS|RADI|EMER, OWN,
+      NONE, ngx_http_dicom_report_list },
     { FACILITY, POST, "/api/v1/studies/{uid}/reports", PHYS, OWN, JSON,
       ngx_http_dicom_report_create },
     { FACILITY, GET, "/api/v1/reports/{id}", PHYS|RADI, OWN, NONE,
@@ -149,33 +156,33 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
 
     { NODE, PUT, "/api/v1/instances", FADM|PHYS|RADI, OWN, RAW,
       ngx_http_dicom_instance_put },
-    { NODE, POST, "/api/v1/stacks", FADM|PHYS|RADI, OWN, JSON,
+    { NODE, POST, "/api/v1/stacks", SEE, OWN, JSON,
       ngx_http_dicom_stack_open },
-    { NODE, GET, "/api/v1/stacks/{id}", FADM|PHYS|RADI, OWN, NONE,
+    { NODE, GET, "/api/v1/stacks/{id}", SEE, OWN, NONE,
       ngx_http_dicom_stack_get },
-    { NODE, DELETE, "/api/v1/stacks/{id}", FADM|PHYS|RADI, OWN, NONE,
+    { NODE, DELETE, "/api/v1/stacks/{id}", SEE, OWN, NONE,
       ngx_http_dicom_stack_delete },
-    { NODE, GET, "/api/v1/stacks/{id}/layers", FADM|PHYS|RADI, OWN, NONE,
+    { NODE, GET, "/api/v1/stacks/{id}/layers", SEE, OWN, NONE,
       ngx_http_dicom_stack_layers },
     { NODE, GET, "/api/v1/stacks/{id}/presentations/{uid}", FADM|PHYS|RADI,
       OWN, NONE, ngx_http_dicom_stack_state },
-    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}", FADM|PHYS|RADI, OWN, NONE,
+    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}", SEE, OWN, NONE,
       ngx_http_dicom_layer_get },
-    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/pixels", FADM|PHYS|RADI, OWN,
+    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/pixels", SEE, OWN,
       NONE, ngx_http_dicom_pixel_get },
-    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/roi", FADM|PHYS|RADI, OWN,
+    { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/roi", SEE, OWN,
       NONE, ngx_http_dicom_roi_get },
 
     /* DICOMweb: QIDO-RS on both, as they share a database; WADO-RS */
 
     { FACILITY|NODE, GET, "/dicom-web/studies", FADM|PHYS|RADI, OWN, NONE,
       ngx_http_dicom_qido_studies },
-    { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series", FADM|PHYS|RADI,
+    { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series", SEE,
       OWN, NONE, ngx_http_dicom_qido_series },
     { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances",
-      FADM|PHYS|RADI, OWN, NONE, ngx_http_dicom_qido_instances },
+      SEE, OWN, NONE, ngx_http_dicom_qido_instances },
     { NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}",
-      FADM|PHYS|RADI, OWN, NONE, ngx_http_dicom_wado_instance },
+      SEE, OWN, NONE, ngx_http_dicom_wado_instance },
 
     { 0, 0, NULL, 0, 0, 0, NULL }
 };

@@ -30,6 +30,8 @@ typedef struct {
 } ngx_http_dicom_studies_t;
 
 
+static ngx_uint_t ngx_http_dicom_study_allowed(ngx_http_dicom_ctx_t *ctx,
+    ngx_http_dicom_studies_t *list);
 static ngx_int_t ngx_http_dicom_study_filters(ngx_http_request_t *r,
     ngx_http_dicom_studies_t *list);
 static ngx_int_t ngx_http_dicom_study_text(ngx_http_request_t *r,
@@ -74,6 +76,12 @@ ngx_http_dicom_study_list(ngx_http_request_t *r)
         return rc;
     }
 
+    if (!ngx_http_dicom_study_allowed(ngx_http_dicom_ctx(r), list)) {
+        return ngx_http_dicom_refuse(r, "beyond-emergency",
+                                     "The glass was broken for another "
+                                     "patient.");
+    }
+
     if (ngx_http_dicom_study_step(r, q, list) != NGX_OK
         || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
     {
@@ -85,6 +93,35 @@ ngx_http_dicom_study_list(ngx_http_request_t *r)
     q->list = 1;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_study_list_done);
+}
+
+
+/* A break-glass token lists the studies of its patient. */
+
+static ngx_uint_t
+ngx_http_dicom_study_allowed(ngx_http_dicom_ctx_t *ctx,
+    ngx_http_dicom_studies_t *list)
+{
+    size_t      len;
+    ngx_str_t  *patient;
+
+    if (!(ctx->claims.roles & NGX_DICOM_ROLE_EMERGENCY)) {
+        return 1;
+    }
+
+    if (list->patient_id == NULL || list->issuer == NULL) {
+        return 0;
+    }
+
+    patient = &ctx->claims.patient;
+    len = ngx_strlen(list->issuer);
+
+    return patient->len == len + 1 + ngx_strlen(list->patient_id)
+           && ngx_memcmp(patient->data, list->issuer, len) == 0
+           && patient->data[len] == '|'
+           && ngx_memcmp(patient->data + len + 1, list->patient_id,
+                         patient->len - len - 1)
+              == 0;
 }
 
 

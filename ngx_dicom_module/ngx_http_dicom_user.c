@@ -250,7 +250,7 @@ ngx_http_dicom_user_roles(ngx_http_dicom_op_t *op, ngx_uint_t *roles)
         bit = element->type == NGX_DICOM_JSON_STRING
               ? ngx_dicom_role(&element->string) : 0;
 
-        if (bit == 0) {
+        if (bit == 0 || bit > NGX_DICOM_ROLE_AUDITOR) {
             (void) ngx_sprintf(field, "roles[%ui]%Z", n);
 
             if (ngx_http_dicom_resource_error(op, (const char *) field,

@@ -43,7 +43,7 @@ my @floors = (
     ['module'],
     [qw(route filter error listen)],
     [qw(session toplevel user patient facility studies report report_change
-        node upload view events
+        node upload view events glass
         status qido wado)],
     [qw(qido_args resource list create change op record render picture peer
         discard

@@ -17,7 +17,7 @@ my @columns = qw(admin facility_admin physician radiographer auditor);
 my %username = (facility_admin => 'facadmin');
 my %server_of = map { $_->[0] => $_->[1] } (
     map({ [$_, 'toplevel'] } qw(facilities servers modalities users token me
-        patients audit)),
+        patients audit break-glass)),
     map({ [$_, 'facility'] } qw(studies series reports accesses)),
     map({ [$_, 'node'] } qw(instances stacks)));
 
@@ -56,7 +56,7 @@ my %token = map { $_ => $t->login($username{$_} || $_) } @columns;
 
 for my $route (sort keys %table) {
     my ($method, $path) = split / /, $route;
-    my $server = $server_of{($path =~ m{^/(\w+)})[0]};
+    my $server = $server_of{($path =~ m{^/([\w-]+)})[0]};
 
     # Things that do not exist: whoever may ask is told so.
     $path =~ s/\{uid\}/2.25.404/;
