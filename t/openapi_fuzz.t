@@ -25,8 +25,8 @@ my $CHECKS = join ',', qw(not_a_server_error status_code_conformance
 my $t = Test::Dicom->new();
 my $seconds = $ENV{DICOM_TEST_FUZZ_SECONDS};
 my $seed = $ENV{DICOM_TEST_SEED} // 1;
-my $fuzzer = fuzzer() or Test::Dicom::skip_all(
-    "schemathesis $VERSION cannot be had from PyPI (python3 -m venv, pip)");
+my $fuzzer = fuzzer() or $t->skip_all(
+    "SKIPPED: schemathesis $VERSION cannot be had from PyPI (python3 -m venv, pip)");
 
 $t->start_postgres();
 $t->seed_demo();
