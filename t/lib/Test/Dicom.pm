@@ -260,7 +260,7 @@ sub start_worker {
         command => [$binary, '--socket', $socket,
             '--store', $opt{store} || "$self->{dir}/store",
             @{$opt{args} || []}],
-        env => { $self->_sanitizer_env(), %{$opt{env} || {}} },
+        env => { $self->_sanitizer_env($opt{leaks}), %{$opt{env} || {}} },
         patience => $self->asan ? 90 : 30,
         ready => sub { IO::Socket::UNIX->new(Peer => $socket) });
 }
@@ -273,12 +273,13 @@ sub stop_worker {
 
 
 sub _sanitizer_env {
-    my ($self) = @_;
+    my ($self, $leaks) = @_;
 
     return () unless $self->asan;
 
+    my $detect = $leaks ? 1 : 0;
     return (
-        ASAN_OPTIONS => "detect_leaks=0:log_path=$self->{dir}/logs/asan:"
+        ASAN_OPTIONS => "detect_leaks=$detect:log_path=$self->{dir}/logs/asan:"
             . 'detect_odr_violation=0:allocator_may_return_null=1:'
             . 'handle_abort=0',
         UBSAN_OPTIONS => "print_stacktrace=1:log_path=$self->{dir}/logs/ubsan",
