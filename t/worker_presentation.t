@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use Compress::Zlib ();
 use List::Util qw(max min);
 use POSIX qw(ceil floor);
 use Test::More;
@@ -404,5 +405,39 @@ is(rows_of(picture($wide32, state([$wide32], modality => [0.001, 0],
     grays($columns, map { gray(255 - linear($_, 0, 4000)) } @stored),
     'but a window fits them');
 
-$w->request('health')->{json}{status} eq 'ok' or fail('the worker lives');
+# a row of the database is input too: whatever stands in a state's index
+
+my $rich = state([$frames], @window, shutter => { shape => ['RECTANGULAR',
+    'POLYGONAL'], %rectangle, %polygon }, presentation => { lut => [0, 12,
+    \@plut] }, annotations => [{ graphics => [{ shape => 'POLYLINE',
+    points => [1 .. 8] }], texts => [{ text => 'x', box => [1 .. 4] }] }]);
+my $raw = Compress::Zlib::uncompress(substr $rich->{index}, 8);
+my %kept = (0 => 0, 1 => 0);
+srand 11;
+for my $n (1 .. 300) {
+    my $bytes = $raw;
+    if ($n % 10) {
+        substr $bytes, 100 + int rand(length($bytes) - 100), 1,
+            chr int rand 256 for 1 .. 3;
+    }
+    else {
+        substr $bytes, 100 + int rand(length($bytes) - 100), 1e6, '';
+    }
+    my $opened = $w->open([$frames], states => [{ %$rich, index => 'DIX1'
+        . pack('V', length $bytes) . Compress::Zlib::compress($bytes) }]);
+    last unless $opened && $opened->{status} == 202;
+    my ($one) = @{$opened->{json}{presentations}};
+    $kept{$one ? 1 : 0}++;
+    if ($one) {
+        $w->render($opened->{id}, $_, state => $one->{uid}, width => 20,
+            height => 20) or last for 0 .. 2;
+        my $told = $w->request(state => $opened->{id} . pack 'a72',
+            $one->{uid}) or last;
+    }
+    $w->request(release => $opened->{id});
+}
+is($kept{0} + $kept{1}, 300, '300 damaged indexes of a state');
+ok($kept{0} && $kept{1}, 'some are refused, some shown');
+
+is($w->request('health')->{json}{status}, 'ok', 'the worker lives');
 $t->finish();
