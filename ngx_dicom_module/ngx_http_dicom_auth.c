@@ -23,6 +23,8 @@ static ngx_table_elt_t *ngx_http_dicom_header_in(ngx_http_request_t *r,
 static ngx_str_t *ngx_http_dicom_origin(ngx_http_request_t *r,
     ngx_uint_t *configured);
 
+static ngx_uint_t ngx_http_dicom_target_check(const u_char *p, size_t len);
+
 
 static const ngx_str_t  ngx_http_dicom_any_origin = ngx_string("*");
 
@@ -35,7 +37,8 @@ static const ngx_str_t  ngx_http_dicom_cors_methods =
     ngx_string("GET, HEAD, POST, PUT, PATCH, DELETE");
 
 static const ngx_str_t  ngx_http_dicom_cors_request_headers =
-    ngx_string("Authorization, Content-Type, If-Match, If-None-Match");
+    ngx_string("Authorization, Content-Type, Dicom-Target, If-Match, "
+               "If-None-Match");
 
 static const ngx_str_t  ngx_http_dicom_cors_max_age = ngx_string("7200");
 
@@ -345,4 +348,112 @@ ngx_http_dicom_cors_headers(ngx_http_request_t *r)
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_target(ngx_http_request_t *r)
+{
+    size_t                      path;
+    u_char                     *p;
+    ngx_str_t                   uri, *base;
+    ngx_table_elt_t            *h;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    static ngx_str_t            stacks = ngx_string("/api/v1/stacks");
+    static ngx_str_t            studies = ngx_string("/api/v1/studies");
+
+    dscf = ngx_http_dicom_srv_conf(r);
+
+    switch (dscf->conf->type) {
+
+    case NGX_DICOM_NODE:
+        base = &stacks;
+        break;
+
+    case NGX_DICOM_FACILITY:
+        base = &studies;
+        break;
+
+    default:
+        return NGX_DECLINED;
+    }
+
+    if (r->method != NGX_HTTP_POST
+        || r->uri.len != base->len
+        || ngx_memcmp(r->uri.data, base->data, base->len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    h = ngx_http_dicom_header_in(r, "Dicom-Target");
+
+    if (h == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_strlchr(h->value.data, h->value.data + h->value.len, '?');
+    path = p ? (size_t) (p - h->value.data) : h->value.len;
+
+    if (h->value.len == 0 || r->args.len
+        || !ngx_http_dicom_target_check(h->value.data, path))
+    {
+        return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST, "bad-request",
+                                      "Dicom-Target does not name a resource "
+                                      "below this one.", NULL);
+    }
+
+    r->method = NGX_HTTP_GET;
+    ngx_str_set(&r->method_name, "GET");
+
+    if (path) {
+        uri.len = base->len + 1 + path;
+        uri.data = ngx_pnalloc(r->pool, uri.len);
+        if (uri.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        p = ngx_cpymem(uri.data, base->data, base->len);
+        *p++ = '/';
+        ngx_memcpy(p, h->value.data, path);
+
+        r->uri = uri;
+    }
+
+    if (path < h->value.len) {
+        r->args.data = h->value.data + path + 1;
+        r->args.len = h->value.len - path - 1;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* Nothing that nginx would have decoded or normalised in a path. */
+
+static ngx_uint_t
+ngx_http_dicom_target_check(const u_char *p, size_t len)
+{
+    u_char  c, before;
+    size_t  i;
+
+    before = '/';
+
+    for (i = 0; i < len; i++) {
+        c = p[i];
+
+        if ((c == '/' || c == '.') && (before == '/' || before == '.')) {
+            return 0;
+        }
+
+        if ((c < 'a' || c > 'z') && (c < '0' || c > '9')
+            && c != '/' && c != '.')
+        {
+            return 0;
+        }
+
+        before = c;
+    }
+
+    return 1;
 }

@@ -249,6 +249,12 @@ ngx_http_dicom_access_handler(ngx_http_request_t *r)
         return ngx_http_dicom_finish(r, rc);
     }
 
+    rc = ngx_http_dicom_target(r);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_dicom_finish(r, rc);
+    }
+
     ctx = NULL;
     rc = ngx_http_dicom_find_route(r, &ctx);
 

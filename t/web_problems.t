@@ -175,6 +175,26 @@ $res = raw("OPTIONS /api/v1/me HTTP/1.1\r\nOrigin: https://evil.example\r\n"
     . "Access-Control-Request-Method: PUT\r\n$END");
 refused($res, 403, 'origin-not-allowed', 'preflight of another origin');
 
+# Any GET by one URL, so that a browser asks for permission once
+
+my $stack = '0' x 32;
+for my $case (["$stack/layers/0?width=9", 401], ["$stack", 401],
+    ["$stack/../x", 400], ["/$stack", 400], ['%2e', 400], ["$stack//layers", 400],
+    ["$stack/layers/0/nothing", 404], ["$stack\xff", 400])
+{
+    my ($target, $status) = @$case;
+    $res = raw("POST /api/v1/stacks HTTP/1.1\r\nDicom-Target: $target\r\n"
+        . "Content-Length: 0\r\n$END", 'node');
+    is($res->{status}, $status, "Dicom-Target: " . ($target =~ s/\xff/(ff)/r));
+}
+$res = raw("POST /api/v1/stacks?x=1 HTTP/1.1\r\nDicom-Target: $stack\r\n$END",
+    'node');
+is($res->{status}, 400, 'Dicom-Target beside a query');
+like(raw("OPTIONS /api/v1/stacks HTTP/1.1\r\nOrigin: https://a.example\r\n"
+    . "Access-Control-Request-Method: POST\r\n$END", 'node')
+    ->{headers}{'access-control-allow-headers'}, qr/Dicom-Target/,
+    'preflight: Dicom-Target');
+
 # Uploads are bounded by the YAML
 
 refused(raw("PUT /api/v1/instances HTTP/1.1\r\nContent-Length: 8388609\r\n$END",
@@ -182,6 +202,17 @@ refused(raw("PUT /api/v1/instances HTTP/1.1\r\nContent-Length: 8388609\r\n$END",
 
 $t->seed_demo();
 my $token = $t->login('physician');
+for my $target ("$stack/layers/0", "$stack/layers/0?width=x", '?limit=1',
+    $stack)
+{
+    my $by_target = raw("POST /api/v1/stacks HTTP/1.1\r\n"
+        . "Authorization: Bearer $token\r\nDicom-Target: $target\r\n"
+        . "Content-Length: 0\r\n$END", 'node');
+    my $by_url = raw('GET /api/v1/stacks' . ($target =~ /^\?/ ? '' : '/')
+        . "$target HTTP/1.1\r\nAuthorization: Bearer $token\r\n$END", 'node');
+    is($by_target->{body}, $by_url->{body}, "Dicom-Target is its GET: $target");
+}
+
 refused(raw("POST /api/v1/stacks HTTP/1.1\r\nAuthorization: Bearer $token\r\n"
     . "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n$END"
     . ("8000\r\n" . ' ' x 32768 . "\r\n") x 40 . "0\r\n\r\n", 'node'), 413,
