@@ -20,7 +20,15 @@
 #define NGX_HTTP_DICOM_VIEW_MAX  512
 #define NGX_HTTP_DICOM_MAX_SIDE  65535   /* of a layer at its own size */
 
+/*
+ * Bytes that the kernel takes before it has sent those before them.  Without
+ * a bound a lossless picture lay there whole, and the reader's next one came
+ * after it on a thin line, though the browser had cancelled the first.
+ */
+#define NGX_HTTP_DICOM_UNSENT    16384
 
+
+static void ngx_http_dicom_picture_unsent(ngx_connection_t *c);
 static u_char *ngx_http_dicom_picture_view(u_char *p,
     const struct wire_picture *picture);
 static u_char *ngx_http_dicom_picture_voi(u_char *p,
@@ -105,6 +113,8 @@ ngx_http_dicom_picture_headers(ngx_http_request_t *r,
 {
     u_char  *p, buf[NGX_HTTP_DICOM_VIEW_MAX];
 
+    ngx_http_dicom_picture_unsent(r->connection);
+
     if (picture->format == WIRE_JPEG) {
         ngx_str_set(&r->headers_out.content_type, "image/jpeg");
 
@@ -167,6 +177,18 @@ ngx_http_dicom_picture_headers(ngx_http_request_t *r,
                      sizeof(picture->sha256));
 
     return ngx_http_dicom_picture_add(r, "Dicom-Pixel-Hash", buf, p - buf);
+}
+
+
+/* A Unix socket or QUIC knows no such thing, and needs none. */
+
+static void
+ngx_http_dicom_picture_unsent(ngx_connection_t *c)
+{
+    int  bytes = NGX_HTTP_DICOM_UNSENT;
+
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+                      (const void *) &bytes, sizeof(bytes));
 }
 
 
