@@ -20,6 +20,7 @@
  */
 
 import { FacilityApi } from "./api/facility.js";
+import { NodeApi } from "./api/node.js";
 import { Registry } from "./api/registry.js";
 import { ToplevelApi } from "./api/toplevel.js";
 import { loadConfig } from "./core/config.js";
@@ -88,6 +89,10 @@ class App {
       return;
     }
     uploads.node = this.#ownNode();
+    if (uploads.node) {
+      // Ready before the first study is clicked.
+      void new NodeApi(this.#context.http, uploads.node).warm();
+    }
     addEventListener("hashchange", () => this.#route());
     this.#route();
   }

@@ -47,6 +47,15 @@ export class FacilityApi {
   }
 
   /**
+   * @param {string} target  below /studies
+   * @param {RequestOptions} [options]
+   */
+  #studies(target, options) {
+    return this.#request("/studies", { retries: Infinity, ...options,
+      method: "POST", headers: { "Dicom-Target": target } });
+  }
+
+  /**
    * @param {StudyFilter} filter
    * @param {RequestOptions} [options]
    * @returns {Promise<import("../types.js").Page<StudyItem>>}
@@ -58,7 +67,7 @@ export class FacilityApi {
         query.set(name, value);
       }
     }
-    return (await this.#request(`/studies?${query}`, options)).json();
+    return (await this.#studies(`?${query}`, options)).json();
   }
 
   /**
@@ -67,7 +76,7 @@ export class FacilityApi {
    * @returns {Promise<StudyDetail>}
    */
   async study(uid, options) {
-    return (await this.#request(`/studies/${uid}`, options)).json();
+    return (await this.#studies(uid, options)).json();
   }
 
   /**
@@ -76,7 +85,7 @@ export class FacilityApi {
    * @returns {Promise<import("../types.js").Page<Report>>}
    */
   async reports(study, options) {
-    return (await this.#request(`/studies/${study}/reports`, options)).json();
+    return (await this.#studies(`${study}/reports`, options)).json();
   }
 
   /**

@@ -47,6 +47,28 @@ export class NodeApi {
   }
 
   /**
+   * @param {string} target  below /stacks
+   * @param {import("../core/http.js").RequestOptions} [options]
+   */
+  #get(target, options) {
+    return this.#http.get(`${this.#base}/stacks`, target, options);
+  }
+
+  /**
+   * Has the connection and the permission ready before they are needed.
+   */
+  async warm() {
+    await this.#get("ready", { retries: 0, quiet: true }).catch(() => {
+      // There is no such stack, or no line: both are found out later.
+    });
+  }
+
+  /** No answer for long: whoever reads is told. */
+  silent() {
+    this.#http.silent(this.#base);
+  }
+
+  /**
    * @param {StackRequest} stack
    * @param {AbortSignal} [signal]
    * @returns {Promise<StackInfo>}
@@ -63,7 +85,7 @@ export class NodeApi {
    * @returns {Promise<StackInfo>}
    */
   stack(id, signal) {
-    return this.#http.json(`${this.#base}/stacks/${id}`, { signal });
+    return this.#http.jsonOf(() => this.#get(id, { signal }), { signal });
   }
 
   /**
@@ -72,7 +94,8 @@ export class NodeApi {
    * @returns {Promise<{items: LayerInfo[]}>}
    */
   layers(id, signal) {
-    return this.#http.json(`${this.#base}/stacks/${id}/layers`, { signal });
+    return this.#http.jsonOf(() => this.#get(`${id}/layers`, { signal }),
+      { signal });
   }
 
   /** @param {string} id */
@@ -86,10 +109,11 @@ export class NodeApi {
    * @param {number} layer
    * @param {URLSearchParams} query
    * @param {AbortSignal} [signal]
+   * @param {boolean} [ahead]  nobody waits for it
    */
-  picture(id, layer, query, signal) {
-    return this.#http.request(
-      `${this.#base}/stacks/${id}/layers/${layer}?${query}`, { signal });
+  picture(id, layer, query, signal, ahead = false) {
+    return this.#get(`${id}/layers/${layer}?${query}`,
+      { signal, priority: ahead ? "low" : "high" });
   }
 
   /**
@@ -101,9 +125,9 @@ export class NodeApi {
    * @returns {Promise<PixelValue>}
    */
   pixel(id, layer, x, y, signal) {
-    return this.#http.json(
-      `${this.#base}/stacks/${id}/layers/${layer}/pixels?x=${x}&y=${y}`,
-      { signal, retries: 0 });
+    return this.#http.jsonOf(() =>
+      this.#get(`${id}/layers/${layer}/pixels?x=${x}&y=${y}`,
+        { signal, retries: 0 }), { signal });
   }
 
   /**

@@ -50,10 +50,14 @@ export class Unreachable extends Error {
  * @property {boolean} [anonymous]  without a token
  * @property {boolean} [quiet]  the caller says itself who does not answer
  * @property {number} [timeout]  ms for one try
+ * @property {RequestPriority} [priority]
  */
 
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 8000;
+
+/** A line that is gone is tried again this often while somebody looks. */
+const LOOKING_WAIT = 700;
 
 export class Http {
   /** @type {Authority | null} */
@@ -114,9 +118,21 @@ export class Http {
    * @returns {Promise<T>}
    */
   async json(url, options) {
+    return this.jsonOf(() => this.request(url, options), options);
+  }
+
+  /**
+   * The JSON of an answer; of a GET that broke off it is fetched again.
+   *
+   * @template T
+   * @param {() => Promise<Response>} ask
+   * @param {RequestOptions} [options]
+   * @returns {Promise<T>}
+   */
+  async jsonOf(ask, options) {
     const repeatable = (options?.method ?? "GET") === "GET";
     for (let tries = 0; ; tries++) {
-      const response = await this.request(url, options);
+      const response = await ask();
       try {
         return await response.json();
       } catch (error) {
@@ -127,6 +143,30 @@ export class Http {
         await sleep(FIRST_WAIT, options?.signal);
       }
     }
+  }
+
+  /**
+   * The GET of what target names below a URL, asked by a POST to that URL:
+   * the browser asks for its permission (CORS) once, and not for every target.
+   *
+   * @param {string} url
+   * @param {string} target
+   * @param {RequestOptions} [options]
+   */
+  get(url, target, options = {}) {
+    return this.request(url, {
+      retries: Infinity, ...options, method: "POST",
+      headers: { "Dicom-Target": target },
+    });
+  }
+
+  /**
+   * A request has been waiting for long, and nothing says why.
+   *
+   * @param {string} url
+   */
+  silent(url) {
+    this.#connectivity.lost(new URL(url, location.href).origin);
   }
 
   /**
@@ -153,7 +193,10 @@ export class Http {
     let response;
     try {
       response = await fetch(url, {
-        method, headers, body, signal, cache: "no-store",
+        method, headers, body, signal, priority: options.priority,
+        // A POST is not stored anyway, and "no-store" would have the browser
+        // ask for permission (CORS) every time.
+        cache: method === "POST" ? "default" : "no-store",
         credentials: "omit", referrerPolicy: "no-referrer",
       });
     } catch {
@@ -192,7 +235,9 @@ export class Http {
       backoff * (0.75 + Math.random() / 2));
     if (error instanceof Unreachable) {
       // A line that comes back is used at once, not after the pause.
-      await this.#connectivity.pause(time, signal);
+      await this.#connectivity.pause(
+        globalThis.document?.hidden === false
+          ? Math.min(time, LOOKING_WAIT) : time, signal);
     } else {
       await sleep(time, signal);
     }

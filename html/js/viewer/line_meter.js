@@ -1,83 +1,156 @@
 /**
- * Measures the line with the pictures that come anyway, and says what it can
- * carry while the reader moves.  Pure but for what it is told.
+ * Measures the line with the pictures that come anyway: how many bytes a
+ * millisecond it carries, and how long it takes to answer.  Pure but for what
+ * it is told and when.
  *
- * @typedef {import("./picture.js").Quality} Quality
+ * Pictures overlap, so that the time of a single one says little.  What counts
+ * are the bytes of a whole stretch in which some picture was on its way, less
+ * the trip of the first: rather too slow than too fast, as a page that is busy
+ * notices answers late.
  */
-
-import { FULL } from "./picture.js";
-
-/** From best to thinnest; each with what a viewport pixel costs at first. */
-/** @type {{quality: Quality, cost: number}[]} */
-const STEPS = [
-  { quality: FULL, cost: 0.25 },
-  { quality: { format: "jpeg", quality: 80, shrink: 1 }, cost: 0.08 },
-  { quality: { format: "jpeg", quality: 60, shrink: 2 }, cost: 0.018 },
-  { quality: { format: "jpeg", quality: 40, shrink: 3 }, cost: 0.006 },
-];
-
-/** A moving picture should cross the line within this. */
-const MOVING_MS = 60;
 
 /** Weight of a new measurement. */
 const WEIGHT = 0.3;
 
-/** Smaller answers say nothing of the rate. */
-const SMALLEST_SAMPLE = 4096;
+/** Weight of the first ones. */
+const FIRST_WEIGHT = 0.7;
+const FIRST_SAMPLES = 3;
+
+/** Fewer bytes say nothing of the rate. */
+const LEAST_BYTES = 4096;
+
+/** A stretch is cut after this long, ms. */
+const LONGEST = 400;
+
+/** The shortest answer of so many counts. */
+const ANSWERS = 12;
+
+/**
+ * One download, from asking to the last byte.
+ *
+ * @typedef {object} Transfer
+ * @property {number} asked
+ * @property {number} answered  0: not yet
+ * @property {boolean} alone  nothing else was on its way
+ */
 
 export class LineMeter {
-  /** bytes a millisecond; starts as if the line were good */
-  #rate = 12500;
+  /** Bytes a millisecond. */
+  #rate = 0;
 
-  /** @type {number[]} */
-  #costs = STEPS.map(({ cost }) => cost);
+  #samples = 0;
 
-  #measured = false;
+  /** @type {number[]} newest last, ms */
+  #answers = [];
 
-  /** Bits a second, 0 before anything was measured. */
-  get rate() {
-    return this.#measured ? this.#rate * 8000 : 0;
+  /** Pictures on their way. @type {Set<Transfer>} */
+  #flying = new Set();
+
+  #since = 0;
+  #bytes = 0;
+
+  #now;
+
+  /** @param {() => number} [now]  ms */
+  constructor(now = () => performance.now()) {
+    this.#now = now;
   }
 
-  /** @param {number} pixels  of the viewport */
-  slow(pixels) {
-    return this.moving(pixels) !== FULL;
+  /** Bytes a millisecond, 0 before anything was measured. */
+  get rate() {
+    return this.#rate;
+  }
+
+  /** From asking to the answer's first byte without the server's work, ms. */
+  get trip() {
+    return this.#answers.length > 0 ? Math.min(...this.#answers) : 0;
+  }
+
+  /** @returns {Transfer} */
+  ask() {
+    const now = this.#now();
+    const transfer = { asked: now, answered: 0, alone: false };
+    if (this.#flying.size === 0) {
+      transfer.alone = true;
+      this.#begin(now + this.trip);
+    }
+    this.#flying.add(transfer);
+    return transfer;
   }
 
   /**
-   * The best picture that the line carries while the reader moves.
+   * The head of the answer is there.
    *
-   * @param {number} pixels  of the viewport
-   * @returns {Quality}
+   * @param {Transfer} transfer
+   * @param {number} work  ms that the server says it needed
    */
-  moving(pixels) {
-    for (const [step, { quality }] of STEPS.entries()) {
-      if (this.#costs[step] * pixels / this.#rate <= MOVING_MS) {
-        return quality;
+  answer(transfer, work) {
+    const now = this.#now();
+    transfer.answered = now;
+    if (transfer.alone) {
+      this.#answers.push(Math.max(0, now - transfer.asked - work));
+      if (this.#answers.length > ANSWERS) {
+        this.#answers.shift();
+      }
+      if (this.#answers.length === 1) {
+        this.#begin(now);
+      } else {
+        this.#since = Math.min(now, this.#since + work);
       }
     }
-    return STEPS[STEPS.length - 1].quality;
   }
 
   /**
-   * @param {Quality} quality
-   * @param {number} pixels  of the viewport
-   * @param {number} bytes
-   * @param {number} transfer  ms from the first to the last byte
+   * The last byte is there, or the transfer was given up.
+   *
+   * @param {Transfer} transfer
+   * @param {number} bytes  0: given up, which spoils the stretch
    */
-  note(quality, pixels, bytes, transfer) {
-    const step = STEPS.findIndex((one) =>
-      one.quality.format === quality.format
-      && one.quality.shrink === quality.shrink);
-    if (step >= 0 && pixels > 0) {
-      this.#costs[step] += WEIGHT * (bytes / pixels - this.#costs[step]);
+  end(transfer, bytes) {
+    if (!this.#flying.delete(transfer)) {
+      return;
     }
-    if (bytes >= SMALLEST_SAMPLE) {
-      // What arrives within a timer tick came at least that fast.
-      const rate = bytes / Math.max(transfer, 0.5);
-      this.#rate = Math.exp(Math.log(this.#rate)
-        + (this.#measured ? WEIGHT : 0.7) * Math.log(rate / this.#rate));
-      this.#measured = true;
+    const now = this.#now();
+    if (bytes === 0 || transfer.answered === 0) {
+      this.#begin(now);
+      return;
+    }
+    this.#bytes += bytes;
+    if (this.#flying.size === 0 || now - this.#since > LONGEST) {
+      this.#note(this.#bytes, now - this.#since);
+      this.#begin(now);
     }
   }
+
+  /** @param {number} now */
+  #begin(now) {
+    this.#since = now;
+    this.#bytes = 0;
+  }
+
+  /** @param {number} bytes @param {number} time */
+  #note(bytes, time) {
+    if (bytes < LEAST_BYTES) {
+      return;
+    }
+    // What arrives within a timer tick came at least that fast.
+    const rate = bytes / Math.max(time, 0.5);
+    const weight = this.#samples++ < FIRST_SAMPLES ? FIRST_WEIGHT : WEIGHT;
+    this.#rate = this.#rate === 0 ? rate
+      : Math.exp(Math.log(this.#rate)
+        + weight * Math.log(rate / this.#rate));
+  }
+}
+
+/**
+ * What the server needed, from its Server-Timing (W3C), ms.
+ *
+ * @param {string | null} header  "queue;dur=0.1, draw;dur=2.5, ..."
+ */
+export function serverTime(header) {
+  let sum = 0;
+  for (const [, time] of (header ?? "").matchAll(/;\s*dur=([\d.]+)/g)) {
+    sum += Number(time);
+  }
+  return Number.isFinite(sum) ? sum : 0;
 }

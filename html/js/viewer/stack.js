@@ -12,6 +12,9 @@ import { sleep } from "../core/latest.js";
 /** @typedef {import("../types.js").StackInfo} StackInfo */
 /** @typedef {import("../types.js").LayerInfo} LayerInfo */
 
+/** The rest may wait so long for the first picture. */
+const FIRST_PICTURE_MS = 2000;
+
 const POLL_FIRST = 150;
 const POLL_MOST = 1000;
 
@@ -35,6 +38,8 @@ export class Stack extends EventTarget {
   #opening = null;
 
   #closed = new AbortController();
+
+  #followed = "";
 
   /**
    * @param {import("../api/node.js").NodeApi} node
@@ -77,8 +82,25 @@ export class Stack extends EventTarget {
     }
     this.#info = info;
     this.dispatchEvent(new Event("change"));
-    void this.#follow(info.id);
-    void this.#fetchLayers(info.id);
+    if (this.#followed) {
+      this.follow();
+    } else {
+      sleep(FIRST_PICTURE_MS, this.#closed.signal).then(() => this.follow(),
+        () => {});
+    }
+  }
+
+  /**
+   * Asks for the layers and for how far the loading is.  The first picture
+   * comes before them: a thin line carries one thing at a time.
+   */
+  follow() {
+    const { id } = this.info;
+    if (this.#followed !== id) {
+      this.#followed = id;
+      void this.#follow(id);
+      void this.#fetchLayers(id);
+    }
   }
 
   close() {

@@ -3,13 +3,16 @@
  * drawn and released.  What was drawn once is kept for the study.
  */
 
-import { checkPicture, FULL, pictureQuery } from "./picture.js";
+import { checkPicture, pictureQuery } from "./picture.js";
 import { restView } from "./view.js";
 import { Stack } from "./stack.js";
 
 /** @typedef {import("../types.js").SeriesItem} SeriesItem */
 
 const PARALLEL = 2;
+
+/** @type {import("./picture.js").Quality} */
+const SMALL = { format: "jpeg", quality: 80, shrink: 1 };
 
 export class Thumbnails {
   /** @type {import("../api/node.js").NodeApi} */
@@ -80,14 +83,14 @@ export class Thumbnails {
       const { info } = stack;
       const at = Math.min(layer, info.layers - 1);
       const request = {
-        view: restView(at), quality: FULL,
+        view: restView(at), quality: SMALL,
         viewport: { width: canvas.width, height: canvas.height },
         image: {
           columns: info.columns, rows: info.rows, aspect: info.aspect ?? 1,
         },
       };
       const response = await this.#node.picture(info.id, at,
-        pictureQuery(request), this.#closed.signal);
+        pictureQuery(request), this.#closed.signal, true);
       checkPicture(request, response.headers, null, new Set([instance.uid]));
       const bitmap = await createImageBitmap(await response.blob());
       canvas.getContext("2d")?.drawImage(bitmap, 0, 0);

@@ -120,8 +120,11 @@ export class ViewerPage {
         this.#loading), this.#aside);
     this.#viewport.tool = "window";
     this.#viewport.announce("Opening …");
-    this.#viewport.addEventListener("shown", () => this.#list?.start(),
-      { signal, once: true });
+    this.#viewport.addEventListener("shown", () => {
+      if (this.#viewport.settled) {
+        this.#list?.start();
+      }
+    }, { signal });
     this.#viewport.addEventListener("state", () => this.#showCine(),
       { signal });
     this.#parts.addEventListener("choose", (event) => {

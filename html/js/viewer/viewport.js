@@ -12,6 +12,7 @@ import { Gestures } from "./gestures.js";
 import { Overlay } from "./overlay.js";
 import { Marks } from "./marks.js";
 import { roiText } from "./measure.js";
+import { movingQuality, restQuality } from "./line_policy.js";
 import { FULL, pictureKey } from "./picture.js";
 import { PictureLoader } from "./picture_loader.js";
 import { dragWindow, presetsFor } from "./presets.js";
@@ -31,12 +32,15 @@ import {
 /** @typedef {import("../types.js").SeriesItem} SeriesItem */
 
 /** After this long without a move the picture is refined. */
-const REST_MS = 160;
+const REST_MS = 120;
 
 /** Slower answers get a word on the screen. */
 const SLOW_MS = 300;
 
-const AHEAD = [1, 2, 3, -1, 4, 5, 6, -2];
+/** Neighbours fetched while the line is idle, in the reader's direction. */
+const AHEAD_FULL = [1, 2, 3, -1, 4, 5, 6, -2];
+const AHEAD_PREVIEWS = [...Array(24).keys()].flatMap((n) =>
+  n % 3 === 2 ? [n + 1, -(n + 1) / 3] : [n + 1]);
 const DRAG_SCROLL = 0.8;        /* of the viewport's height: all layers */
 
 export class Viewport extends EventTarget {
@@ -508,13 +512,18 @@ export class Viewport extends EventTarget {
       || this.settled) {
       return;
     }
-    const full = this.#request(this.#view, FULL);
-    const quality = !this.#moving || open.loader.has(full)
-      ? FULL : this.#meter.moving(box.width * box.height);
+    const wanted = this.#request(this.#view, FULL);
+    const pixels = box.width * box.height;
     const shown = this.#surface.picture?.request;
-    if (shown && quality !== FULL && shown.quality === quality
-      && shown.view.layer === this.#view.layer
-      && this.#surface.matches(this.#view)) {
+    const seen = shown?.view.layer === this.#view.layer
+      && this.#surface.matches(this.#view) ? shown.quality : null;
+    const here = open.loader.best(wanted);
+    const quality = here === FULL ? FULL
+      : this.#moving
+        ? seen ?? here ?? movingQuality(this.#meter, open.loader.sizes, pixels)
+        : seen === null && here ? here
+          : restQuality(this.#meter, open.loader.sizes, pixels, seen);
+    if (seen === quality) {
       return;
     }
     open.loader.ask(this.#request(this.#view, quality));
@@ -559,6 +568,7 @@ export class Viewport extends EventTarget {
       return;
     }
     this.#surface.take(picture);
+    this.#open?.stack.follow();
     this.element.dataset.shown = pictureKey(picture.request);
     this.#draw();
     this.#sayState();
@@ -608,18 +618,35 @@ export class Viewport extends EventTarget {
     if (!open || this.layers < 2 || document.hidden) {
       return null;
     }
-    const { box } = this.#surface;
-    const quality = this.#meter.moving(box.width * box.height);
-    if (this.#moving && quality !== FULL) {
+    if (!this.settled && !this.cine.running) {
       return null;
     }
-    for (const step of AHEAD) {
+    const { box } = this.#surface;
+    const { loader } = open;
+    const moving = movingQuality(this.#meter, loader.sizes,
+      box.width * box.height);
+    /** @param {number} step @param {import("./picture.js").Quality} quality */
+    const missing = (step, quality) => {
       const layer = this.#view.layer + step * this.#direction;
-      if (layer >= 0 && layer < this.layers) {
-        const request = this.#request({ ...this.#view, layer }, quality);
-        if (!open.loader.has(request)) {
-          return request;
-        }
+      const request = this.#request({ ...this.#view, layer }, quality);
+      if (layer < 0 || layer >= this.layers) {
+        return null;
+      }
+      const here = loader.best(request);
+      return here === FULL || (here !== null && quality !== FULL)
+        || loader.isComing(request) ? null : request;
+    };
+    for (const step of moving === FULL ? [] : AHEAD_PREVIEWS) {
+      const request = missing(step, moving);
+      if (request) {
+        return request;
+      }
+    }
+    for (const step of this.cine.running && moving !== FULL ? []
+      : AHEAD_FULL) {
+      const request = missing(step, FULL);
+      if (request) {
+        return request;
       }
     }
     return null;
