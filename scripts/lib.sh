@@ -15,7 +15,7 @@ packages_build=(build-essential pkg-config nginx nginx-dev libpq-dev libssl-dev
 packages_run=(postgresql postgresql-client libegl1 libgl1-mesa-dri openssl curl
     ca-certificates perl util-linux procps)
 packages_test=(libcmocka-dev libio-socket-ssl-perl dcmtk dicom3tools chromium
-    python3-venv)
+    python3-venv iproute2)
 # For scripts/test --fuzz only: clang and the libFuzzer of its runtime.
 packages_fuzz=(clang libclang-rt-dev)
 # Taken only when no such command is there, whoever installed it.

@@ -8,7 +8,7 @@ import { readPng } from "./png.js";
 const ARGUMENTS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--force-color-profile=srgb",
+  "--disable-sync", "--force-color-profile=srgb", "--no-proxy-server",
 ];
 
 export class Reader {
@@ -38,6 +38,10 @@ export class Reader {
     /** Newest last. */
     this.pictures = /** @type {{url: string, headers: Record<string, string>,
       token: string}[]} */ ([]);
+    /** The page's newest. */
+    this.token = "";
+    /** Those and the small ones: previews, thumbnails. */
+    this.all = /** @type {{url: string, bytes: number}[]} */ ([]);
     /** Requests without an answer. */
     this.failures = /** @type {string[]} */ ([]);
     this.renewals = 0;
@@ -56,14 +60,23 @@ export class Reader {
 
   /** @param {import("playwright-core").Response} response */
   #note(response) {
-    const url = new URL(response.url());
+    const asked = response.request().headers();
+    const target = asked["dicom-target"];
+    if (response.ok() && asked.authorization) {
+      this.token = asked.authorization;
+    }
+    const url = new URL(response.url() + (target ? `/${target}` : ""));
     if (url.pathname.endsWith("/api/v1/token") && response.ok()) {
       this.renewals++;
     }
-    if (/\/layers\/\d+$/.test(url.pathname) && response.ok()
-      && Number(url.searchParams.get("width")) > 320) {
+    if (!/\/layers\/\d+$/.test(url.pathname) || !response.ok()) {
+      return;
+    }
+    this.all.push({ url: url.href,
+      bytes: Number(response.headers()["content-length"]) });
+    if (Number(url.searchParams.get("width")) > 320) {
       this.pictures.push({
-        url: response.url(), headers: response.headers(),
+        url: url.href, headers: response.headers(),
         token: response.request().headers().authorization ?? "",
       });
     }
@@ -83,7 +96,7 @@ export class Reader {
   async settled() {
     await this.page.waitForTimeout(60);
     await this.page.waitForSelector(
-      '.viewport[aria-busy="false"]', { timeout: 30000 });
+      '.viewport[data-shown][aria-busy="false"]', { timeout: 30000 });
   }
 
   /** @param {"tl" | "tr" | "bl" | "br"} name */
@@ -135,7 +148,7 @@ export class Reader {
       return `image ${number} was not asked for: ${key}`;
     }
     const response = await this.context.request.get(shown.url, {
-      headers: { Authorization: token ? `Bearer ${token}` : shown.token },
+      headers: { Authorization: token ? `Bearer ${token}` : this.token },
     });
     if (!response.ok()) {
       return `the API answers ${response.status()} to ${shown.url}`;

@@ -15,7 +15,8 @@ Object.assign(globalThis, {
 
 const view = await load("viewer/view.js");
 const picture = await load("viewer/picture.js");
-const { LineMeter } = await load("viewer/line_meter.js");
+const { LineMeter, serverTime } = await load("viewer/line_meter.js");
+const policy = await load("viewer/line_policy.js");
 const { PictureCache } = await load("viewer/picture_cache.js");
 const { ViewHistory } = await load("viewer/view_history.js");
 const presets = await load("viewer/presets.js");
@@ -237,25 +238,104 @@ await test("queries name only what differs from the default", () => {
     "width=450&height=350&flip=hv&format=jpeg&quality=60");
 });
 
-await test("a fast line carries PNG, a thin one what fits", () => {
+/**
+ * A meter that saw so many pictures over a line, depth of them at once.
+ *
+ * @param {{rate: number, trip: number, bytes: number, count: number,
+ *     depth?: number}} line  bytes a millisecond, ms
+ */
+function meterAfter({ rate, trip, bytes, count, depth = 1 }) {
+  let now = 0;
+  const meter = new LineMeter(() => now);
+  let free = 0;
+  for (let n = 0; n < count; n += depth) {
+    const flights = Array.from({ length: depth }, () => meter.ask());
+    const first = now + trip + 3;
+    flights.forEach((flight) => {
+      now = Math.max(first, free);
+      meter.answer(flight, 3);
+      free = now + bytes / rate;
+      now = free;
+      meter.end(flight, bytes);
+    });
+  }
+  return meter;
+}
+
+await test("the meter finds rate and trip, of one picture or of many", () => {
+  for (const rate of [125, 500, 12500]) {
+    for (const trip of [1, 40, 200]) {
+      for (const depth of [1, 4]) {
+        const meter = meterAfter({ rate, trip, bytes: 16000, count: 40,
+          depth });
+        assert.ok(Math.abs(meter.rate / rate - 1) < 0.3,
+          `${meter.rate} for ${rate}, ${trip}, ${depth}`);
+        assert.ok(Math.abs(meter.trip - trip) < 1, `${meter.trip} ${trip}`);
+      }
+    }
+  }
+  const idle = new LineMeter(() => 0);
+  assert.equal(idle.rate, 0);
+  idle.end(idle.ask(), 5000);
+  assert.equal(idle.rate, 0, "what was never answered says nothing");
+  assert.equal(serverTime("queue;dur=0.5, draw;dur=2, x;desc=y"), 2.5);
+  assert.equal(serverTime(null), 0);
+});
+
+await test("a moving picture is what the line carries", () => {
   const pixels = 900 * 700;
-  const fast = new LineMeter();
-  assert.equal(fast.moving(pixels), picture.FULL);
-  for (let n = 0; n < 9; n++) {
-    fast.note(picture.FULL, pixels, 120000, 8);
+  const { FULL } = picture;
+  const sizes = new policy.Sizes();
+  const at = (/** @type {number} */ mbit) => ({ rate: mbit * 125, trip: 40 });
+  assert.equal(policy.movingQuality(at(1000), sizes, pixels), FULL);
+  for (const mbit of [0.1, 1, 4, 30]) {
+    const line = at(mbit);
+    const quality = policy.movingQuality(line, sizes, pixels);
+    assert.equal(quality.format, "jpeg");
+    assert.ok(sizes.expect(quality, pixels) <= policy.movingBytes(line));
   }
-  assert.equal(fast.moving(pixels), picture.FULL);
-  const thin = new LineMeter();
-  for (let n = 0; n < 9; n++) {
-    thin.note(picture.FULL, pixels, 120000, 240);
+  assert.ok(policy.movingBytes(at(4)) <= 16384);
+  assert.ok(policy.movingBytes({ rate: 0, trip: 0 }) <= 8192);
+  assert.equal(policy.movingQuality(at(0.01), sizes, 1e8),
+    policy.LADDER[policy.LADDER.length - 1].quality);
+});
+
+await test("sizes are learned, upward at once", () => {
+  const pixels = 512 * 512;
+  const sizes = new policy.Sizes();
+  const line = { rate: 500, trip: 40 };
+  const before = policy.movingQuality(line, sizes, pixels);
+  sizes.learn(before, pixels, 40000);
+  const after = policy.movingQuality(line, sizes, pixels);
+  assert.ok(after.shrink > before.shrink, "smaller after one too large");
+  for (let n = 0; n < 60; n++) {
+    const now = policy.movingQuality(line, sizes, pixels);
+    sizes.learn(now, pixels, 3000);
   }
-  assert.ok(Math.abs(thin.rate - 4e6) < 1e6, String(thin.rate));
-  assert.equal(thin.moving(pixels).format, "jpeg");
-  assert.ok(thin.moving(pixels).shrink > 1);
-  for (let n = 0; n < 30; n++) {
-    thin.note(picture.FULL, pixels, 120000, 4);
-  }
-  assert.equal(thin.moving(pixels), picture.FULL, "and back");
+  assert.ok(policy.movingQuality(line, sizes, pixels).shrink
+    < after.shrink, "and better again when there is room");
+});
+
+await test("as many at once as fill the line", () => {
+  assert.equal(policy.atOnce({ rate: 0, trip: 0 }, 16000), 1);
+  assert.equal(policy.atOnce({ rate: 500, trip: 40 }, 16000), 3);
+  assert.equal(policy.atOnce({ rate: 500, trip: 40 }, 1.9e6), 2);
+  assert.equal(policy.atOnce({ rate: 1e5, trip: 0.5 }, 60000), 2);
+  assert.equal(policy.atOnce({ rate: 12500, trip: 200 }, 16000), 8);
+});
+
+await test("at rest the full picture, with one between where it is far", () => {
+  const pixels = 1996 * 2457;
+  const { FULL } = picture;
+  const sizes = new policy.Sizes();
+  const thin = { rate: 500, trip: 40 };
+  const first = policy.restQuality(thin, sizes, pixels, null);
+  assert.equal(first.format, "jpeg");
+  const second = policy.restQuality(thin, sizes, pixels, first);
+  assert.equal(second.format, "jpeg");
+  assert.ok(second.shrink < first.shrink);
+  assert.equal(policy.restQuality(thin, sizes, pixels, second), FULL);
+  assert.equal(policy.restQuality(thin, sizes, 512 * 512, first), FULL);
 });
 
 await test("the cache is bounded and forgets the oldest use", () => {

@@ -27,6 +27,12 @@ let shots = 0;
 let failures = 0;
 const MOST_FAILURES = 3;
 
+/** @param {import("playwright-core").Route} route */
+function isPicture(route) {
+  return /\/layers\/\d+\?/.test(
+    route.request().headers()["dicom-target"] ?? "");
+}
+
 /** @param {string} name */
 async function shot(name) {
   const number = String(++shots).padStart(2, "0");
@@ -216,9 +222,12 @@ await step("lengths, angles and regions are measured", async () => {
 });
 
 await step("a picture that is another one is not shown", async () => {
-  const pattern = /\/layers\/\d+\?/;
-  await page.route(pattern, async (route) => {
+  await page.route(/\/stacks$/, async (route) => {
     try {
+      if (!isPicture(route)) {
+        await route.continue();
+        return;
+      }
       const response = await route.fetch();
       await route.fulfill({ response, headers: {
         ...response.headers(), "dicom-instance": "1.2.3.4.5" } });
@@ -275,10 +284,12 @@ await step("a session that ended goes on after login", async () => {
     status: 401, contentType: "application/problem+json",
     headers: { "Access-Control-Allow-Origin": "*" }, body: "{}",
   }));
-  await page.route(/\/layers\/\d+\?/, (route) => route.fulfill({
-    status: 401, contentType: "application/problem+json",
-    headers: { "Access-Control-Allow-Origin": "*" }, body: "{}",
-  }), { times: 1 });
+  let refusals = 1;
+  await page.route(/\/stacks$/, (route) => isPicture(route) && refusals-- > 0
+    ? route.fulfill({
+      status: 401, contentType: "application/problem+json",
+      headers: { "Access-Control-Allow-Origin": "*" }, body: "{}",
+    }) : route.continue());
   await page.keyboard.press("3");
   await page.locator("dialog.login[open]").waitFor();
   assert.equal(await page.inputValue("#username"), system.username);

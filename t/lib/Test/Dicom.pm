@@ -17,6 +17,7 @@ package Test::Dicom;
 #
 # When $t goes out of scope the daemons are stopped, and two more tests are
 # made, which the plan need not count: "no alerts", "no sanitizer errors".
+# new(address => '198.18.0.1') listens there instead of on 127.0.0.1.
 # Without a plan, $t->finish() (or the end of scope) also calls done_testing().
 #
 # Environment: DICOM_TEST_BUILD=release|asan, DICOM_BUILD (folder of builds),
@@ -70,6 +71,7 @@ sub new {
     my $self = bless {
         plan    => $opt{plan},
         kind    => $ENV{DICOM_TEST_BUILD} || 'release',
+        address => $opt{address} || '127.0.0.1',
         ports   => {},
         daemons => {},
         allowed => [],
@@ -294,7 +296,7 @@ sub yaml_defaults {
     my %y = (
         name       => "Test $role",
         serverType => $role,
-        address    => '127.0.0.1',
+        address    => $self->{address},
         port       => $self->port($role),
     );
     if ($role eq 'web') {
@@ -346,7 +348,7 @@ sub yaml {
 
 sub url {
     my ($self, $role) = @_;
-    return ($self->{tls} ? 'https' : 'http') . '://127.0.0.1:'
+    return ($self->{tls} ? 'https' : 'http') . "://$self->{address}:"
         . $self->port($role);
 }
 
@@ -395,7 +397,11 @@ sub _http {
 
     if ($self->{tls}) {
         $text .= "    ssl_certificate %%DIR%%/tls.crt;\n"
-            . "    ssl_certificate_key %%DIR%%/tls.key;\n";
+            . "    ssl_certificate_key %%DIR%%/tls.key;\n"
+            . "    ssl_buffer_size 4k;\n"
+            . "    gzip on;\n    gzip_min_length 1000;\n"
+            . "    gzip_types text/javascript application/javascript "
+            . "text/css application/json image/svg+xml;\n";
     }
 
     return $text;
@@ -409,7 +415,7 @@ sub _servers {
 
     for my $role (@ROLES) {
         $text .= "    server {\n";
-        $text .= "        listen 127.0.0.1:%%PORT_$role%% ssl http2;\n"
+        $text .= "        listen $self->{address}:%%PORT_$role%% ssl http2;\n"
             if $self->{tls};
         $text .= "        client_body_temp_path %%DIR%%/temp/body;\n"
             if $role ne 'node';
@@ -541,7 +547,7 @@ sub _make_certificate {
     my $d = $self->{dir};
     system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
         . "-nodes -keyout $d/tls.key -out $d/tls.crt -days 2 -subj /CN=test "
-        . "-addext subjectAltName=IP:127.0.0.1,DNS:localhost "
+        . "-addext subjectAltName=IP:$self->{address},DNS:localhost "
         . ">$d/logs/openssl.log 2>&1") == 0
         or die "openssl failed: " . $self->read_file('logs/openssl.log');
 }
@@ -611,7 +617,7 @@ sub raw {
 # A connected socket to a role (plain HTTP) for tests that speak by themselves.
 sub connection {
     my ($self, $role) = @_;
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+    my $s = IO::Socket::INET->new(PeerAddr => $self->{address},
         PeerPort => $self->port($role), Timeout => 10)
         or die "cannot connect to $role: $!\n";
     $s->autoflush(1);

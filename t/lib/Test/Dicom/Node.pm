@@ -1,7 +1,7 @@
 package Test::Dicom::Node;
 
 # Runs a script of t/browser with node and makes its TAP lines ours.  A line
-# "do: NAME" asks this side for something (to restart a daemon, say); the
+# "do: NAME MORE" asks this side for something (to restart a daemon, say); the
 # script waits for "done" on its standard input.
 
 use strict;
@@ -30,14 +30,15 @@ sub missing {
 }
 
 
-# run(['unit.js'], env => {}, do => { NAME => sub {} }) gives the exit status.
+# run(['unit.js'], env => {}, do => { NAME => sub {} }, in => [COMMAND...])
+# gives the exit status; in: what leads into another network namespace.
 sub run {
     my ($command, %opt) = @_;
 
     local %ENV = (%ENV, %{$opt{env} || {}});
     my ($script, @args) = @$command;
-    my $pid = open2(my $from, my $to, 'setpriv', '--pdeathsig', 'TERM', '--',
-        'node', "$folder/$script", @args);
+    my $pid = open2(my $from, my $to, @{$opt{in} || []}, 'setpriv',
+        '--pdeathsig', 'TERM', '--', 'node', "$folder/$script", @args);
     $to->autoflush(1);
 
     while (my $line = <$from>) {
@@ -45,9 +46,10 @@ sub run {
         if ($line =~ /^(not )?ok \d+ - (.*)/) {
             Test::More::ok(!$1, $2);
         }
-        elsif ($line =~ /^do: (\S+)/) {
-            eval { ($opt{do}{$1} || sub { die "unknown\n" })->(); 1 }
-                or Test::More::fail("$1: $@");
+        elsif ($line =~ /^do: (\S+) ?(.*)/) {
+            my ($what, $more) = ($1, $2);
+            eval { ($opt{do}{$what} || sub { die "unknown\n" })->($more); 1 }
+                or Test::More::fail("$what: $@");
             print $to "done\n";
         }
         elsif ($line !~ /^1\.\.\d+$/) {

@@ -1,0 +1,159 @@
+// The viewer on a thin line: previews are small and said to be previews, the
+// lossless picture follows, the newest wish wins, a cut line comes back.
+// SYSTEM (JSON): web, username, password, study, profile.
+
+import assert from "node:assert/strict";
+import readline from "node:readline";
+import { Clock, recorder } from "./clock.js";
+import { Reader } from "./reader.js";
+import { done, ok, test } from "./tap.js";
+
+const system = JSON.parse(process.env.SYSTEM ?? "{}");
+const answers = readline.createInterface({ input: process.stdin });
+
+/** Of a moving picture: what crosses 4 Mbit/s in a thirtieth of a second. */
+const PREVIEW_BYTES = 16384;
+
+/** @param {string} what  asked of the Perl side */
+function ask(what) {
+  return new Promise((resolve) => {
+    answers.once("line", resolve);
+    console.log(`do: ${what}`);
+  });
+}
+
+const reader = await Reader.start(system.profile,
+  { width: 1100, height: 760 });
+const { page } = reader;
+const clock = new Clock(page);
+await page.addInitScript(recorder);
+// Whether each picture shown was said to be a preview.
+await page.addInitScript(() => {
+  /** @type {{shown: string, preview: boolean}[]} */
+  const said = [];
+  Object.assign(globalThis, { said });
+  new MutationObserver(() => requestAnimationFrame(() => {
+    const viewport = /** @type {HTMLElement} */ (
+      document.querySelector(".viewport"));
+    const badge = /** @type {HTMLElement | null} */ (
+      document.querySelector(".badge-info"));
+    said.push({ shown: viewport.dataset.shown ?? "",
+      preview: badge?.hidden === false });
+  })).observe(document, { subtree: true, attributes: true,
+    attributeFilter: ["data-shown"] });
+});
+
+/** Format and bytes of the pictures that came. */
+const bytes = () => reader.all.map(({ url, bytes }) => ({
+  format: new URL(url).searchParams.get("format"), bytes,
+}));
+
+await page.goto(system.web);
+await reader.login(system.username, system.password);
+await page.locator(`.row-link[href*="${system.study}"]`).waitFor();
+
+await test("a preview comes first, and then the lossless picture", async () => {
+  await page.locator(`.row-link[href*="${system.study}"]`).click();
+  await clock.shown({ full: true });
+  const { shown } = await clock.kept();
+  assert.equal(shown[0].full, false);
+  const formats = bytes().map(({ format }) => format);
+  assert.equal(formats[0], "jpeg");
+  await reader.settled();
+  assert.equal(await page.locator(".badge-info").isVisible(), false);
+});
+
+ok(await reader.difference() === "", "which is the API's, pixel by pixel");
+
+await test("scrolling shows small pictures, the last one lossless", async () => {
+  await page.locator(".viewport").focus();
+  await page.keyboard.press("Home");
+  await reader.settled();
+  // Learning what pictures of this series weigh is over by now.
+  const before = reader.all.length;
+  for (let n = 0; n < 30; n++) {
+    await page.keyboard.press("ArrowDown");
+    await page.waitForTimeout(30);
+  }
+  await reader.settled();
+  assert.equal(await reader.image(), 31);
+  const previews = bytes().slice(before)
+    .filter(({ format }) => format === "jpeg").map(({ bytes }) => bytes);
+  assert.ok(previews.every((size) => size <= PREVIEW_BYTES * 3),
+    `previews of ${previews} bytes`);
+  const large = previews.filter((size) => size > PREVIEW_BYTES).length;
+  assert.ok(large <= previews.length / 4,
+    `${large} of ${previews.length} are larger than ${PREVIEW_BYTES}`);
+});
+
+await test("each preview was said to be one, and nothing else", async () => {
+  /** @type {{shown: string, preview: boolean}[]} */
+  const said = await page.evaluate(() => /** @type {any} */ (globalThis).said);
+  assert.ok(said.length > 5);
+  const silent = said.filter(({ shown, preview }) =>
+    shown.includes("format=jpeg") && !preview);
+  assert.deepEqual(silent, []);
+});
+
+await test("scrolling back asks for nothing that is here", async () => {
+  const before = reader.all.length;
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowDown");
+  await reader.settled();
+  assert.equal(await reader.image(), 31);
+  const again = reader.all.slice(before)
+    .filter(({ url }) => /\/layers\/30\?/.test(url));
+  assert.deepEqual(again, []);
+});
+
+await test("of many wishes at once only few are asked for", async () => {
+  await page.keyboard.press("i");
+  await reader.settled();
+  const before = reader.all.length;
+  await page.locator(".slice-slider").evaluate((slider) => {
+    const input = /** @type {HTMLInputElement} */ (slider);
+    for (let n = Number(input.max); n >= 1; n--) {
+      input.value = String(n);
+      input.dispatchEvent(new Event("input"));
+    }
+  });
+  await reader.settled();
+  assert.equal(await reader.image(), 1);
+  assert.ok(reader.all.length - before < 36,
+    `${reader.all.length - before} pictures`);
+});
+
+await test("zooming moves the picture that is there at once", async () => {
+  const before = await reader.canvas();
+  const moved = await page.evaluate(async () => {
+    const canvas = /** @type {HTMLCanvasElement} */ (
+      document.querySelector(".viewport canvas"));
+    document.dispatchEvent(new KeyboardEvent("keydown", { key: "+" }));
+    await new Promise((resolve) => requestAnimationFrame(() =>
+      requestAnimationFrame(resolve)));
+    const { data } = /** @type {CanvasRenderingContext2D} */ (
+      canvas.getContext("2d")).getImageData(0, 0, canvas.width,
+      canvas.height);
+    return data.reduce((sum, value) => sum + value, 0);
+  });
+  assert.notEqual(before.pixels.reduce((sum, value) => sum + value, 0), moved);
+  await reader.settled();
+});
+
+await test("a line that was cut comes back by itself, and says so", async () => {
+  await ask("cut");
+  await page.keyboard.press("i");
+  await page.locator(".status-line", { hasText: /lost/ })
+    .waitFor({ timeout: 20000 });
+  await clock.start();
+  await ask("mend");
+  await clock.shown();
+  await reader.settled();
+  await page.locator(".status-line").waitFor({ state: "hidden" });
+});
+
+ok(reader.errors.length === 0, "the page has no errors of its own",
+  reader.errors.join("\n"));
+await reader.context.close();
+answers.close();
+done();
