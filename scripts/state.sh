@@ -134,7 +134,7 @@ random_secret()
 make_keys()
 {
     local k
-    for k in jwt database database-owner; do
+    for k in jwt audit database database-owner; do
         [ -s "$state/keys/$k" ] || random_secret "$state/keys/$k"
     done
 }
