@@ -116,7 +116,12 @@ X(SERIES_DELETE, 1,
   "DELETE FROM series WHERE uid = $1::TEXT")
 
 
-/* an instance enters: a row that is returned was made now */
+/* an instance enters: is the database there? */
+
+X(READY, 0,
+  "SELECT 1")
+
+/* a row that is returned was made now */
 
 X(STUDY_INSERT, 13,
   "INSERT INTO studies (uid, sort_key, study_date, study_time, study_id, "

@@ -3,10 +3,11 @@
  * PUT /api/v1/instances: a DICOM file becomes an object of the store and a row
  * of the facility.
  *
- * nginx writes the body below the store; the render worker looks into it in
- * its sandbox, hashes it, and links it into the store, synced to disk; then one
- * transaction makes the rows; then the client hears of it.  Whatever fails on
- * the way leaves no row; what it leaves in the store is found and removed.
+ * nginx writes the body below the store; the database says that it is there;
+ * the render worker looks into the file in its sandbox, hashes it, and links it
+ * into the store, synced to disk; then one transaction makes the rows; then the
+ * client hears of it.  Whatever fails on the way leaves no row; what it leaves
+ * in the store is found and removed.
  */
 
 
@@ -33,6 +34,8 @@ enum {
 
 static void ngx_http_dicom_upload_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_upload_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dicom_upload_ready(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_upload_path(ngx_http_request_t *r,
     ngx_str_t *path);
 static ngx_int_t ngx_http_dicom_upload_ingested(ngx_http_request_t *r,
@@ -106,16 +109,40 @@ ngx_http_dicom_upload_body_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * An object whose rows could not be made may not simply be removed, as another
+ * upload of the same bytes may rely on it by then: it stays for discardDelay
+ * after the database is back.  So a database that is away is noticed before
+ * anything enters the store.
+ */
+
 static ngx_int_t
 ngx_http_dicom_upload_body(ngx_http_request_t *r)
 {
-    ngx_str_t            path, body;
-    struct wire_ingest  *ingest;
+    ngx_dicom_db_query_t  *q;
 
     if (r->request_body == NULL || r->request_body->temp_file == NULL) {
         return ngx_http_dicom_problem(r, NGX_HTTP_BAD_REQUEST, "not-dicom",
                                       "The body is empty.", NULL);
     }
+
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (q == NULL || ngx_dicom_db_step(q, NGX_DICOM_STMT_READY, 0) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    q->read_only = 1;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_upload_ready);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_upload_ready(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    ngx_str_t            path, body;
+    struct wire_ingest  *ingest;
 
     if (ngx_http_dicom_upload_path(r, &path) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep);
 use lib 't/lib';
 use Test::Dicom;
 
-my $t = Test::Dicom->new(plan => 71);
+my $t = Test::Dicom->new(plan => 75);
 
 $t->start_postgres();
 $t->seed_demo();
@@ -231,7 +231,8 @@ $res = put($late);
 is("$res->{status} $res->{json}{type}",
     '503 urn:dicom:problem:database-unavailable', 'no database');
 ok($res->{headers}{'retry-after'}, 'try again');
-is(files($t->dir . '/store/incoming'), 1, 'its object is held');
+my $stored = objects();
+is(incoming(), 0, 'nothing is left');
 $t->start_postgres(keep => 1);
 my $status;
 for (1 .. 60) {
@@ -239,7 +240,17 @@ for (1 .. 60) {
     last if $status != 503;
     sleep(0.25);
 }
-is($status, 201, 'then it works, though its object was there');
+is($status, 201, 'then it works');
+is(objects(), $stored + 1, 'and the object was not there before');
+
+# the database is there, and then the rows cannot be made
+
+$late = $t->dicom_file(%base, SOPInstanceUID => $uid[13]);
+$t->psql('facility', 'ALTER TABLE instances RENAME TO away');
+is(put($late)->{status}, 500, 'rows that cannot be made');
+is(files($t->dir . '/store/incoming'), 1, 'the object is held');
+$t->psql('facility', 'ALTER TABLE away RENAME TO instances');
+is(put($late)->{status}, 201, 'then it works, though its object was there');
 
 # what has no row goes in the end
 
