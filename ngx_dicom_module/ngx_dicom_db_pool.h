@@ -19,7 +19,7 @@
 #define NGX_DICOM_DB_BACKOFF          100    /* doubles with each failure */
 #define NGX_DICOM_DB_MAX_BACKOFF      2000
 #define NGX_DICOM_DB_REFUSED          500    /* a failure sooner than that */
-#define NGX_DICOM_DB_RETRIES          5      /* of a transaction, on 40001 */
+#define NGX_DICOM_DB_RETRIES          7      /* of a transaction, on 40001 */
 #define NGX_DICOM_DB_LOST_RETRIES     3      /* on a connection lost */
 
 

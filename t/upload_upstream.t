@@ -25,7 +25,8 @@ my $fake = Test::Dicom::FakeWorker->new($t, serve => \&serve)->start();
 
 $t->start_postgres();
 $t->seed_demo();
-$t->yaml('node', renderWorker => 'unix:' . $fake->socket);
+$t->yaml('node', renderWorker => 'unix:' . $fake->socket,
+    databaseTimeout => 4, discardDelay => 5);
 $t->start_nginx();
 
 my $token = $t->login('radiographer');
@@ -77,7 +78,7 @@ sub outcome {
 
 sub wait_for {
     my ($re) = @_;
-    for (1 .. 100) {
+    for (1 .. 800) {
         return 1 if $t->read_file('fake.log') =~ $re;
         sleep(0.05);
     }
@@ -111,7 +112,7 @@ sub serve {
     $meta .= Test::Dicom::FakeWorker::fields(1 => '1.2') if $mode eq 'twice';
     $meta = substr $meta, 0, -1 if $mode eq 'cut';
 
-    my %heads = (magic => { magic => 1 }, version => { version => 2 },
+    my %heads = (magic => { magic => 1 }, version => { version => 1 },
         type => { type => 5 }, status => { status => 302 },
         body => { body => 10 }, meta => { meta => 2 << 20 });
     my %refusals = (full => [507, "store-full\0The disk is full."],
