@@ -31,7 +31,7 @@ static const ngx_str_t  ngx_http_dicom_any_origin = ngx_string("*");
 static const ngx_str_t  ngx_http_dicom_expose = ngx_string(
     "ETag, Location, Retry-After, Server-Timing, WWW-Authenticate, "
     "Dicom-Instance, Dicom-Frame, Dicom-Layer, Dicom-View, Dicom-Lossy, "
-    "Dicom-Pixel-Hash");
+    "Dicom-Pixel-Hash, Dicom-Presentation");
 
 static const ngx_str_t  ngx_http_dicom_cors_methods =
     ngx_string("GET, HEAD, POST, PUT, PATCH, DELETE");
