@@ -22,10 +22,13 @@
  * @property {number} wish  which wish it answers; 0: none, it is fetched ahead
  */
 
+import { HttpError } from "../core/http.js";
 import { sleep } from "../core/latest.js";
 import { serverTime } from "./line_meter.js";
 import { atOnce, LADDER, Sizes } from "./line_policy.js";
-import { checkPicture, FULL, pictureKey, pictureQuery } from "./picture.js";
+import {
+  checkPicture, FULL, pictureKey, pictureQuery, WrongPicture,
+} from "./picture.js";
 import { PictureCache } from "./picture_cache.js";
 import { sameLook } from "./view.js";
 
@@ -64,6 +67,9 @@ export class PictureLoader {
 
   /** @type {Map<string, Flight>} */
   #flights = new Map();
+
+  /** Not to be fetched ahead once more. @type {Set<string>} */
+  #refused = new Set();
 
   /** The wish that found the line full; a newer one takes its place. */
   /** @type {PictureRequest | null} */
@@ -213,6 +219,10 @@ export class PictureLoader {
       if (this.#flights.get(key) === flight) {
         this.#flights.delete(key);
       }
+      if (error instanceof WrongPicture
+        || (error instanceof HttpError && error.status < 500)) {
+        this.#refused.add(key);
+      }
       if (!signal.aborted && !this.#closed && flight.wish === this.#wishes) {
         this.#shown = flight.wish;
         this.#client.fail(request, error);
@@ -272,9 +282,14 @@ export class PictureLoader {
     }
   }
 
-  /** @param {PictureRequest} request */
+  /**
+   * On its way, or refused: not to be fetched ahead.
+   *
+   * @param {PictureRequest} request
+   */
   isComing(request) {
-    return this.#flights.has(pictureKey(request));
+    const key = pictureKey(request);
+    return this.#flights.has(key) || this.#refused.has(key);
   }
 
   /**
