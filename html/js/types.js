@@ -148,8 +148,66 @@
  * @property {number | null} frame_time  ms
  * @property {number} [part]  which of the parts this is
  * @property {PartInfo[]} [parts]  all of the series
+ * @property {PresentationName[]} [presentations]
  * @property {string[]} [warnings]
  * @property {{slug: string, detail: string} | null} [error]
+ *
+ * @typedef {object} PresentationName
+ * @property {string} uid
+ * @property {string} label
+ * @property {string} description
+ * @property {string} creator
+ * @property {string | null} date
+ * @property {string | null} problem  why it cannot be applied
+ *
+ * @typedef {object} PresentationWindow
+ * @property {[number, number][]} layers  runs of them, first and last
+ * @property {number | null} center
+ * @property {number | null} width
+ *
+ * @typedef {object} PresentationArea  in image coordinates
+ * @property {[number, number][]} layers
+ * @property {number} left
+ * @property {number} top
+ * @property {number} right
+ * @property {number} bottom
+ * @property {"fit" | "true_size" | "magnify"} size
+ * @property {number | null} magnification
+ * @property {number | null} aspect
+ *
+ * @typedef {object} PresentationGraphic
+ * @property {"point" | "polyline" | "interpolated" | "circle" | "ellipse"}
+ *     shape
+ * @property {"pixel" | "display"} units
+ * @property {boolean} filled
+ * @property {[number, number][]} points
+ *
+ * @typedef {object} PresentationText
+ * @property {string} text
+ * @property {{units: "pixel" | "display", left: number, top: number,
+ *     right: number, bottom: number, justify: "left" | "center" | "right"}
+ *     | null} box
+ * @property {{units: "pixel" | "display", x: number, y: number,
+ *     visible: boolean} | null} anchor
+ *
+ * @typedef {object} PresentationAnnotation
+ * @property {[number, number][]} layers
+ * @property {string} graphic_layer
+ * @property {PresentationGraphic[]} graphics
+ * @property {PresentationText[]} texts
+ *
+ * @typedef {object} PresentationParts
+ * @property {[number, number][]} layers
+ * @property {"none" | "h"} flip
+ * @property {0 | 90 | 180 | 270} rotate
+ * @property {boolean} shutter
+ * @property {PresentationWindow[]} windows
+ * @property {PresentationArea[]} areas
+ * @property {{name: string, order: number, colour: string | null}[]}
+ *     graphic_layers
+ * @property {PresentationAnnotation[]} annotations
+ *
+ * @typedef {PresentationName & PresentationParts} Presentation
  *
  * @typedef {object} PartInfo
  * @property {number} part

@@ -19,6 +19,7 @@ const { LineMeter, serverTime } = await load("viewer/line_meter.js");
 const policy = await load("viewer/line_policy.js");
 const { PictureCache } = await load("viewer/picture_cache.js");
 const { ViewHistory } = await load("viewer/view_history.js");
+const presentation = await load("viewer/presentation.js");
 const presets = await load("viewer/presets.js");
 const measure = await load("viewer/measure.js");
 const { scaleBar } = await load("viewer/scale_bar.js");
@@ -227,6 +228,82 @@ await test("a picture is shown only when it is the one asked for", () => {
     new Set(["1.2.9"])), picture.WrongPicture);
   assert.throws(() => picture.checkPicture(asked, new Headers(), null, null),
     picture.WrongPicture);
+});
+
+/** @param {object} [change] */
+function gsps(change = {}) {
+  return {
+    uid: "1.2.3.4", layers: [[5, 9]], flip: "h", rotate: 90, shutter: true,
+    windows: [{ layers: [[7, 7]], center: 10, width: 20 }],
+    areas: [{ layers: [[5, 6]], left: 0, top: 0, right: 1, bottom: 1,
+      size: "fit", magnification: null, aspect: null },
+    { layers: [[7, 9]], left: 100, top: 50, right: 300, bottom: 250,
+      size: "fit", magnification: null, aspect: null }],
+    graphic_layers: [], annotations: [], ...change,
+  };
+}
+
+await test("a presentation state's area fills the viewport", () => {
+  for (const rotate of [0, 90, 180, 270]) {
+    for (const flip of ["none", "h"]) {
+      const state = gsps({ rotate, flip });
+      const settled = presentation.settle({ ...view.restView(7), state }, true,
+        image, viewport);
+      const matrix = view.viewMatrix(settled, image, viewport);
+      const display = presentation.displayMatrix(state, 7, image);
+      // 200 by 250 square pixels, or turned
+      const [wide, tall] = rotate % 180 ? [250, 200] : [200, 250];
+      const scale = Math.min(viewport.width / wide, viewport.height / tall);
+      for (const [u, v] of [[0, 0], [1, 0], [0.3, 0.9]]) {
+        const spot = view.apply(view.multiply(matrix, display), u, v);
+        near(spot.x, viewport.width / 2 + (u - 0.5) * wide * scale, "x");
+        near(spot.y, viewport.height / 2 + (v - 0.5) * tall * scale, "y");
+      }
+    }
+  }
+});
+
+await test("what a reader does goes before a state, elsewhere there is none",
+  () => {
+    const state = gsps();
+    const own = { ...view.restView(7), state, placed: true, turned: true,
+      zoom: 3, panX: 4, panY: 5, rotate: 180 };
+    assert.deepEqual(presentation.settle(own, true, image, viewport), own);
+    const none = presentation.settle({ ...own, placed: false, turned: false },
+      false, image, viewport);
+    assert.deepEqual({ ...none, placed: true, turned: true },
+      { ...view.restView(7), placed: true, turned: true });
+  });
+
+await test("a picture without its presentation state is refused", () => {
+  const asked = request(presentation.settle({ ...view.restView(7),
+    state: gsps() }, true, image, viewport));
+  assert.equal(String(picture.pictureQuery(asked)),
+    "width=900&height=700&presentation=1.2.3.4&format=png");
+  const good = { center: 10, window: 20, shutter: 1,
+    presentation: "1.2.3.4" };
+  /** @param {object} change @param {string} [uid] */
+  const check = (change, uid = "1.2.3.4") => {
+    const headers = answer(asked, { ...good, ...change });
+    headers.set("Dicom-Presentation", uid);
+    return picture.checkPicture(asked, headers, null, null);
+  };
+  assert.deepEqual(check({}).window, { center: 10, width: 20 });
+  for (const change of [{ presentation: "1.2.3" }, { presentation: "" },
+    { shutter: 0 }, { center: 11 }, { zoom: 1 }, { pan: "0,0" },
+    { rotate: 0 }, { flip: "none" }]) {
+    assert.throws(() => check(change), picture.WrongPicture,
+      JSON.stringify(change));
+  }
+  assert.throws(() => check({}, "1.2.3"), picture.WrongPicture);
+  const plain = request();
+  assert.throws(() => picture.checkPicture(plain,
+    answer(plain, { presentation: "1.2.3.4" }), null, null),
+  picture.WrongPicture);
+  const small = { ...asked, quality: { format: "jpeg", quality: 60,
+    shrink: 2 } };
+  const query = picture.pictureQuery(small);
+  assert.ok(query.has("zoom") && query.has("pan") && !query.has("rotate"));
 });
 
 await test("queries name only what differs from the default", () => {

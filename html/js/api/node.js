@@ -98,6 +98,17 @@ export class NodeApi {
       { signal });
   }
 
+  /**
+   * @param {string} id
+   * @param {string} uid  of a presentation state
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<import("../types.js").Presentation>}
+   */
+  presentation(id, uid, signal) {
+    return this.#http.jsonOf(() =>
+      this.#get(`${id}/presentations/${uid}`, { signal }), { signal });
+  }
+
   /** @param {string} id */
   async releaseStack(id) {
     await this.#http.request(`${this.#base}/stacks/${id}`,

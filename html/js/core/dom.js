@@ -34,6 +34,24 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 /**
+ * The same for a drawing.
+ *
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {...Child} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    element.setAttribute(name, String(value));
+  }
+  add(element, ...children);
+  return element;
+}
+
+/**
  * @param {Element} parent
  * @param {...Child} children
  */
@@ -77,14 +95,8 @@ export async function loadIcons() {
  * @returns {SVGSVGElement}
  */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("viewBox", "0 0 20 20");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#icon-${name}`);
-  svg.append(use);
-  return svg;
+  return svg("svg", { class: "icon", "aria-hidden": "true",
+    viewBox: "0 0 20 20" }, svg("use", { href: `#icon-${name}` }));
 }
 
 /**

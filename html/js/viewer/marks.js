@@ -21,10 +21,10 @@
  * @property {number} aspect
  */
 
+import { svg } from "../core/dom.js";
 import { angle, angleText, distance, lengthText } from "./measure.js";
 import { apply, invert } from "./view.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const REACH = 9;                /* CSS pixels around a handle */
 const SMALLEST = 4;             /* a shorter drag was none */
 
@@ -271,25 +271,8 @@ export class Marks {
     group.append(...points.map(({ x, y }) =>
       svg("circle", { cx: x, cy: y, r: 3.5 })));
     const right = points.reduce((far, one) => one.x > far.x ? one : far);
-    group.append(...mark.label.map((line, n) => {
-      const text = svg("text", { x: right.x + 9, y: right.y + 4 + 16 * n });
-      text.textContent = line;
-      return text;
-    }));
+    group.append(...mark.label.map((line, n) =>
+      svg("text", { x: right.x + 9, y: right.y + 4 + 16 * n }, line)));
     return group;
   }
-}
-
-/**
- * @template {keyof SVGElementTagNameMap} K
- * @param {K} tag
- * @param {Record<string, string | number>} attributes
- * @returns {SVGElementTagNameMap[K]}
- */
-function svg(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    element.setAttribute(name, String(value));
-  }
-  return element;
 }

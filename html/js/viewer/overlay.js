@@ -6,6 +6,7 @@
 
 import { h, setText } from "../core/dom.js";
 import { age, clock, day, dicomName, number } from "../core/format.js";
+import { stateText } from "./presentation.js";
 import { findPreset } from "./presets.js";
 import { scaleBar } from "./scale_bar.js";
 import { fitScale, turnLetters } from "./view.js";
@@ -29,6 +30,8 @@ export class Overlay {
 
   #preview = h("span", { class: "badge badge-info", hidden: true,
     title: "The full picture is on its way" }, "preview");
+
+  #state = h("span", { class: "badge", hidden: true });
 
   #demo = h("span", { class: "badge badge-demo", hidden: true },
     "Not for diagnosis – demo");
@@ -55,7 +58,8 @@ export class Overlay {
         h("div", { class: `corner corner-${name}` },
           name === "bl" ? this.#warnings : null, lines)),
       ...this.#letters,
-      h("div", { class: "badges" }, this.#demo, this.#lossy, this.#preview),
+      h("div", { class: "badges" }, this.#demo, this.#lossy, this.#preview,
+        this.#state),
       this.#bar, this.#probe);
   }
 
@@ -95,8 +99,11 @@ export class Overlay {
    * @param {LayerInfo | null} shown.layer
    * @param {readonly import("./presets.js").Preset[]} shown.presets
    * @param {boolean} shown.preview
+   * @param {import("../types.js").PresentationName | null} shown.without  a
+   *     presentation state that was chosen and is not for this image
    */
-  update({ picture, view, box, ratio, info, layer, presets, preview }) {
+  update({ picture, view, box, ratio, info, layer, presets, preview,
+    without }) {
     const { facts, request } = picture;
     const { image } = request;
     const scale = fitScale(image, box, view.rotate) * view.zoom;
@@ -120,6 +127,7 @@ export class Overlay {
     }
     this.#lossy.hidden = !(facts.lossy || info.lossy);
     this.#preview.hidden = !preview;
+    this.#showState(request.view.state, without);
     this.#showBar(info, scale / ratio, box.width / ratio);
   }
 
@@ -133,6 +141,7 @@ export class Overlay {
     }
     this.#lossy.hidden = true;
     this.#preview.hidden = true;
+    this.#state.hidden = true;
     this.#bar.hidden = true;
     this.setProbe("");
   }
@@ -140,6 +149,18 @@ export class Overlay {
   /** @param {string} text */
   setProbe(text) {
     setText(this.#probe, text);
+  }
+
+  /**
+   * @param {import("../types.js").PresentationName | null} shown
+   * @param {import("../types.js").PresentationName | null} without
+   */
+  #showState(shown, without) {
+    const told = shown ?? without;
+    this.#state.hidden = told === null;
+    this.#state.className = `badge badge-state${shown ? "" : " badge-warn"}`;
+    setText(this.#state, told === null ? "" : shown ? stateText(shown)
+      : `Not in presentation state ${stateText(told)}`);
   }
 
   /**

@@ -26,6 +26,7 @@
  * @property {string} voi
  */
 
+import { itemOf } from "./presentation.js";
 import { fitScale } from "./view.js";
 
 /** @type {Quality} */
@@ -56,12 +57,24 @@ export function effective({ view, viewport, image, quality }) {
   const height = Math.max(1, Math.round(viewport.height / quality.shrink));
   const scale = fitScale(image, { width, height }, view.rotate) * view.zoom;
   const flip = (view.flipH ? "h" : "") + (view.flipV ? "v" : "");
-  return {
-    width, height, flip,
-    zoom: rounded(view.zoom, 4),
-    panX: rounded(view.panX * scale, 2),
-    panY: rounded(view.panY * scale, 2),
-  };
+  const zoom = view.zoom;
+  const panX = view.panX * scale;
+  const panY = view.panY * scale;
+  return placesItself({ view, quality })
+    ? { width, height, flip, zoom, panX, panY }
+    : { width, height, flip, zoom: rounded(zoom, 4), panX: rounded(panX, 2),
+      panY: rounded(panY, 2) };
+}
+
+/**
+ * The presentation state says where the picture lies, and is not contradicted.
+ * A magnification is meant for the whole viewport: a shrunken picture is told
+ * its place.
+ *
+ * @param {{view: View, quality: Quality}} request
+ */
+function placesItself({ view, quality }) {
+  return view.state !== null && !view.placed && quality.shrink === 1;
 }
 
 /**
@@ -80,17 +93,23 @@ export function pictureQuery(request) {
   if (view.invert) {
     query.set("invert", "1");
   }
-  if (zoom !== 1) {
+  const { state } = view;
+  const places = state ? !placesItself(request) : false;
+  const turns = state ? view.turned : false;
+  if (places || (!state && zoom !== 1)) {
     query.set("zoom", String(zoom));
   }
-  if (panX !== 0 || panY !== 0) {
+  if (places || (!state && (panX !== 0 || panY !== 0))) {
     query.set("pan", `${panX},${panY}`);
   }
-  if (view.rotate !== 0) {
+  if (turns || (!state && view.rotate !== 0)) {
     query.set("rotate", String(view.rotate));
   }
-  if (flip) {
-    query.set("flip", flip);
+  if (turns || (!state && flip)) {
+    query.set("flip", flip || "none");
+  }
+  if (state) {
+    query.set("presentation", state.uid);
   }
   query.set("format", quality.format);
   if (quality.format === "jpeg") {
@@ -173,15 +192,22 @@ export function checkPicture(request, headers, expected, instances) {
     `invert ${shown.get("invert")}`);
   need(shown.get("format") === quality.format,
     `format ${shown.get("format")}`);
+  for (const uid of [shown.get("presentation"),
+    headers.get("Dicom-Presentation")]) {
+    need((uid ?? "") === (view.state?.uid ?? ""), `presentation state ${uid}`);
+  }
+  need(!view.state || (shown.get("shutter") === "1") === view.state.shutter,
+    "shutter");
 
   const center = Number(shown.get("center") || NaN);
   const width = Number(shown.get("window") || NaN);
   const window = Number.isFinite(center) && Number.isFinite(width)
     ? { center, width } : null;
-  if (view.window && window) {
-    need(near(shown.get("center"), view.window.center)
-      && near(shown.get("window"), view.window.width),
-      `window ${center}/${width}`);
+  const meant = view.window
+    ?? (view.state ? itemOf(view.state.windows, view.layer) : null);
+  if (meant && window && meant.center !== null && meant.width !== null) {
+    need(near(shown.get("center"), meant.center)
+      && near(shown.get("window"), meant.width), `window ${center}/${width}`);
   }
   return {
     instance, frame, window,

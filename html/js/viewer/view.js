@@ -16,6 +16,10 @@
  * @property {number} rotate  degrees clockwise, 0, 90, 180 or 270
  * @property {boolean} flipH
  * @property {boolean} flipV
+ * @property {import("../types.js").Presentation | null} state  what it says
+ *     stands for what the reader has not changed; a null window is its own
+ * @property {boolean} placed  zoom and pan are the reader's, not the state's
+ * @property {boolean} turned  so are rotation and flip
  *
  * @typedef {object} Box  of an image or a viewport
  * @property {number} width
@@ -39,6 +43,7 @@ export function restView(layer = 0) {
   return {
     layer, window: null, invert: false, zoom: 1, panX: 0, panY: 0,
     rotate: 0, flipH: false, flipV: false,
+    state: null, placed: false, turned: false,
   };
 }
 
@@ -220,5 +225,8 @@ export function sameLook(one, other) {
     && one.rotate === other.rotate && one.flipH === other.flipH
     && one.flipV === other.flipV
     && one.window?.center === other.window?.center
-    && one.window?.width === other.window?.width;
+    && one.window?.width === other.window?.width
+    && one.state?.uid === other.state?.uid
+    && (one.state === null
+      || (one.placed === other.placed && one.turned === other.turned));
 }

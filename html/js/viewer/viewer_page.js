@@ -10,6 +10,7 @@ import { trimUrl } from "../api/registry.js";
 import { ReportPanel } from "../report/report_panel.js";
 import { SHORTCUTS, listenKeys } from "./keys.js";
 import { PartMenu } from "./part_menu.js";
+import { PresentationMenu } from "./presentation_menu.js";
 import { SeriesList } from "./series_list.js";
 import { SliceSlider } from "./slice_slider.js";
 import { Stack } from "./stack.js";
@@ -47,6 +48,9 @@ export class ViewerPage {
 
   #part = 0;
   #parts = new PartMenu();
+
+  /** @type {PresentationMenu} */
+  #presentations;
 
   /** By series and part, oldest use first. @type {Map<string, Stack>} */
   #stacks = new Map();
@@ -97,6 +101,7 @@ export class ViewerPage {
     this.#facility = facility;
     const { signal } = this.#aborter;
     this.#viewport = new Viewport(context.meter, context.config.demo);
+    this.#presentations = new PresentationMenu(this.#viewport, signal);
     const toolbar = new Toolbar(this.#viewport, signal);
     const slider = new SliceSlider(this.#viewport, signal);
     this.#reportButton = h("button", {
@@ -195,7 +200,8 @@ export class ViewerPage {
         void this.#choose(/** @type {CustomEvent<string>} */ (event).detail);
         this.#viewport.element.focus();
       });
-      fill(this.#rail, this.#parts.element, this.#list.element);
+      fill(this.#rail, this.#parts.element, this.#presentations.element,
+        this.#list.element);
       this.#openReport(study);
       const first = firstToRead(study.series);
       if (first) {

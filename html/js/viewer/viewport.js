@@ -6,7 +6,7 @@
  */
 
 import { h, setText } from "../core/dom.js";
-import { explain } from "../core/http.js";
+import { explain, HttpError } from "../core/http.js";
 import { Cine } from "./cine.js";
 import { Gestures } from "./gestures.js";
 import { Overlay } from "./overlay.js";
@@ -15,6 +15,8 @@ import { roiText } from "./measure.js";
 import { movingQuality, restQuality } from "./line_policy.js";
 import { FULL, pictureKey } from "./picture.js";
 import { PictureLoader } from "./picture_loader.js";
+import { inRuns, itemOf, settle } from "./presentation.js";
+import { PresentationGraphics } from "./presentation_graphics.js";
 import { dragWindow, presetsFor } from "./presets.js";
 import { Probe } from "./probe.js";
 import { Surface } from "./surface.js";
@@ -41,6 +43,8 @@ const SLOW_MS = 300;
 const AHEAD_FULL = [1, 2, 3, -1, 4, 5, 6, -2];
 const AHEAD_PREVIEWS = [...Array(24).keys()].flatMap((n) =>
   n % 3 === 2 ? [n + 1, -(n + 1) / 3] : [n + 1]);
+/** @type {readonly import("../types.js").PresentationName[]} */
+const NO_STATES = [];
 const DRAG_SCROLL = 0.8;        /* of the viewport's height: all layers */
 
 export class Viewport extends EventTarget {
@@ -68,6 +72,12 @@ export class Viewport extends EventTarget {
   #queued = false;
   #failure = "";
 
+  /** Layers for which the node refused a state that names them. */
+  #refused = new Set();
+
+  /** The presentation state that was asked for last. */
+  #choice = /** @type {string | null} */ (null);
+
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #restTimer;
 
@@ -77,6 +87,7 @@ export class Viewport extends EventTarget {
   #canvas = h("canvas", { class: "picture", "aria-hidden": "true" });
   #notice = h("div", { class: "notice", role: "status", hidden: true });
 
+  #graphics = new PresentationGraphics();
   #marks = new Marks((mark) => void this.#measure(mark));
 
   /** @type {Overlay} */
@@ -105,8 +116,8 @@ export class Viewport extends EventTarget {
     this.element = h("div", {
       class: "viewport", tabindex: "0", role: "application",
       "aria-label": "Image", "aria-roledescription": "medical image viewport",
-    }, this.#canvas, this.#marks.element, this.#overlay.element,
-    this.#notice);
+    }, this.#canvas, this.#graphics.element, this.#marks.element,
+    this.#overlay.element, this.#notice);
     const { signal } = this.#aborter;
     this.#surface = new Surface(this.#canvas, () => this.#changed(), signal);
     this.#gestures = new Gestures(this.element, {
@@ -118,7 +129,7 @@ export class Viewport extends EventTarget {
       pinch: (middle, dx, dy, factor) => this.#pinch(middle, dx, dy, factor),
       end: () => this.#rest(),
       scroll: (steps) => this.scroll(steps),
-      zoom: (at, factor) => this.#zoomTo(this.#view.zoom * factor, at),
+      zoom: (at, factor) => this.#zoomTo(this.#settle().zoom * factor, at),
       hover: (at) => this.#hover(at),
       reset: () => this.reset(),
     }, signal);
@@ -145,6 +156,17 @@ export class Viewport extends EventTarget {
     return this.#open?.presets ?? [];
   }
 
+  /** The presentation states to choose from. */
+  get presentations() {
+    return this.#open?.stack.isOpen
+      ? this.#open.stack.info.presentations ?? NO_STATES : NO_STATES;
+  }
+
+  /** The presentation state's graphics are shown. */
+  get graphics() {
+    return !this.#graphics.element.hasAttribute("hidden");
+  }
+
   get layers() {
     return this.#open?.stack.isOpen ? this.#open.stack.info.layers : 0;
   }
@@ -158,7 +180,7 @@ export class Viewport extends EventTarget {
   get settled() {
     const request = this.#surface.picture?.request;
     return request !== undefined && request.view.layer === this.#view.layer
-      && request.quality === FULL && this.#surface.matches(this.#view);
+      && request.quality === FULL && this.#surface.matches(this.#settle());
   }
 
   /**
@@ -188,6 +210,8 @@ export class Viewport extends EventTarget {
       presets: presetsFor(info.modality ?? series.modality, info.windows),
     };
     this.#view = view ?? restView(Math.floor((info.layers - 1) / 2));
+    this.#refused.clear();
+    this.#choice = this.#view.state?.uid ?? null;
     this.#history.clear();
     this.cine.setFrameTime(info.frame_time);
     this.#overlay.setStudy(study, series);
@@ -211,9 +235,9 @@ export class Viewport extends EventTarget {
     clearTimeout(this.#slowTimer);
     clearTimeout(this.#restTimer);
     this.#surface.clear();
-    this.#overlay.clear();
-    this.#marks.draw(null);
+    this.#uncover();
     this.#say("");
+    this.dispatchEvent(new Event("state"));
   }
 
   close() {
@@ -251,48 +275,78 @@ export class Viewport extends EventTarget {
   /** @param {{center: number, width: number} | null} window */
   setWindow(window) {
     this.#remember();
-    this.#set({ ...this.#view, window });
+    this.#change({ window });
+  }
+
+  /**
+   * Shows the layers as a presentation state says, from its own beginning.
+   *
+   * @param {string | null} uid
+   */
+  async choosePresentation(uid) {
+    const open = this.#open;
+    this.#choice = uid;
+    try {
+      const state = uid && open ? await open.stack.with(this.#view.layer,
+        (id) => open.node.presentation(id, uid, open.closed.signal)) : null;
+      if (open === this.#open && this.#choice === uid) {
+        this.#remember();
+        this.#set({ ...restView(this.#view.layer), state });
+      }
+    } catch (error) {
+      if (open === this.#open && this.#choice === uid) {
+        this.#say(`The presentation state cannot be shown: ${explain(error)}`);
+        this.dispatchEvent(new Event("view"));
+      }
+    }
+  }
+
+  toggleGraphics() {
+    this.#graphics.element.toggleAttribute("hidden");
+    this.dispatchEvent(new Event("state"));
   }
 
   toggleInvert() {
     this.#remember();
-    this.#set({ ...this.#view, invert: !this.#view.invert });
+    this.#change({ invert: !this.#view.invert });
   }
 
   /** @param {1 | -1} turns */
   rotate(turns) {
     this.#remember();
-    this.#set(turn(this.#view, turns));
+    this.#change({ ...turn(this.#settle(), turns), turned: true });
   }
 
   /** @param {"h" | "v"} way */
   flip(way) {
     this.#remember();
-    this.#set(mirror(this.#view, way));
+    this.#change({ ...mirror(this.#settle(), way), turned: true });
   }
 
   /** @param {number} factor */
   zoomBy(factor) {
     this.#remember();
-    this.#set({ ...this.#view, zoom: clampZoom(this.#view.zoom * factor) });
+    this.#change({ placed: true,
+      zoom: clampZoom(this.#settle().zoom * factor) });
   }
 
   fit() {
     this.#remember();
-    this.#set({ ...this.#view, zoom: 1, panX: 0, panY: 0 });
+    this.#change({ placed: true, zoom: 1, panX: 0, panY: 0 });
   }
 
   /** One image pixel on one pixel of the screen. */
   actualSize() {
     this.#remember();
-    const fit = fitScale(this.#image(), this.#surface.box, this.#view.rotate);
-    this.#set({ ...this.#view, zoom: clampZoom(1 / fit) });
+    const fit = fitScale(this.#image(), this.#surface.box,
+      this.#settle().rotate);
+    this.#change({ placed: true, zoom: clampZoom(1 / fit) });
   }
 
   /** Everything but the layer as at first. */
   reset() {
     this.#remember();
-    this.#set(restView(this.#view.layer));
+    this.#set({ ...restView(this.#view.layer), state: this.#view.state });
   }
 
   undo() {
@@ -333,7 +387,7 @@ export class Viewport extends EventTarget {
   #drag(tool, dx, dy, from, total) {
     if (tool === "window") {
       if (this.#windowFrom) {
-        this.#set({ ...this.#view,
+        this.#change({
           window: dragWindow(this.#windowFrom, total.x, total.y) });
       }
     } else if (tool === "scroll") {
@@ -344,7 +398,7 @@ export class Viewport extends EventTarget {
     } else if (tool === "pan") {
       this.#pan(dx, dy);
     } else if (tool === "zoom") {
-      this.#zoomTo(this.#view.zoom * Math.exp(-dy / 150), from);
+      this.#zoomTo(this.#settle().zoom * Math.exp(-dy / 150), from);
     }
   }
 
@@ -356,18 +410,16 @@ export class Viewport extends EventTarget {
    */
   #pinch(middle, dx, dy, factor) {
     this.#pan(dx, dy);
-    this.#zoomTo(this.#view.zoom * factor, middle);
+    this.#zoomTo(this.#settle().zoom * factor, middle);
   }
 
   /** @param {number} dx @param {number} dy */
   #pan(dx, dy) {
     const { ratio, box } = this.#surface;
-    const scale = fitScale(this.#image(), box, this.#view.rotate)
-      * this.#view.zoom / ratio;
-    this.#set({
-      ...this.#view,
-      panX: this.#view.panX + dx / scale, panY: this.#view.panY + dy / scale,
-    });
+    const { rotate, zoom, panX, panY } = this.#settle();
+    const scale = fitScale(this.#image(), box, rotate) * zoom / ratio;
+    this.#change({ placed: true,
+      panX: panX + dx / scale, panY: panY + dy / scale });
   }
 
   /**
@@ -376,8 +428,8 @@ export class Viewport extends EventTarget {
    */
   #zoomTo(zoom, at) {
     const { ratio, box } = this.#surface;
-    this.#set(zoomAt(this.#view, zoom, this.#image(), box,
-      { x: at.x * ratio, y: at.y * ratio }));
+    this.#change({ ...zoomAt(this.#settle(), zoom, this.#image(), box,
+      { x: at.x * ratio, y: at.y * ratio }), placed: true });
   }
 
   /** @param {{x: number, y: number} | null} at  CSS pixels */
@@ -392,7 +444,7 @@ export class Viewport extends EventTarget {
     }
     const { ratio, box } = this.#surface;
     const { image, view } = picture.request;
-    const spot = apply(invert(viewMatrix(this.#view, image, box)),
+    const spot = apply(invert(viewMatrix(this.#settle(), image, box)),
       at.x * ratio, at.y * ratio);
     const x = Math.floor(spot.x);
     const y = Math.floor(spot.y);
@@ -404,6 +456,24 @@ export class Viewport extends EventTarget {
   }
 
   /* From view to picture */
+
+  /** @param {Partial<View>} change  by the reader */
+  #change(change) {
+    this.#set({ ...this.#settle(), ...change, state: this.#view.state });
+  }
+
+  /** A view as it is asked for and drawn. */
+  #settle(view = this.#view) {
+    return settle(view, this.#state(view.layer) !== null,
+      this.#image(view.layer), this.#surface.box);
+  }
+
+  /** The chosen presentation state, if it is for the layer. */
+  #state(layer = this.#view.layer) {
+    const { state } = this.#view;
+    return state && inRuns(state.layers, layer)
+      && !this.#refused.has(`${state.uid}/${layer}`) ? state : null;
+  }
 
   /** @param {View} view */
   #set(view) {
@@ -444,7 +514,8 @@ export class Viewport extends EventTarget {
   }
 
   #draw() {
-    this.#surface.draw(this.#view);
+    const view = this.#settle();
+    this.#surface.draw(view);
     this.element.setAttribute("aria-busy",
       String(this.#open !== null && !this.settled && this.#failure === ""));
     const { picture } = this.#surface;
@@ -453,26 +524,37 @@ export class Viewport extends EventTarget {
     }
     const { stack, presets } = this.#open;
     this.#overlay.update({
-      picture, presets, view: this.#view, box: this.#surface.box,
+      picture, presets, view, box: this.#surface.box,
       ratio: this.#surface.ratio, info: stack.info,
       layer: stack.layers?.[picture.request.view.layer] ?? null,
       preview: picture.request.quality !== FULL
-        || !this.#surface.matches(this.#view),
+        || !this.#surface.matches(view),
+      without: this.#state(picture.request.view.layer) ? null
+        : this.#view.state,
     });
-    this.#drawMarks(picture, stack.info.spacing);
+    this.#drawMarks(picture, stack.info.spacing, view);
   }
 
   /**
    * @param {LoadedPicture} picture
    * @param {[number, number] | null} spacing
+   * @param {View} view
    */
-  #drawMarks({ request }, spacing) {
+  #drawMarks({ request }, spacing, view) {
     const { box, ratio } = this.#surface;
-    this.#marks.draw({
-      spacing, aspect: request.image.aspect, layer: request.view.layer,
-      matrix: viewMatrix(this.#view, request.image,
-        { width: box.width / ratio, height: box.height / ratio }),
-    });
+    const { image } = request;
+    const { layer, state } = request.view;
+    const matrix = viewMatrix(view, image,
+      { width: box.width / ratio, height: box.height / ratio });
+    this.#marks.draw({ spacing, aspect: image.aspect, layer, matrix });
+    this.#graphics.draw(state && { state, layer, image, matrix });
+  }
+
+  /** Nothing is said about a picture that is not there. */
+  #uncover() {
+    this.#overlay.clear();
+    this.#marks.draw(null);
+    this.#graphics.draw(null);
   }
 
   /** @param {import("./marks.js").Mark} mark  an ellipse */
@@ -512,11 +594,12 @@ export class Viewport extends EventTarget {
       || this.settled) {
       return;
     }
-    const wanted = this.#request(this.#view, FULL);
+    const view = this.#settle();
+    const wanted = this.#request(view, FULL);
     const pixels = box.width * box.height;
     const shown = this.#surface.picture?.request;
     const seen = shown?.view.layer === this.#view.layer
-      && this.#surface.matches(this.#view) ? shown.quality : null;
+      && this.#surface.matches(view) ? shown.quality : null;
     const here = open.loader.best(wanted);
     const quality = here === FULL ? FULL
       : this.#moving
@@ -526,7 +609,7 @@ export class Viewport extends EventTarget {
     if (seen === quality) {
       return;
     }
-    open.loader.ask(this.#request(this.#view, quality));
+    open.loader.ask(this.#request(view, quality));
     this.#slowTimer ??= setTimeout(() => this.#sayState(), SLOW_MS);
   }
 
@@ -549,8 +632,9 @@ export class Viewport extends EventTarget {
     }
     const { info } = stack;
     const own = stack.layers?.[layer];
-    const aspect = info.aspect
-      ?? (info.spacing ? info.spacing[0] / info.spacing[1] : 1);
+    const state = this.#state(layer);
+    const aspect = (state && itemOf(state.areas, layer)?.aspect)
+      ?? info.aspect ?? (info.spacing ? info.spacing[0] / info.spacing[1] : 1);
     return {
       columns: own?.columns ?? info.columns, rows: own?.rows ?? info.rows,
       aspect: Number.isFinite(aspect) && aspect > 0 ? aspect : 1,
@@ -585,14 +669,20 @@ export class Viewport extends EventTarget {
    * @param {unknown} error
    */
   #fail(request, error) {
-    if (request.view.layer !== this.#view.layer) {
+    const { layer, state } = request.view;
+    if (state && error instanceof HttpError
+      && error.slug === "presentation-not-applicable") {
+      this.#refused.add(`${state.uid}/${layer}`);
+      this.#changed();
+      return;
+    }
+    if (layer !== this.#view.layer) {
       return;
     }
     this.#surface.clear();
-    this.#overlay.clear();
-    this.#marks.draw(null);
+    this.#uncover();
     this.element.setAttribute("aria-busy", "false");
-    this.#failure = `Image ${request.view.layer + 1} cannot be shown: `
+    this.#failure = `Image ${layer + 1} cannot be shown: `
       + explain(error);
     this.#sayState();
   }
@@ -607,7 +697,7 @@ export class Viewport extends EventTarget {
     if (own && (own.instance !== shown.facts.instance
       || own.frame !== shown.facts.frame)) {
       this.#surface.clear();
-      this.#overlay.clear();
+      this.#uncover();
     }
     this.#changed();
   }
@@ -628,7 +718,8 @@ export class Viewport extends EventTarget {
     /** @param {number} step @param {import("./picture.js").Quality} quality */
     const missing = (step, quality) => {
       const layer = this.#view.layer + step * this.#direction;
-      const request = this.#request({ ...this.#view, layer }, quality);
+      const request = this.#request(this.#settle({ ...this.#view, layer }),
+        quality);
       if (layer < 0 || layer >= this.layers) {
         return null;
       }
