@@ -58,6 +58,17 @@ begins_with(const char *text, const char *prefix)
 }
 
 
+/* ICC Profile, PS3.3 C.11.15. */
+static bool
+has_icc(const struct header *h)
+{
+    const uint8_t  *data;
+    size_t          length;
+
+    return dicom_value(h->root, DICOM_TAG(0x0028, 0x2000), &data, &length);
+}
+
+
 /*
  * A syntax that always loses something, one that may, unless the file says it
  * did not, or the file's own word.
@@ -214,6 +225,7 @@ header_picture(struct header *h)
         return true;
     }
     x->lossy = is_lossy(h);
+    x->icc = x->photometric > PHOTOMETRIC_MONOCHROME2 && has_icc(h);
     if (!read_frame_count(h)) {
         return false;
     }

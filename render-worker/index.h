@@ -108,6 +108,7 @@ struct dicom_index {
     uint8_t   inverse_lut_shape;/* Presentation LUT Shape is INVERSE */
     uint8_t   rescale_ignored;  /* XA, XRF, XA Enhanced: not for display */
     uint8_t   localizer;        /* Image Type says so */
+    uint8_t   icc;              /* has a colour profile, which is not applied */
     uint8_t   has_padding;
     int32_t   padding_first, padding_last;
     char      rescale_type[17]; /* "HU", "US", ... */

@@ -180,6 +180,11 @@ values_put(struct writer *w, unsigned tag, const struct dicom_index *x)
     case 'R':
         put_regions(w, x);
         break;
+    case 'C':
+        if (x->icc) {
+            put_number(w, 1, 1);
+        }
+        break;
     default:
         break;
     }
@@ -204,6 +209,9 @@ values_get(struct reader *r, unsigned tag, struct dicom_index *x)
         return true;
     case 'R':
         get_regions(r, x);
+        return true;
+    case 'C':
+        x->icc = get_bounded(r, 1, 1, "colour profile is neither 0 nor 1");
         return true;
     default:
         return false;

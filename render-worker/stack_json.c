@@ -166,6 +166,13 @@ json_warnings(struct json *json, const struct stack *stack,
         json_string(json, NULL, "The gantry tilt that the file states is not "
             "that of its positions.");
     }
+    for (uint32_t i = 0; i < stack->ninstances; i++) {
+        if (stack->instances[i].index.icc) {
+            json_string(json, NULL, "The colour profile (ICC) of the images "
+                "is not applied.");
+            break;
+        }
+    }
     if (stack->ngroups > 1) {
         json_string(json, NULL, "The images differ in size or format.");
     }

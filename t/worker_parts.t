@@ -132,6 +132,19 @@ $json = $w->open(\@twice, part => 0)->{json};
 is("$json->{layers} $json->{duplicates}", '5 1', 'a slice taken twice');
 like("@{$json->{warnings}}", qr/more than once/, 'is told');
 
+# a colour profile
+
+for my $icc (0, 1) {
+    my $rgb = $w->store($t, $t->dicom_file(SamplesPerPixel => 3,
+        PhotometricInterpretation => 'RGB', PlanarConfiguration => 0,
+        BitsAllocated => 8, BitsStored => 8, HighBit => 7, Rows => 4,
+        Columns => 4, pixels => "\x40" x 48,
+        $icc ? ('00282000' => ['OB', "\0" x 128]) : ()));
+    $json = $w->open([$rgb])->{json};
+    is(scalar(grep { /ICC/ } @{$json->{warnings}}), $icc,
+        $icc ? 'a colour profile is told of' : 'no colour profile');
+}
+
 # an instance alone is never taken apart: frames of two segments
 
 sub item { return pack('vvV', 0xfffe, 0xe000, length $_[0]) . $_[0] }
