@@ -85,6 +85,15 @@ bool header_shutter(const struct dicom_set *set,
 uint32_t header_windows(const struct header *header,
     const struct dicom_set *set, struct dicom_window *windows, uint32_t most);
 
+/*
+ * The VOI LUTs of a set whose modality values are made by slope and intercept,
+ * malloc'ed and for the caller to free.  Those that cannot be used are left
+ * out.  false: memory is short.
+ */
+bool header_voi_luts(struct header *header, const struct dicom_set *set,
+    double slope, double intercept, struct dicom_lut **luts,
+    uint32_t *count);
+
 /* VOI LUT Function of a set, or otherwise. */
 uint8_t header_voi_function(const struct dicom_set *set, uint8_t otherwise);
 

@@ -23,6 +23,9 @@
 #define SLICE_THICKNESS    DICOM_TAG(0x0018, 0x0050)
 
 #define CT_IMAGE           "1.2.840.10008.5.1.4.1.1.2"
+/* of all VOI LUTs of frames: half of what an encoded index may take */
+#define MAX_FRAME_ENTRIES  (256u * 1024)
+
 #define RT_DOSE            "1.2.840.10008.5.1.4.1.1.481.2"
 
 
@@ -145,19 +148,109 @@ header_macro(struct header *h, const struct dicom_set *group, uint32_t tag)
 }
 
 
-static void
-read_group_windows(struct header *h, const struct dicom_set *set,
-    struct dicom_frame *f)
+static bool
+is_same_lut(const struct dicom_lut *a, const struct dicom_lut *b)
 {
-    uint32_t  most = sizeof(f->windows) / sizeof(f->windows[0]);
-
-    f->nwindows = header_windows(h, set, f->windows, most);
-    h->index->voi_function = header_voi_function(set,
-        h->index->voi_function);
+    return a->count == b->count && a->first == b->first && a->bits == b->bits
+        && strcmp(a->explanation, b->explanation) == 0
+        && memcmp(a->data, b->data, a->count * sizeof(a->data[0])) == 0;
 }
 
 
 static void
+free_luts(struct dicom_lut *luts, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        free(luts[i].data);
+    }
+    free(luts);
+}
+
+
+/* Where count LUTs stand in a row among those of frames, or how many these. */
+static uint32_t
+find_luts(const struct dicom_index *x, const struct dicom_lut *luts,
+    uint32_t count)
+{
+    for (uint32_t first = 0; first + count <= x->nframe_luts; first++) {
+        uint32_t  same = 0;
+
+        while (same < count
+            && is_same_lut(&x->frame_luts[first + same], &luts[same]))
+        {
+            same++;
+        }
+        if (same == count) {
+            return first;
+        }
+    }
+    return x->nframe_luts;
+}
+
+
+/*
+ * Adds LUTs, whose tables are the index's then; false: there are none, or too
+ * many, so that their frame is shown without.
+ */
+static bool
+add_luts(struct dicom_index *x, const struct dicom_lut *luts, uint32_t count)
+{
+    struct dicom_lut  *more;
+    size_t             entries = 0;
+
+    for (uint32_t i = 0; i < x->nframe_luts; i++) {
+        entries += x->frame_luts[i].count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        entries += luts[i].count;
+    }
+    if (count == 0 || x->nframe_luts + count > INDEX_MAX_FRAME_LUTS
+        || entries > MAX_FRAME_ENTRIES)
+    {
+        return false;
+    }
+    more = realloc(x->frame_luts, (x->nframe_luts + count) * sizeof(*more));
+    if (more == NULL) {
+        return false;
+    }
+    memcpy(more + x->nframe_luts, luts, count * sizeof(*more));
+    x->frame_luts = more;
+    x->nframe_luts += count;
+    return true;
+}
+
+
+/* PS3.3 C.7.6.16.2.10: a group that has any of it has all of it. */
+static bool
+read_group_voi(struct header *h, const struct dicom_set *set,
+    struct dicom_frame *f)
+{
+    struct dicom_index  *x = h->index;
+    uint32_t             most = sizeof(f->windows) / sizeof(f->windows[0]);
+    struct dicom_lut    *luts;
+    uint32_t             count, first;
+
+    f->nwindows = header_windows(h, set, f->windows, most);
+    f->voi_function = header_voi_function(set, f->voi_function);
+
+    if (!header_voi_luts(h, set, f->slope, f->intercept, &luts, &count)) {
+        return false;
+    }
+    first = find_luts(x, luts, count);
+    if (first == x->nframe_luts && add_luts(x, luts, count)) {
+        free(luts);
+    } else {
+        free_luts(luts, count);
+    }
+    if (count > 0 && first < x->nframe_luts) {
+        f->nvoi_luts = (uint8_t) count;
+        f->first_voi_lut = (uint16_t) first;
+    }
+    return true;
+}
+
+
+static bool
 read_group(struct header *h, const struct dicom_set *group,
     struct dicom_frame *f)
 {
@@ -182,12 +275,13 @@ read_group(struct header *h, const struct dicom_set *group,
     }
 
     set = header_macro(h, group, DICOM_TAG(0x0028, 0x9132));
-    if (set != NULL) {
-        read_group_windows(h, set, f);
+    if (set != NULL && !read_group_voi(h, set, f)) {
+        return false;
     }
 
     header_group_image(h, group, f);
     header_mapping(h, group, f);
+    return true;
 }
 
 
@@ -301,10 +395,23 @@ settle_planes(struct dicom_index *x)
 }
 
 
-/* Windows of all frames belong to the index; of one frame, to that frame. */
+/* The VOI of all frames belongs to the index; of one frame, to that frame. */
 static void
-settle_windows(struct dicom_index *x, struct dicom_frame *common)
+settle_voi(struct dicom_index *x, struct dicom_frame *common)
 {
+    if (common->voi_function != 0) {
+        x->voi_function = common->voi_function;
+        common->voi_function = 0;
+    }
+    if (common->nvoi_luts > 0) {
+        free_luts(x->voi_luts, x->nvoi_luts);
+        x->voi_luts = x->frame_luts;
+        x->nvoi_luts = x->nframe_luts;
+        x->frame_luts = NULL;
+        x->nframe_luts = 0;
+        x->nwindows = 0;
+        common->nvoi_luts = 0;
+    }
     if (common->nwindows > 0) {
         memcpy(x->windows, common->windows, sizeof(common->windows));
         x->nwindows = common->nwindows;
@@ -401,14 +508,16 @@ header_frames(struct header *h)
 
     group = dicom_item(h->file, h->root, SHARED_GROUPS, 0);
     if (group != NULL) {
-        read_group(h, group, &common);
-        settle_windows(x, &common);
+        if (!read_group(h, group, &common)) {
+            return false;
+        }
+        settle_voi(x, &common);
     }
     for (uint32_t i = 0; i < x->nframes; i++) {
         x->frames[i] = common;
         group = dicom_item(h->file, h->root, PER_FRAME_GROUPS, i);
-        if (group != NULL) {
-            read_group(h, group, &x->frames[i]);
+        if (group != NULL && !read_group(h, group, &x->frames[i])) {
+            return false;
         }
     }
 
@@ -425,7 +534,7 @@ header_frames(struct header *h)
 
     settle_planes(x);
     read_aspect(h);
-    if (x->nwindows == 0 && x->frames[0].nwindows > 0) {
+    if (x->nwindows == 0 && x->nvoi_luts == 0 && x->frames[0].nwindows > 0) {
         memcpy(x->windows, x->frames[0].windows,
             sizeof(x->frames[0].windows));
         x->nwindows = x->frames[0].nwindows;

@@ -94,16 +94,14 @@ header_lut(struct header *h, const struct dicom_set *set, bool is_signed,
 
 /* Whether the modality transform can give values below zero. */
 static bool
-has_negative_values(struct header *h)
+has_negative_values(const struct dicom_index *x, double slope,
+    double intercept)
 {
-    const struct dicom_index  *x = h->index;
-    double                     slope = 1, intercept = 0, lowest, highest;
+    double  lowest, highest;
 
     if (x->modality_lut.count > 0) {
         return false;
     }
-    attribute_decimal(h->root, DICOM_TAG(0x0028, 0x1053), 0, &slope);
-    attribute_decimal(h->root, DICOM_TAG(0x0028, 0x1052), 0, &intercept);
     highest = (double) ((UINT64_C(1) << (x->bits_stored - 1)) - 1);
     lowest = x->is_signed ? -highest - 1 : 0;
     highest = x->is_signed ? highest : 2 * highest + 1;
@@ -111,34 +109,48 @@ has_negative_values(struct header *h)
 }
 
 
-static bool
-read_voi_luts(struct header *h)
+bool
+header_voi_luts(struct header *h, const struct dicom_set *set, double slope,
+    double intercept, struct dicom_lut **luts, uint32_t *count)
 {
-    struct dicom_index      *x = h->index;
     const uint32_t           tag = DICOM_TAG(0x0028, 0x3010);
-    const struct dicom_set  *set;
-    uint32_t                 count;
+    const struct dicom_set  *item;
+    bool                     negative;
+    uint32_t                 items;
 
-    count = dicom_items(h->file, h->root, tag);
-    if (count == 0) {
+    *luts = NULL;
+    *count = 0;
+    items = dicom_items(h->file, set, tag);
+    if (items == 0) {
         return true;
     }
-    if (count > MAX_VOI_LUTS) {
-        count = MAX_VOI_LUTS;
+    if (items > MAX_VOI_LUTS) {
+        items = MAX_VOI_LUTS;
     }
-    x->voi_luts = calloc(count, sizeof(x->voi_luts[0]));
-    if (x->voi_luts == NULL) {
+    *luts = calloc(items, sizeof(**luts));
+    if (*luts == NULL) {
         return header_fail(h, DECODER_MEMORY, "out of memory");
     }
-    for (uint32_t i = 0; i < count; i++) {
-        set = dicom_item(h->file, h->root, tag, i);
-        if (set != NULL && header_lut(h, set, has_negative_values(h),
-            &x->voi_luts[x->nvoi_luts]))
-        {
-            x->nvoi_luts++;
+    negative = has_negative_values(h->index, slope, intercept);
+    for (uint32_t i = 0; i < items; i++) {
+        item = dicom_item(h->file, set, tag, i);
+        if (item != NULL && header_lut(h, item, negative, &(*luts)[*count])) {
+            (*count)++;
         }
     }
     return true;
+}
+
+
+static bool
+read_voi_luts(struct header *h)
+{
+    double  slope = 1, intercept = 0;
+
+    attribute_decimal(h->root, DICOM_TAG(0x0028, 0x1053), 0, &slope);
+    attribute_decimal(h->root, DICOM_TAG(0x0028, 0x1052), 0, &intercept);
+    return header_voi_luts(h, h->root, slope, intercept, &h->index->voi_luts,
+        &h->index->nvoi_luts);
 }
 
 

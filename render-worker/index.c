@@ -45,6 +45,10 @@ index_finish(struct dicom_index *index)
         free(index->voi_luts[i].data);
     }
     free(index->voi_luts);
+    for (uint32_t i = 0; i < index->nframe_luts; i++) {
+        free(index->frame_luts[i].data);
+    }
+    free(index->frame_luts);
     for (unsigned i = 0; i < 3; i++) {
         free(index->palette[i].data);
     }

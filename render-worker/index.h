@@ -21,6 +21,7 @@
 #define INDEX_MAX_DIMENSION   65535u
 #define INDEX_MAX_MAPPINGS    8u
 #define INDEX_MAX_REGIONS     64u
+#define INDEX_MAX_FRAME_LUTS  1024u
 
 enum dicom_photometric {
     PHOTOMETRIC_NONE = 0,
@@ -80,6 +81,9 @@ struct dicom_frame {
     uint8_t   mapping;          /* of the index, from 1; 0: none */
     bool      has_position;     /* position and orientation are valid */
     bool      has_spacing;
+    uint8_t   voi_function;     /* enum dicom_voi_function; 0: the index's */
+    uint8_t   nvoi_luts;        /* 0: those of the index */
+    uint16_t  first_voi_lut;    /* of the index's frame_luts */
     uint32_t  nwindows;
     struct dicom_window  windows[4];
 };
@@ -127,6 +131,8 @@ struct dicom_index {
     struct dicom_lut      modality_lut;
     uint32_t  nvoi_luts;
     struct dicom_lut     *voi_luts;         /* owned */
+    uint32_t  nframe_luts;      /* at most INDEX_MAX_FRAME_LUTS */
+    struct dicom_lut     *frame_luts;       /* owned; equal ones are one */
     struct dicom_lut      palette[3];       /* red, green, blue */
     uint32_t  noverlays;
     struct dicom_overlay *overlays;         /* owned, at most 16 */
@@ -138,6 +144,21 @@ struct dicom_index {
     struct dicom_region  *regions;          /* owned */
     struct dicom_frame   *frames;           /* owned, nframes of them */
 };
+
+/* The VOI LUTs of a frame, and in *count how many. */
+static inline const struct dicom_lut *
+index_voi_luts(const struct dicom_index *index, uint32_t frame,
+    uint32_t *count)
+{
+    if (frame < index->nframes && index->frames != NULL
+        && index->frames[frame].nvoi_luts > 0)
+    {
+        *count = index->frames[frame].nvoi_luts;
+        return index->frame_luts + index->frames[frame].first_voi_lut;
+    }
+    *count = index->nvoi_luts;
+    return index->voi_luts;
+}
 
 /* Frees what index owns and zeroes it; accepts a zeroed struct. */
 void index_finish(struct dicom_index *index);

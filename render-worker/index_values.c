@@ -161,6 +161,66 @@ get_regions(struct reader *r, struct dicom_index *x)
 }
 
 
+/* The LUTs; then each frame's function and which LUTs it has. */
+static void
+put_voi(struct writer *w, const struct dicom_index *x)
+{
+    bool  any = x->nframe_luts > 0;
+
+    for (uint32_t i = 0; i < x->nframes && !any; i++) {
+        any = x->frames[i].voi_function != 0;
+    }
+    if (!any) {
+        return;
+    }
+    put_number(w, x->nframe_luts, 2);
+    for (uint32_t i = 0; i < x->nframe_luts; i++) {
+        put_lut(w, &x->frame_luts[i]);
+    }
+    for (uint32_t i = 0; i < x->nframes; i++) {
+        const struct dicom_frame  *f = &x->frames[i];
+
+        put_number(w, f->voi_function, 1);
+        put_number(w, f->nvoi_luts, 1);
+        put_number(w, f->first_voi_lut, 2);
+    }
+}
+
+
+static void
+get_voi(struct reader *r, struct dicom_index *x)
+{
+    uint32_t  count = get_bounded(r, 2, INDEX_MAX_FRAME_LUTS,
+        "too many VOI LUTs of frames");
+
+    if (x->frame_luts != NULL) {
+        get_fail(r, "VOI LUTs of frames are there twice");
+        return;
+    }
+    if (count > 0) {
+        x->frame_luts = get_room(r, count, sizeof(x->frame_luts[0]), 4);
+        if (x->frame_luts == NULL) {
+            return;
+        }
+        x->nframe_luts = count;
+    }
+    for (uint32_t i = 0; i < count && r->error == NULL; i++) {
+        get_lut(r, &x->frame_luts[i]);
+    }
+    for (uint32_t i = 0; i < x->nframes && r->error == NULL; i++) {
+        struct dicom_frame  *f = &x->frames[i];
+
+        f->voi_function = get_bounded(r, 1, VOI_SIGMOID,
+            "unknown VOI function");
+        f->nvoi_luts = get_number(r, 1);
+        f->first_voi_lut = get_number(r, 2);
+        if (f->first_voi_lut + f->nvoi_luts > count) {
+            get_fail(r, "a frame has a VOI LUT that is not there");
+        }
+    }
+}
+
+
 void
 values_put(struct writer *w, unsigned tag, const struct dicom_index *x)
 {
@@ -184,6 +244,9 @@ values_put(struct writer *w, unsigned tag, const struct dicom_index *x)
         if (x->icc) {
             put_number(w, 1, 1);
         }
+        break;
+    case 'V':
+        put_voi(w, x);
         break;
     default:
         break;
@@ -212,6 +275,9 @@ values_get(struct reader *r, unsigned tag, struct dicom_index *x)
         return true;
     case 'C':
         x->icc = get_bounded(r, 1, 1, "colour profile is neither 0 nor 1");
+        return true;
+    case 'V':
+        get_voi(r, x);
         return true;
     default:
         return false;

@@ -9,8 +9,8 @@
 #include "index.h"
 #include "pack.h"
 
-/* Type, dimensions, units, mappings, regions, colour profile. */
-#define VALUES_TAGS  "TDUWRC"
+/* Type, dimensions, units, mappings, regions, colour profile, VOI of frames. */
+#define VALUES_TAGS  "TDUWRCV"
 
 /* Writes the block of one of these tags; nothing when there is nothing. */
 void values_put(struct writer *w, unsigned tag, const struct dicom_index *x);

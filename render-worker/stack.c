@@ -48,6 +48,9 @@ instance_bytes(const struct stack_instance *instance)
     for (uint32_t i = 0; i < index->nvoi_luts; i++) {
         bytes += lut_bytes(&index->voi_luts[i]);
     }
+    for (uint32_t i = 0; i < index->nframe_luts; i++) {
+        bytes += lut_bytes(&index->frame_luts[i]);
+    }
     for (uint32_t i = 0; i < index->noverlays; i++) {
         bytes += index->overlays[i].length;
     }
@@ -154,6 +157,8 @@ voi_equal(const struct dicom_index *a, const struct dicom_index *b)
         || a->padding_first != b->padding_first
         || a->padding_last != b->padding_last
         || a->nwindows != b->nwindows || a->nvoi_luts != b->nvoi_luts
+        /* which frame has which is told by their places in one instance */
+        || a->nframe_luts > 0 || b->nframe_luts > 0
         || !lut_equal(&a->modality_lut, &b->modality_lut))
     {
         return false;
@@ -532,6 +537,8 @@ voi_matches(const struct stack_voi *voi, const struct stack_voi *wanted)
         || !choice_equal(&voi->asked, &wanted->asked)
         || voi->slope != wanted->slope || voi->intercept != wanted->intercept
         || voi->lowest != wanted->lowest || voi->highest != wanted->highest
+        || voi->function != wanted->function || voi->nluts != wanted->nluts
+        || voi->first_lut != wanted->first_lut
         || voi->nwindows != wanted->nwindows)
     {
         return false;
@@ -562,6 +569,9 @@ stack_voi(struct stack *stack, uint32_t layer,
         .intercept = frame->intercept,
         .lowest = lowest,
         .highest = highest,
+        .function = frame->voi_function,
+        .nluts = frame->nvoi_luts,
+        .first_lut = frame->first_voi_lut,
     };
 
     /* the file's windows count only when the user gives none */

@@ -94,6 +94,8 @@ struct stack_voi {
     struct voi_choice asked, shown;
     uint32_t          voi_class;
     double            slope, intercept, lowest, highest;
+    uint8_t           function;     /* of the frame, as are its LUTs */
+    uint32_t          nluts, first_lut;
     uint32_t          nwindows;
     struct dicom_window  windows[4];
 };

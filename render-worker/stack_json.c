@@ -308,6 +308,7 @@ stack_json(struct json *json, const struct stack *stack,
     uint64_t idle_ms)
 {
     const struct dicom_index *index = stack_index(stack, 0);
+    uint32_t luts;
 
     json_open(json, NULL, '{');
     json_id(json, id);
@@ -325,7 +326,8 @@ stack_json(struct json *json, const struct stack *stack,
     json_integer(json, "bytes", (int64_t) stack->bytes);
     json_string(json, "modality", index->modality);
     json_windows(json, stack);
-    json_integer(json, "voi_luts", index->nvoi_luts);
+    index_voi_luts(index, stack->layers[0].frame, &luts);
+    json_integer(json, "voi_luts", luts);
     json_integer(json, "overlays", index->noverlays);
     states_json(json, stack);
     json_geometry(json, stack);

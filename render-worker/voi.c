@@ -377,6 +377,7 @@ voi_table_init(struct voi_table *table, const struct dicom_index *index,
     uint32_t frame, struct voi_choice *choice, double lowest, double highest,
     const char **error)
 {
+    uint32_t            luts;
     struct voi_mapping  map;
 
     memset(table, 0, sizeof(*table));
@@ -416,7 +417,7 @@ voi_table_init(struct voi_table *table, const struct dicom_index *index,
 
     if (map.voi != NULL) {
         choice->index = map.function == WIRE_VOI_LUT
-                        ? map.voi - index->voi_luts : 0;
+                        ? map.voi - index_voi_luts(index, frame, &luts) : 0;
         choice->has_window = false;
         choice->center = choice->width = NAN;
 

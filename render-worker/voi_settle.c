@@ -73,6 +73,12 @@ file_window(const struct dicom_index *index, uint32_t frame)
                 return &f->windows[i];
             }
         }
+
+        /* its own LUTs go before windows that are not its own */
+
+        if (f->nvoi_luts > 0) {
+            return NULL;
+        }
     }
 
     n = index->nwindows < INDEX_MAX_WINDOWS ? index->nwindows
@@ -85,6 +91,44 @@ file_window(const struct dicom_index *index, uint32_t frame)
     }
 
     return NULL;
+}
+
+
+/* Takes the nth of the frame's VOI LUTs; false: it has none that fits. */
+static bool
+file_lut(struct voi_mapping *map, const struct dicom_index *index,
+    uint32_t frame, uint32_t n, const char **error)
+{
+    uint32_t                count;
+    const struct dicom_lut  *luts;
+
+    luts = index_voi_luts(index, frame, &count);
+
+    if (index->sample != SAMPLE_INTEGER || index->bits_stored > 16
+        || n >= count || !lut_usable(&luts[n]))
+    {
+        *error = "the image has no such VOI LUT";
+        return false;
+    }
+
+    map->voi = &luts[n];
+    return true;
+}
+
+
+static uint8_t
+file_function(const struct dicom_index *index, uint32_t frame)
+{
+    uint8_t  function = index->voi_function;
+
+    if (index->frames != NULL && frame < index->nframes
+        && index->frames[frame].voi_function != 0)
+    {
+        function = index->frames[frame].voi_function;
+    }
+
+    return function == VOI_LINEAR_EXACT ? WIRE_VOI_LINEAR_EXACT
+           : function == VOI_SIGMOID ? WIRE_VOI_SIGMOID : WIRE_VOI_LINEAR;
 }
 
 
@@ -239,8 +283,8 @@ state_voi(struct voi_mapping *map, const struct dicom_index *index,
  */
 static bool
 settle_state(struct voi_mapping *map, const struct dicom_index *index,
-    const struct voi_choice *choice, double lowest, double highest,
-    const char **error)
+    uint32_t frame, const struct voi_choice *choice, double lowest,
+    double highest, const char **error)
 {
     bool                       tabular;
     const struct presentation  *state = choice->state;
@@ -271,15 +315,7 @@ settle_state(struct voi_mapping *map, const struct dicom_index *index,
     }
 
     if (choice->function == WIRE_VOI_LUT) {
-        if (!tabular || choice->index >= index->nvoi_luts
-            || !lut_usable(&index->voi_luts[choice->index]))
-        {
-            *error = "the image has no such VOI LUT";
-            return false;
-        }
-
-        map->voi = &index->voi_luts[choice->index];
-        return true;
+        return file_lut(map, index, frame, choice->index, error);
     }
 
     if (choice->has_window && window_usable(choice->center, choice->width)) {
@@ -323,7 +359,8 @@ voi_settle(struct voi_mapping *map, const struct dicom_index *index,
     map->function = choice->function;
 
     if (choice->state != NULL) {
-        return settle_state(map, index, choice, lowest, highest, error);
+        return settle_state(map, index, frame, choice, lowest, highest,
+                            error);
     }
 
     map->invert = (index->photometric == PHOTOMETRIC_MONOCHROME1
@@ -340,24 +377,14 @@ voi_settle(struct voi_mapping *map, const struct dicom_index *index,
     window = file_window(index, frame);
 
     if (map->function == WIRE_VOI_FILE && !choice->has_window
-        && window == NULL && tabular && index->nvoi_luts > 0
-        && lut_usable(&index->voi_luts[0]))
+        && window == NULL && file_lut(map, index, frame, 0, error))
     {
         map->function = WIRE_VOI_LUT;
-        map->voi = &index->voi_luts[0];
         return true;
     }
 
     if (map->function == WIRE_VOI_LUT) {
-        if (!tabular || choice->index >= index->nvoi_luts
-            || !lut_usable(&index->voi_luts[choice->index]))
-        {
-            *error = "the image has no such VOI LUT";
-            return false;
-        }
-
-        map->voi = &index->voi_luts[choice->index];
-        return true;
+        return file_lut(map, index, frame, choice->index, error);
     }
 
     if (choice->has_window && window_usable(choice->center, choice->width)) {
@@ -377,10 +404,7 @@ voi_settle(struct voi_mapping *map, const struct dicom_index *index,
     }
 
     if (map->function == WIRE_VOI_FILE) {
-        map->function = index->voi_function == VOI_LINEAR_EXACT
-                        ? WIRE_VOI_LINEAR_EXACT
-                        : index->voi_function == VOI_SIGMOID
-                        ? WIRE_VOI_SIGMOID : WIRE_VOI_LINEAR;
+        map->function = file_function(index, frame);
     }
 
     /* LINEAR starts at width 1 (C.11.2.1.2.1); real data need narrower ones */

@@ -529,6 +529,64 @@ for my $n (1, 2) {
         layer => $n - 1);
 }
 
+# A shared table, and frames that differ in their function, their tables, and
+# which of both they have; in one stack, so that what is kept of one frame's
+# table is not taken for another's.
+my @tables = map { my $k = $_; [map { $_ * $k % 256 } 0 .. 63] } 5, 11, 3;
+sub luts {
+    return (0x00283010 => items(map { { 0x00283002 => us(64, 0, 8),
+        0x00283006 => ow(pack 'C*', @{$tables[$_]}) } } @_));
+}
+sub through {
+    my ($n, @values) = @_;
+    return [gray(map { table($_, 0, $tables[$n]) } @values)];
+}
+
+my @short = map { 2 * $_ } 0 .. 31;
+my %same = (0x00281050 => ds(30), 0x00281051 => ds(24));
+my @voi = (
+    ['sigmoid', { %same, 0x00281056 => cs('SIGMOID') },
+        [gray(map { sigmoid($_, 30, 24) } @short)]],
+    ['exact', { %same, 0x00281056 => cs('LINEAR_EXACT') },
+        [gray(map { linear_exact($_, 30, 24) } @short)]],
+    ['no function', { %same }, [gray(map { linear($_, 30, 24) } @short)]],
+    ['a table', { luts(0) }, through(0, @short)],
+    ['another', { luts(1) }, through(1, @short)],
+    ['the first again', { luts(0) }, through(0, @short)],
+    ['two tables', { luts(2, 1) }, through(2, @short)],
+    ['a window and a table', { %same, luts(0) },
+        [gray(map { linear($_, 30, 24) } @short)]],
+    ['linear', { %same, 0x00281056 => cs('LINEAR') },
+        [gray(map { linear($_, 30, 24) } @short)]]);
+my $fields = $w->store($t, file(EXPLICIT, image(frames => scalar @voi,
+    values => [(@short) x @voi], with => { 0x52009230 =>
+        items(map { { 0x00289132 => items($_->[1]) } } @voi) })));
+my $stack = $w->open([$fields]);
+sub frame {
+    my ($n, %p) = @_;
+    my $res = $w->render($stack->{id}, $n, interpolation => 'nearest', %p);
+    return $res->{status} == 200 ? join ' ', unpack 'C*',
+        Test::Wire::png($res->{body})->{pixels} : $res->{status};
+}
+for my $n (0 .. $#voi, reverse 0 .. $#voi) {
+    is(frame($n), "@{$voi[$n][2]}", "frame $n by its own: $voi[$n][0]");
+}
+is(frame(6, voi => 'lut', voi_index => 1), "@{through(1, @short)}",
+    'the second table of a frame');
+is(frame(7, voi => 'lut'), "@{through(0, @short)}",
+    'a table where the window goes first');
+isnt(frame(5, voi => 'lut', voi_index => 1), "@{through(1, @short)}",
+    "another frame's table is not this one's");
+cmp_ok(length $fields->{index}, '<', 1200, 'equal tables are kept once');
+$w->request(release => $stack->{id});
+
+for my $layer (0, 1) {
+    shows("a table that all frames share, frame $layer", file(EXPLICIT,
+        image(frames => 2, values => [(@short) x 2], with => {
+            0x52009229 => items({ 0x00289132 => items({ luts(1) }) }) })),
+        through(1, @short), layer => $layer);
+}
+
 # --- floating point (C.7.6.24)
 
 my %float = image(values => [0 .. 31]);

@@ -179,6 +179,14 @@ make_index(struct fuzz *f, struct dicom_index *x)
         x->frames[i].length = index_frame_size(x);
         at += x->frames[i].length;
     }
+    if (flags & 1 && x->nvoi_luts > 0) {
+        x->nframe_luts = 1;
+        x->frame_luts = calloc(1, sizeof(x->frame_luts[0]));
+        fuzz_check(x->frame_luts != NULL);
+        make_lut(f, &x->frame_luts[0]);
+        x->frames[0].nvoi_luts = 1;
+        x->frames[0].voi_function = VOI_SIGMOID;
+    }
 }
 
 

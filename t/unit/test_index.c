@@ -92,6 +92,12 @@ fill(struct dicom_index *x)
     x->regions[0] = (struct dicom_region) { 0, 0, 2, 3, { 0.1, 0.2 } };
     x->regions[1] = (struct dicom_region) { 3, 0, 5, 3, { 0.3, 0.4 } };
 
+    x->frame_luts = calloc(3, sizeof(x->frame_luts[0]));
+    x->nframe_luts = 3;
+    for (int i = 0; i < 3; i++) {
+        fill_lut(&x->frame_luts[i], 2u + i, 40 * i);
+    }
+
     x->frames = calloc(COUNT, sizeof(x->frames[0]));
     for (uint32_t i = 0; i < COUNT; i++) {
         struct dicom_frame *f = &x->frames[i];
@@ -109,6 +115,9 @@ fill(struct dicom_index *x)
         f->known = i != 9 ? 1u << DIM_TRIGGER : 0;
         f->dimensions[DIM_TRIGGER] *= i != 9;
         f->mapping = i % 3;
+        f->voi_function = i % 4;
+        f->nvoi_luts = i % 3;
+        f->first_voi_lut = i % 2;
         f->nwindows = i % 5 == 0 ? 1 : 0;
         if (f->nwindows) {
             f->windows[0] = (struct dicom_window) { i, 80, "" };
@@ -130,6 +139,12 @@ assert_same(const struct dicom_index *a, const struct dicom_index *b)
             a->voi_luts[i].count * 2);
         assert_string_equal(a->voi_luts[i].explanation,
             b->voi_luts[i].explanation);
+    }
+    assert_int_equal(a->nframe_luts, b->nframe_luts);
+    for (uint32_t i = 0; i < a->nframe_luts; i++) {
+        assert_int_equal(a->frame_luts[i].count, b->frame_luts[i].count);
+        assert_memory_equal(a->frame_luts[i].data, b->frame_luts[i].data,
+            a->frame_luts[i].count * 2);
     }
     assert_int_equal(a->noverlays, b->noverlays);
     assert_memory_equal(a->overlays[0].bits, b->overlays[0].bits, 2);
@@ -232,9 +247,9 @@ test_small(void **state)
         a.frames[i].slope = 1;
     }
     index_finish(&(struct dicom_index) { .voi_luts = a.voi_luts,
-        .nvoi_luts = 2 });
-    a.voi_luts = NULL;
-    a.nvoi_luts = 0;
+        .nvoi_luts = 2, .frame_luts = a.frame_luts, .nframe_luts = 3 });
+    a.voi_luts = a.frame_luts = NULL;
+    a.nvoi_luts = a.nframe_luts = 0;
 
     assert_true(index_encode(&a, &data, &length));
     assert_true(length < 1000);
