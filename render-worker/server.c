@@ -368,6 +368,7 @@ server_accept(struct server *server)
     }
 }
 
+/* Not while events are handled: one that follows may name a dead connection. */
 static void
 server_bury(struct server *server)
 {
@@ -403,7 +404,6 @@ server_sweep(struct server *server)
             connection_close(connection);
         }
     }
-    server_bury(server);
 }
 
 static void

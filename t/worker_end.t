@@ -63,6 +63,18 @@ $pid = worker();
 kill INT => $pid;
 is(status_of($pid), 0, 'SIGINT: the same');
 
+# told to end and asked in the same moment
+$pid = worker();
+my @late = map { Test::Wire->new($path) } 1 .. 8;
+$_->request('health') for @late;
+kill STOP => $pid;
+kill TERM => $pid;
+sleep 0.1;
+$_->send('health') for @late;
+kill CONT => $pid;
+is(status_of($pid), 0, 'SIGTERM with requests behind it');
+$_->close for @late;
+
 # killed: the next one takes the socket over
 $pid = worker();
 kill KILL => $pid;
