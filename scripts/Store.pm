@@ -23,8 +23,14 @@ sub complete {
         or die "$opt->{store} is no store: it has no folder objects\n";
     if (!defined $opt->{database} && open my $fh, '<', "$home/conf/facility.yaml")
     {
+        my $secret;
         while (<$fh>) {
             $opt->{database} //= $1 if /^databaseUrl:\s*"?([^"\s]+)/;
+            $secret //= $1 if /^databasePasswordFile:\s*"?([^"\n]+)/;
+        }
+        # psql takes it from here, and nobody sees it among the processes
+        if (defined $secret && open my $in, '<', $secret) {
+            chomp($ENV{PGPASSWORD} = <$in> // '') if !defined $ENV{PGPASSWORD};
         }
     }
     defined $opt->{database}
