@@ -71,6 +71,12 @@ my $picture = picture($ct->{uid});
 is($picture->{status}, 200, 'a slice of the head is rendered');
 is(substr($picture->{content} // '', 1, 3), 'PNG', 'as a PNG');
 
+# The tools find the state folder's store and database by themselves.
+for my $tool ('verify', 'reindex --check') {
+    $output = `cd / && $top/scripts/$tool </dev/null 2>&1`;
+    is($?, 0, "scripts/$tool: all is well") or diag($output);
+}
+
 # A killed worker comes back by itself.
 my $pid = read_file("$home/run/render-worker.pid");
 kill 'KILL', $pid;
