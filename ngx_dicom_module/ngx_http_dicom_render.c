@@ -27,6 +27,10 @@
 #define NGX_HTTP_DICOM_RENDER_DETAIL                                          \
     "The render worker does not answer. Try again shortly."
 
+/* answers that are worth whole TLS records, of the size that TLS allows most */
+#define NGX_HTTP_DICOM_RENDER_LONG        (32 * 1024)
+#define NGX_HTTP_DICOM_RENDER_RECORD      (16 * 1024)
+
 /* an upload is read and synced to disk before it is answered */
 #define NGX_HTTP_DICOM_RENDER_CALL        600000
 
@@ -75,6 +79,7 @@ static ngx_int_t ngx_http_dicom_render_opened(
     ngx_http_dicom_render_ctx_t *ctx);
 static ngx_int_t ngx_http_dicom_render_timing(
     ngx_http_dicom_render_ctx_t *ctx);
+static void ngx_http_dicom_render_records(ngx_http_request_t *r, off_t len);
 static ngx_int_t ngx_http_dicom_render_filter_init(void *data);
 static ngx_int_t ngx_http_dicom_render_filter(void *data, ssize_t bytes);
 static void ngx_http_dicom_render_abort_request(ngx_http_request_t *r);
@@ -356,6 +361,8 @@ ngx_http_dicom_render_process_header(ngx_http_request_t *r)
     if (ctx->response.body_length == 0 && u->buffer.pos == u->buffer.last) {
         u->keepalive = 1;
     }
+
+    ngx_http_dicom_render_records(r, u->headers_in.content_length_n);
 
     return ngx_http_dicom_render_timing(ctx);
 }
@@ -650,6 +657,35 @@ ngx_http_dicom_render_timing(ngx_http_dicom_render_ctx_t *ctx)
                 - value.data;
 
     return ngx_http_dicom_header(ctx->request, "Server-Timing", &value);
+}
+
+
+/*
+ * Each record costs both ends a system call: the short ones of ssl_buffer_size,
+ * of which a reader on a thin line sees the first one soon, are for short
+ * answers.  nginx takes the size when it next makes a buffer, which is when a
+ * connection begins to send after it was idle.
+ */
+
+static void
+ngx_http_dicom_render_records(ngx_http_request_t *r, off_t len)
+{
+#if (NGX_HTTP_SSL)
+
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    if (r->connection->ssl == NULL) {
+        return;
+    }
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+
+    r->connection->ssl->buffer_size =
+        len < NGX_HTTP_DICOM_RENDER_LONG
+        ? sscf->buffer_size
+        : ngx_max(sscf->buffer_size, NGX_HTTP_DICOM_RENDER_RECORD);
+
+#endif
 }
 
 

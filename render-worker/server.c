@@ -15,6 +15,7 @@
 #define BACKLOG          1024
 #define MAX_CONNECTIONS  4096u
 #define MAX_BODIES       ((size_t) 256 * 1024 * 1024)   /* all together */
+#define SEND_BUFFER      (1024 * 1024)  /* most pictures, in one go */
 #define STALL_MS         30000u     /* half a frame, or an answer not read */
 #define DRAIN_MS         10000u
 
@@ -336,6 +337,8 @@ connection_event(struct connection *connection, uint32_t events)
 static void
 server_accept(struct server *server)
 {
+    const int size = SEND_BUFFER;
+
     for (int i = 0; i < 64; i++) {
         int fd = accept4(server->listen_fd, NULL, NULL,
             SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -357,6 +360,8 @@ server_accept(struct server *server)
         }
         connection->server = server;
         connection->fd = fd;
+        /* what the system's own limit leaves of it */
+        (void) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
         connection->moved_ms = now_ms();
         connection->next = server->connections;
         if (server->connections != NULL) {
