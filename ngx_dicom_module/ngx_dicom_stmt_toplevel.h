@@ -246,6 +246,28 @@ X(MODALITY_LIST, 2,
   "FROM modalities WHERE code > $1::TEXT ORDER BY code LIMIT $2::INT8")
 
 
+/* the records that live on in p */
+#define NGX_DICOM_PATIENT_MERGED                                              \
+  "SELECT json_agg(json_build_object("                                        \
+     "'id', o.id, 'into', g.into_patient, "                                   \
+     "'name', json_build_object("                                             \
+         "'family', NULLIF(o.family_name, ''), "                              \
+         "'given', NULLIF(o.given_name, ''), "                                \
+         "'middle', NULLIF(o.middle_name, ''), "                              \
+         "'prefix', NULLIF(o.name_prefix, ''), "                              \
+         "'suffix', NULLIF(o.name_suffix, '')), "                             \
+     "'birth_date', o.birth_date::TEXT, 'sex', o.sex, "                       \
+     "'identifiers', COALESCE("                                               \
+         "(SELECT json_agg(json_build_object('issuer', i.issuer, "            \
+                                            "'value', i.value) "              \
+                          "ORDER BY i.position) "                             \
+          "FROM patient_identifiers i WHERE i.patient = o.id), "              \
+         "'[]'::JSON), "                                                      \
+     "'reason', g.reason, 'at', g.merged_at, 'by', g.merged_by_name) "        \
+     "ORDER BY g.merged_at, g.patient) "                                      \
+  "FROM patient_merges g JOIN patients o ON o.id = g.patient "                \
+  "WHERE g.survivor = p.id"
+
 #define NGX_DICOM_PATIENT_COLUMNS                                             \
   "p.id, p.family_name, p.given_name, p.middle_name, p.name_prefix, "         \
   "p.name_suffix, p.birth_date, p.sex, "                                      \
@@ -254,7 +276,14 @@ X(MODALITY_LIST, 2,
                    "ORDER BY i.position) "                                    \
    "FROM patient_identifiers i WHERE i.patient = p.id)::TEXT "                \
   "AS identifiers, "                                                          \
+  "(SELECT g.survivor FROM patient_merges g WHERE g.patient = p.id) "         \
+  "AS merged_into, "                                                          \
+  "(" NGX_DICOM_PATIENT_MERGED ")::TEXT AS merged, "                          \
   "p.active, p.version, p.created_at, p.updated_at, p.created_as"
+
+/* merged records are in no list */
+#define NGX_DICOM_PATIENT_LIVES                                               \
+  "AND NOT EXISTS (SELECT 1 FROM patient_merges g WHERE g.patient = p.id) "
 
 X(PATIENT_GET, 1,
   "SELECT " NGX_DICOM_PATIENT_COLUMNS " FROM patients p WHERE p.id = $1::UUID")
@@ -302,10 +331,75 @@ X(PATIENT_WORDS, 3,
   "SELECT t.word, $2::TEXT, $1::UUID FROM unnest($3::TEXT[]) AS t (word) "
   "ON CONFLICT (word, sort_name, patient) DO NOTHING")
 
+/* the words of whom id lives on for: last of the writes */
+X(PATIENT_LEND_WORDS, 1,
+  "INSERT INTO patient_words (word, sort_name, patient, lent) "
+  "SELECT DISTINCT w.word, p.sort_name, p.id, true "
+  "FROM patients p JOIN patient_merges g ON g.survivor = p.id "
+       "JOIN patient_words w ON w.patient = g.patient AND NOT w.lent "
+  "WHERE p.id = $1::UUID "
+  "ON CONFLICT (word, sort_name, patient) DO NOTHING")
+
+X(PATIENT_UNLEND_WORDS, 1,
+  "DELETE FROM patient_words WHERE patient = $1::UUID AND lent")
+
+
+/*
+ * Merging $1 into $2.  Both are locked in the order of their ids, and both
+ * get a new version: of two merges or undoings that share a record or a
+ * survivor, one is repeated and sees what the other did, so that no cycle
+ * can come about.
+ */
+
+X(MERGE_LOCK, 2,
+  "SELECT p.id, p.active, "
+         "EXISTS (SELECT 1 FROM patient_merges g WHERE g.patient = p.id) "
+         "AS merged, "
+         "(SELECT count(*) FROM patient_merges g WHERE g.survivor = p.id) "
+         "AS holds "
+  "FROM patients p WHERE p.id IN ($1::UUID, $2::UUID) "
+  "ORDER BY p.id FOR UPDATE OF p")
+
+X(MERGE_INSERT, 5,
+  "INSERT INTO patient_merges (patient, into_patient, survivor, reason, "
+                              "merged_by, merged_by_name) "
+  "VALUES ($1::UUID, $2::UUID, $2::UUID, $3::TEXT, $4::UUID, $5::TEXT)")
+
+X(MERGE_FOLLOW, 2,
+  "UPDATE patient_merges SET survivor = $2::UUID WHERE survivor = $1::UUID")
+
+X(MERGE_TOUCH, 2,
+  "UPDATE patients SET version = version + 1, updated_at = now() "
+  "WHERE id IN ($1::UUID, $2::UUID)")
+
+/* undoing it: the record, and who it lives on in */
+X(UNMERGE_LOCK, 1,
+  "SELECT p.id FROM patients p "
+  "WHERE p.id IN (SELECT $1::UUID UNION ALL SELECT g.survivor "
+                 "FROM patient_merges g WHERE g.patient = $1::UUID) "
+  "ORDER BY p.id FOR UPDATE OF p")
+
+/* what had been merged into it before follows it */
+X(UNMERGE_FOLLOW, 1,
+  "WITH RECURSIVE below (patient) AS ("
+      "SELECT g.patient FROM patient_merges g WHERE g.into_patient = $1::UUID "
+      "UNION SELECT g.patient FROM patient_merges g "
+            "JOIN below b ON g.into_patient = b.patient) "
+  "UPDATE patient_merges SET survivor = $1::UUID "
+  "WHERE patient IN (SELECT b.patient FROM below b)")
+
+X(UNMERGE_DELETE, 1,
+  "DELETE FROM patient_merges WHERE patient = $1::UUID")
+
+X(MERGED_IDS, 1,
+  "SELECT g.patient FROM patient_merges g WHERE g.survivor = $1::UUID")
+
+
 X(PATIENT_LIST, 4,
   "SELECT " NGX_DICOM_PATIENT_COLUMNS ", p.sort_name AS key1, p.id AS key2 "
   "FROM patients p "
   "WHERE ($1::BOOL IS NULL OR p.active = $1::BOOL) "
+    NGX_DICOM_PATIENT_LIVES
     "AND (p.sort_name, p.id) > ($2::TEXT, $3::UUID) "
   "ORDER BY p.sort_name, p.id LIMIT $4::INT8")
 
@@ -314,12 +408,16 @@ X(PATIENT_BY_BIRTH_DATE, 5,
   "FROM patients p "
   "WHERE ($1::BOOL IS NULL OR p.active = $1::BOOL) "
     "AND p.birth_date = $2::DATE "
+    NGX_DICOM_PATIENT_LIVES
     "AND (p.sort_name, p.id) > ($3::TEXT, $4::UUID) "
   "ORDER BY p.sort_name, p.id LIMIT $5::INT8")
 
+/* a merged record's number is its survivor's, too */
 X(PATIENT_BY_IDENTIFIER, 7,
   "SELECT " NGX_DICOM_PATIENT_COLUMNS ", p.sort_name AS key1, p.id AS key2 "
-  "FROM patient_identifiers n JOIN patients p ON p.id = n.patient "
+  "FROM patient_identifiers n "
+       "LEFT JOIN patient_merges m ON m.patient = n.patient "
+       "JOIN patients p ON p.id = COALESCE(m.survivor, n.patient) "
   "WHERE n.issuer = $1::TEXT AND n.value = $2::TEXT "
     "AND ($3::BOOL IS NULL OR p.active = $3::BOOL) "
     "AND ($4::DATE IS NULL OR p.birth_date = $4::DATE) "
@@ -339,6 +437,7 @@ X(PATIENT_BY_WORD, 8,
   "WHERE w.word < $2::TEXT "
     "AND ($3::BOOL IS NULL OR p.active = $3::BOOL) "
     "AND ($4::DATE IS NULL OR p.birth_date = $4::DATE) "
+    NGX_DICOM_PATIENT_LIVES
     "AND NOT EXISTS (SELECT 1 FROM patient_words o "
                     "WHERE o.patient = w.patient "
                       "AND o.word >= $1::TEXT AND o.word < w.word) "
@@ -354,6 +453,7 @@ X(PATIENT_BY_WORDS, 10,
   "WHERE w.word < $2::TEXT "
     "AND ($3::BOOL IS NULL OR p.active = $3::BOOL) "
     "AND ($4::DATE IS NULL OR p.birth_date = $4::DATE) "
+    NGX_DICOM_PATIENT_LIVES
     "AND NOT EXISTS (SELECT 1 FROM patient_words o "
                     "WHERE o.patient = w.patient "
                       "AND o.word >= $1::TEXT AND o.word < w.word) "

@@ -11,8 +11,6 @@
 
 static ngx_int_t ngx_http_dicom_lock(ngx_http_dicom_op_t *op,
     ngx_dicom_db_query_t *q, ngx_dicom_db_check_pt check);
-static ngx_int_t ngx_http_dicom_lock_check(ngx_http_dicom_op_t *op,
-    PGresult *res);
 static ngx_int_t ngx_http_dicom_change_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_change_done(ngx_http_request_t *r,
@@ -76,74 +74,16 @@ static ngx_int_t
 ngx_http_dicom_lock(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q,
     ngx_dicom_db_check_pt check)
 {
-    ngx_int_t             rc;
-    ngx_dicom_db_step_t  *step;
+    ngx_int_t  rc;
 
-    rc = ngx_http_dicom_resource_id(op->request, &op->id);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_dicom_needs_match(op->request);
+    rc = ngx_http_dicom_op_target(op);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    step = ngx_dicom_db_step(q, op->resource->lock, 2, op->id.data,
-                             op->event.data);
-    if (step == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    step->check = check;
-
-    return NGX_OK;
-}
-
-
-/* The row as it is now: NGX_OK, NGX_DONE (done before), NGX_DECLINED. */
-static ngx_int_t
-ngx_http_dicom_lock_check(ngx_http_dicom_op_t *op, PGresult *res)
-{
-    ngx_str_t                         value;
-    const ngx_http_dicom_column_t    *columns;
-    const ngx_http_dicom_resource_t  *resource = op->resource;
-
-    op->missing = 0;
-    op->stale = 0;
-    op->forbidden = 0;
-    op->errors.nelts = 0;
-
-    if (PQntuples(res) == 0) {
-        op->missing = 1;
-        return NGX_DECLINED;
-    }
-
-    columns = resource->columns;
-
-    value = ngx_dicom_db_value(res, 0, PQnfields(res) - 1);
-
-    if (value.len == 1 && value.data[0] == 't') {
-        return NGX_DONE;
-    }
-
-    if (resource->may && resource->may(op->request, res, 0, 1) != NGX_OK) {
-        op->forbidden = 1;
-        return NGX_DECLINED;
-    }
-
-    value = ngx_dicom_db_value(res, 0,
-                        ngx_http_dicom_resource_column(columns, "version"));
-    op->version = ngx_atoof(value.data, value.len);
-
-    if (!ngx_http_dicom_matches(op->request, op->version)) {
-        op->stale = 1;
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
+    return ngx_http_dicom_op_lock(op, q, check) == NGX_OK
+           ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -162,7 +102,7 @@ ngx_http_dicom_change_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     op = ngx_http_dicom_ctx(r)->data;
     resource = op->resource;
 
-    rc = ngx_http_dicom_lock_check(op, res);
+    rc = ngx_http_dicom_op_lock_check(op, res);
 
     if (rc != NGX_OK) {
         return rc;
@@ -302,7 +242,7 @@ ngx_http_dicom_end_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
 
     op = ngx_http_dicom_ctx(r)->data;
 
-    rc = ngx_http_dicom_lock_check(op, res);
+    rc = ngx_http_dicom_op_lock_check(op, res);
 
     if (rc != NGX_OK) {
         return rc;

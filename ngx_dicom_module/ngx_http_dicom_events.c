@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_dicom_event_name(ngx_http_request_t *r,
     const char **event);
 static ngx_int_t ngx_http_dicom_event_patient(ngx_http_request_t *r,
     const char *name, const char **patients);
+static ngx_int_t ngx_http_dicom_accesses_of(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
 
 
 static const ngx_http_dicom_column_t  ngx_http_dicom_event_columns[] = {
@@ -286,13 +288,15 @@ ngx_http_dicom_event_patient(ngx_http_request_t *r, const char *name,
 }
 
 
+/* Those of the records that live on in this one are its own, too. */
+
 ngx_int_t
 ngx_http_dicom_patient_accesses(ngx_http_request_t *r)
 {
-    ngx_int_t           rc;
-    ngx_str_t           id;
-    const char         *params[EVENT_PARAMS];
-    static const char  *known[] = { "limit", "cursor", NULL };
+    ngx_int_t              rc;
+    ngx_str_t             *id;
+    ngx_dicom_db_query_t  *q;
+    static const char     *known[] = { "limit", "cursor", NULL };
 
     rc = ngx_http_dicom_args_known(r, known);
 
@@ -300,15 +304,65 @@ ngx_http_dicom_patient_accesses(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_dicom_resource_id(r, &id);
+    id = ngx_palloc(r->pool, sizeof(ngx_str_t));
+    if (id == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_dicom_resource_id(r, id);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (q == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_MERGED_IDS, 1, id->data)
+           == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_dicom_ctx(r)->data = id;
+    q->read_only = 1;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_accesses_of);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_accesses_of(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    int                   row, rows;
+    PGresult             *res;
+    ngx_str_t            *ids;
+    const char           *params[EVENT_PARAMS];
+    ngx_dicom_db_step_t  *steps;
+
+    steps = q->steps.elts;
+    res = steps[0].result;
+
+    if (q->status != NGX_DICOM_DB_OK || res == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rows = PQntuples(res);
+
+    ids = ngx_palloc(r->pool, (rows + 1) * sizeof(ngx_str_t));
+    if (ids == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ids[0] = *(ngx_str_t *) ngx_http_dicom_ctx(r)->data;
+
+    for (row = 0; row < rows; row++) {
+        ids[row + 1] = ngx_dicom_db_value(res, row, 0);
+    }
+
     ngx_memzero(params, sizeof(params));
 
-    params[EVENT_PATIENTS] = ngx_dicom_db_text_array(r->pool, &id, 1);
+    params[EVENT_PATIENTS] = ngx_dicom_db_text_array(r->pool, ids, rows + 1);
 
     if (params[EVENT_PATIENTS] == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -16,6 +16,19 @@
 ngx_http_dicom_op_t *ngx_http_dicom_op(ngx_http_request_t *r,
     const ngx_http_dicom_resource_t *resource, ngx_dicom_db_query_t **q);
 
+/* Before a change: the path's id, and whether there is If-Match.  NGX_OK, or
+   the result of a reply, or 500. */
+ngx_int_t ngx_http_dicom_op_target(ngx_http_dicom_op_t *op);
+
+/* Adds the step that locks the row; NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_dicom_op_lock(ngx_http_dicom_op_t *op,
+    ngx_dicom_db_query_t *q, ngx_dicom_db_check_pt check);
+
+/* For its check: NGX_OK, NGX_DONE (committed before), NGX_DECLINED with op
+   saying why. */
+ngx_int_t ngx_http_dicom_op_lock_check(ngx_http_dicom_op_t *op,
+    PGresult *res);
+
 /* Adds the record of "NAME-verb" to the transaction q. */
 ngx_int_t ngx_http_dicom_op_audit(ngx_http_dicom_op_t *op,
     ngx_dicom_db_query_t *q, const char *verb);

@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_dicom_toplevel.h"
-#include "ngx_http_dicom_resource.h"
+#include "ngx_http_dicom_patient.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_dicom_fold.h"
 
@@ -67,6 +67,8 @@ static const ngx_http_dicom_column_t  ngx_http_dicom_patient_columns[] = {
     { "birth_date", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
     { "sex", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
     { "identifiers", NGX_HTTP_DICOM_C_JSON, 1, NULL },
+    { "merged_into", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "merged", NGX_HTTP_DICOM_C_JSON, 0, NULL },
     { "active", NGX_HTTP_DICOM_C_BOOL, 1, NULL },
     { "version", NGX_HTTP_DICOM_C_INTEGER, 0, NULL },
     { "created_at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
@@ -117,7 +119,8 @@ static const ngx_http_dicom_extra_t  ngx_http_dicom_patient_extras[] = {
     { NGX_DICOM_STMT_PATIENT_NO_IDENTIFIERS, 0 },
     { NGX_DICOM_STMT_PATIENT_IDENTIFIERS, 3 },
     { NGX_DICOM_STMT_PATIENT_NO_WORDS, 0 },
-    { NGX_DICOM_STMT_PATIENT_WORDS, 2 }
+    { NGX_DICOM_STMT_PATIENT_WORDS, 2 },
+    { NGX_DICOM_STMT_PATIENT_LEND_WORDS, 0 }
 };
 
 static const ngx_http_dicom_conflict_t  ngx_http_dicom_patient_conflicts[] = {
@@ -126,7 +129,12 @@ static const ngx_http_dicom_conflict_t  ngx_http_dicom_patient_conflicts[] = {
     { NULL, 0, NULL, NULL }
 };
 
-static const ngx_http_dicom_resource_t  ngx_http_dicom_patient = {
+static const ngx_http_dicom_frozen_t  ngx_http_dicom_patient_merged = {
+    "merged_into", "patient-merged",
+    "This record lives on in the one that merged_into names; undo that first."
+};
+
+const ngx_http_dicom_resource_t  ngx_http_dicom_patient = {
     "patient",
     "/api/v1/patients/",
     ngx_http_dicom_patient_columns,
@@ -134,7 +142,7 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_patient = {
     sizeof(ngx_http_dicom_patient_t),
     9,
     ngx_http_dicom_patient_extras,
-    4,
+    5,
     ngx_http_dicom_patient_conflicts,
     NULL,
     1,
@@ -146,7 +154,8 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_patient = {
     NGX_DICOM_STMT_PATIENT_END,
     ngx_http_dicom_patient_values,
     NULL,
-    NULL
+    NULL,
+    &ngx_http_dicom_patient_merged
 };
 
 

@@ -81,6 +81,88 @@ ngx_http_dicom_resource_id(ngx_http_request_t *r, ngx_str_t *id)
 
 
 ngx_int_t
+ngx_http_dicom_op_target(ngx_http_dicom_op_t *op)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_resource_id(op->request, &op->id);
+
+    return rc != NGX_OK ? rc : ngx_http_dicom_needs_match(op->request);
+}
+
+
+ngx_int_t
+ngx_http_dicom_op_lock(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q,
+    ngx_dicom_db_check_pt check)
+{
+    ngx_dicom_db_step_t  *step;
+
+    step = ngx_dicom_db_step(q, op->resource->lock, 2, op->id.data,
+                             op->event.data);
+    if (step == NULL) {
+        return NGX_ERROR;
+    }
+
+    step->check = check;
+
+    return NGX_OK;
+}
+
+
+/* The row as it is now: NGX_OK, NGX_DONE (done before), NGX_DECLINED. */
+ngx_int_t
+ngx_http_dicom_op_lock_check(ngx_http_dicom_op_t *op, PGresult *res)
+{
+    int                               column;
+    ngx_str_t                         value;
+    const ngx_http_dicom_resource_t  *resource = op->resource;
+
+    op->missing = 0;
+    op->stale = 0;
+    op->forbidden = 0;
+    op->frozen = 0;
+    op->errors.nelts = 0;
+
+    if (PQntuples(res) == 0) {
+        op->missing = 1;
+        return NGX_DECLINED;
+    }
+
+    value = ngx_dicom_db_value(res, 0, PQnfields(res) - 1);
+
+    if (value.len == 1 && value.data[0] == 't') {
+        return NGX_DONE;
+    }
+
+    if (resource->may && resource->may(op->request, res, 0, 1) != NGX_OK) {
+        op->forbidden = 1;
+        return NGX_DECLINED;
+    }
+
+    column = ngx_http_dicom_resource_column(resource->columns, "version");
+    value = ngx_dicom_db_value(res, 0, column);
+    op->version = ngx_atoof(value.data, value.len);
+
+    if (!ngx_http_dicom_matches(op->request, op->version)) {
+        op->stale = 1;
+        return NGX_DECLINED;
+    }
+
+    if (resource->frozen && !op->thaws) {
+        column = ngx_http_dicom_resource_column(resource->columns,
+                                                resource->frozen->column);
+
+        if (!PQgetisnull(res, 0, column)) {
+            op->frozen = 1;
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_dicom_op_audit(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q,
     const char *verb)
 {
@@ -240,6 +322,12 @@ ngx_http_dicom_op_refused(ngx_http_dicom_op_t *op, ngx_dicom_db_query_t *q)
 
     if (op->stale) {
         return ngx_http_dicom_if_match(op->request, op->version);
+    }
+
+    if (op->frozen) {
+        return ngx_http_dicom_problem(op->request, NGX_HTTP_CONFLICT,
+                                      op->resource->frozen->slug,
+                                      op->resource->frozen->detail, NULL);
     }
 
     return ngx_http_dicom_op_invalid(op);

@@ -15,7 +15,6 @@
 
 
 #define NGX_HTTP_DICOM_MAX_VALUES  24
-#define NGX_HTTP_DICOM_MAX_EXTRAS  4
 
 
 typedef struct ngx_http_dicom_resource_s  ngx_http_dicom_resource_t;
@@ -54,6 +53,14 @@ typedef struct {
     ngx_uint_t                   nvalues;
 } ngx_http_dicom_extra_t;
 
+/* A column that, while it is not NULL, keeps a row from being changed or
+   deactivated: 409 with this slug. */
+typedef struct {
+    const char                  *column;
+    const char                  *slug;
+    const char                  *detail;
+} ngx_http_dicom_frozen_t;
+
 /*
  * One operation under way, ctx->data.  It lives for all attempts: a check
  * overwrites what an attempt before it left.
@@ -73,7 +80,10 @@ typedef struct {
     ngx_uint_t                        missing;    /* no such row */
     ngx_uint_t                        stale;      /* If-Match differs */
     ngx_uint_t                        forbidden;
+    ngx_uint_t                        frozen;
+    ngx_uint_t                        thaws;      /* changes frozen rows */
     int64_t                           version;    /* of the row found */
+    void                             *data;       /* the handler's own */
 } ngx_http_dicom_op_t;
 
 struct ngx_http_dicom_resource_s {
@@ -111,6 +121,8 @@ struct ngx_http_dicom_resource_s {
     ngx_int_t                       (*again)(ngx_http_request_t *r,
                                              ngx_http_dicom_op_t *op,
                                              PGresult *res);
+
+    const ngx_http_dicom_frozen_t    *frozen;     /* or NULL */
 };
 
 

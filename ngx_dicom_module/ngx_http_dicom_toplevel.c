@@ -98,6 +98,7 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_facility = {
     NGX_DICOM_STMT_FACILITY_END,
     ngx_http_dicom_facility_values,
     NULL,
+    NULL,
     NULL
 };
 
@@ -154,6 +155,7 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_server = {
     NGX_DICOM_STMT_SERVER_UPDATE,
     NGX_DICOM_STMT_SERVER_END,
     ngx_http_dicom_server_values,
+    NULL,
     NULL,
     NULL
 };

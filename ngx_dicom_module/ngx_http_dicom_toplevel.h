@@ -47,5 +47,10 @@ ngx_int_t ngx_http_dicom_patient_read(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_patient_change(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_patient_end(ngx_http_request_t *r);
 
+/* ngx_http_dicom_merge.c */
+
+ngx_int_t ngx_http_dicom_patient_merge(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_patient_unmerge(ngx_http_request_t *r);
+
 
 #endif /* _NGX_HTTP_DICOM_TOPLEVEL_H_INCLUDED_ */

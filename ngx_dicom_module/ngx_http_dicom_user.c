@@ -133,7 +133,8 @@ static const ngx_http_dicom_resource_t  ngx_http_dicom_user = {
     NGX_DICOM_STMT_USER_END,
     ngx_http_dicom_user_values,
     ngx_http_dicom_user_may,
-    ngx_http_dicom_user_again
+    ngx_http_dicom_user_again,
+    NULL
 };
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_users = {

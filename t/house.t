@@ -42,7 +42,7 @@ is(join(', ', @long), '', 'no file of more than 800 lines');
 my @floors = (
     ['module'],
     [qw(route filter error listen)],
-    [qw(session toplevel user patient facility studies report report_change
+    [qw(session toplevel user patient merge facility studies report report_change
         node upload view events glass
         status qido wado)],
     [qw(qido_args resource list create change op record render picture peer
