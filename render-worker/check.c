@@ -20,10 +20,9 @@ check_stack(const struct dicom_index *index, uint32_t max_dimension)
 {
     struct wire_open open = { .count = 1, .part = WIRE_PART_WHOLE };
     struct wire_instance instance = { .location_length = strlen(LOCATION) };
-    uint8_t owner[16] = { 0 }, *encoded = NULL;
+    uint8_t *encoded = NULL;
     size_t length;
-    unsigned status;
-    const char *slug, *detail = "memory is short";
+    struct stack_refusal refusal = { .detail = "memory is short" };
     struct stack *stack = NULL;
 
     if (!index_encode(index, &encoded, &length)) {
@@ -42,14 +41,15 @@ check_stack(const struct dicom_index *index, uint32_t max_dimension)
     p += sizeof(instance);
     memcpy(p, LOCATION, strlen(LOCATION));
     memcpy(p + strlen(LOCATION), encoded, length);
-    stack = stack_create(body, size, owner, max_dimension, &status, &slug,
-        &detail);
+    const struct stack_request request = { .body = body, .length = size,
+        .max_dimension = max_dimension };
+    stack = stack_create(&request, &refusal);
     free(body);
 
 done:
     free(encoded);
     if (stack == NULL) {
-        log_error("check", "%s", detail);
+        log_error("check", "%s", refusal.detail);
     }
     return stack;
 }

@@ -3,11 +3,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "log.h"
 
 /* Added to the niceness of those who read ahead. */
 #define NICER  10
+
+/*
+ * While pictures are on their way those who read ahead wait for so long, then
+ * read for so long: milliseconds.  A first picture is done before, and who
+ * leafs without end does not keep a series from being loaded.
+ */
+#define YIELD_MS  25
+#define TURN_MS   2
 
 /* What a thread looks for. */
 enum loader_duty { DUTY_READ, DUTY_READ_AHEAD, DUTY_DECODE, DUTY_COUNT };
@@ -17,12 +26,15 @@ struct loader_thread {
     pthread_t         thread;
     enum loader_duty  duty;
     bool              started;
+    uint64_t          turn_ms;      /* when it may read, pictures or not */
 };
 
 struct loader {
     struct loader_config   config;
     pthread_mutex_t        mutex;
     pthread_cond_t         work[DUTY_COUNT];
+    pthread_cond_t         quiet;           /* no more pictures */
+    unsigned               pictures;        /* on their way */
     bool                   stopping;
     struct stack          *first, *last;    /* with layers to load, in turn */
     struct buffers         rings[WAY_COUNT];   /* slow decoding must not
@@ -358,6 +370,56 @@ short_memory:
     loader_settle(loader, stack, number, NULL, "busy", "memory is short");
 }
 
+static uint64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+void
+loader_yield(struct loader *loader)
+{
+    pthread_mutex_lock(&loader->mutex);
+    loader->pictures++;
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+void
+loader_resume(struct loader *loader)
+{
+    pthread_mutex_lock(&loader->mutex);
+    if (--loader->pictures == 0) {
+        pthread_cond_broadcast(&loader->quiet);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+/* Waits until no picture is on its way, or it is our turn.  Mutex held. */
+static void
+loader_wait_quiet(struct loader *loader, struct loader_thread *self)
+{
+    uint64_t now = now_ms();
+
+    if (loader->pictures == 0 || now < self->turn_ms + TURN_MS) {
+        return;
+    }
+    uint64_t end = now + YIELD_MS;
+    struct timespec until = { .tv_sec = (time_t) (end / 1000),
+        .tv_nsec = (long) (end % 1000) * 1000000 };
+
+    while (loader->pictures > 0 && !loader->stopping) {
+        if (pthread_cond_timedwait(&loader->quiet, &loader->mutex, &until)
+            == ETIMEDOUT)
+        {
+            self->turn_ms = end;
+            return;
+        }
+    }
+}
+
 static void *
 loader_thread(void *data)
 {
@@ -367,6 +429,9 @@ loader_thread(void *data)
     thread_nicer(self->duty == DUTY_READ_AHEAD ? NICER : 0);
     pthread_mutex_lock(&loader->mutex);
     while (!loader->stopping) {
+        if (self->duty == DUTY_READ_AHEAD) {
+            loader_wait_quiet(loader, self);
+        }
         uint32_t layer;
         struct stack *stack = loader_take(loader, self->duty, &layer);
 
@@ -404,6 +469,11 @@ loader_create(const struct loader_config *config)
     for (int duty = 0; duty < DUTY_COUNT; duty++) {
         pthread_cond_init(&loader->work[duty], NULL);
     }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&loader->quiet, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     for (int way = 0; way < WAY_COUNT; way++) {
         buffers_init(&loader->rings[way], config->ring);
     }
@@ -440,6 +510,7 @@ loader_stop(struct loader *loader)
     for (int duty = 0; duty < DUTY_COUNT; duty++) {
         pthread_cond_broadcast(&loader->work[duty]);
     }
+    pthread_cond_broadcast(&loader->quiet);
     pthread_mutex_unlock(&loader->mutex);
     for (int way = 0; way < WAY_COUNT; way++) {
         buffers_close(&loader->rings[way]);
@@ -464,6 +535,7 @@ loader_destroy(struct loader *loader)
     for (int duty = 0; duty < DUTY_COUNT; duty++) {
         pthread_cond_destroy(&loader->work[duty]);
     }
+    pthread_cond_destroy(&loader->quiet);
     pthread_mutex_destroy(&loader->mutex);
     free(loader);
 }

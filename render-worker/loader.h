@@ -80,6 +80,15 @@ void loader_want(struct loader *loader, struct stack *stack, uint32_t layer,
 void loader_unwant(struct loader *loader, struct stack *stack,
     uint32_t layer);
 
+/*
+ * A picture is on its way, from its request to its answer: what nobody waits
+ * for is read more slowly meanwhile, as it takes processors and memory away
+ * from the first picture most of all.  Each call of loader_yield() needs one of
+ * loader_resume().  Any thread.
+ */
+void loader_yield(struct loader *loader);
+void loader_resume(struct loader *loader);
+
 /* The wake job has arrived: later layers post it anew.  Main thread. */
 void loader_woken(struct loader *loader, struct stack *stack);
 

@@ -10,23 +10,37 @@
 #include "states_json.h"
 #include "worker.h"
 
-/* What the thread that reads the indexes leaves behind. */
+/*
+ * An open request on other threads: what it asks for is told by a key; unless
+ * such a stack is open already, as when many look at one series, its indexes
+ * are decoded.
+ */
 struct opening {
-    struct stack  *stack;
-    unsigned       status;
-    const char    *slug, *detail;
+    struct stack_request  request;
+    struct stack         *stack;
+    struct stack_refusal  refusal;
 };
 
 static void
-open_run(struct job *job)
+key_run(struct job *job)
 {
     struct request *request = (struct request *) job;
     struct opening *opening = request->work;
 
-    opening->stack = stack_create(request->body, request->head.length,
-        request->head.user,
-        painter_info(request->worker->painter)->max_dimension,
-        &opening->status, &opening->slug, &opening->detail);
+    if (!stack_key(request->body, request->head.length,
+            opening->request.key))
+    {
+        opening->refusal = (struct stack_refusal) { 503, "busy",
+            "memory is short" };
+    }
+}
+
+static void
+create_run(struct job *job)
+{
+    struct opening *opening = ((struct request *) job)->work;
+
+    opening->stack = stack_create(&opening->request, &opening->refusal);
 }
 
 static void
@@ -41,28 +55,31 @@ open_answer(struct worker *worker, struct request *request,
     request_json(request, status, &json);
 }
 
-static void
-open_done(struct job *job)
+/* Lets another thread do the next step; false: it was refused. */
+static bool
+open_submit(struct worker *worker, struct request *request,
+    void (*run)(struct job *job), void (*done)(struct job *job))
 {
-    struct request *request = (struct request *) job;
-    struct worker *worker = request->worker;
-    struct opening *opening = request->work;
-    struct stack *stack = opening->stack;
-    struct wire_open open;
-    struct session_refusal refusal;
-
-    request->work = NULL;
-    if (stack == NULL) {
-        request_problem(request, opening->status, opening->slug,
-            opening->detail);
-        free(opening);
-        return;
+    request->job.run = run;
+    request->job.done = done;
+    if (request->work != NULL && pool_submit(worker->openers, &request->job)) {
+        return true;
     }
-    free(opening);
+    free(request->work);
+    request->work = NULL;
+    request_problem(request, 503, "busy", "too many requests wait");
+    return false;
+}
+
+/* The user gets a lease on stack, which is taken over. */
+static void
+open_lease(struct worker *worker, struct request *request,
+    struct stack *stack)
+{
+    struct session_refusal refusal;
+    struct wire_open open;
 
     memcpy(&open, request->body, sizeof(open));
-    stack->wake.done = picture_wake;
-    stack->worker = worker;
     struct lease *lease = session_open(worker->session, request->head.user,
         open.stack, stack, open.layer, request_now_us() / 1000, &refusal);
     if (lease == NULL) {
@@ -76,19 +93,68 @@ open_done(struct job *job)
     open_answer(worker, request, lease->stack, open.stack, 202);
 }
 
+static void
+create_done(struct job *job)
+{
+    struct request *request = (struct request *) job;
+    struct worker *worker = request->worker;
+    struct opening *opening = request->work;
+    struct stack *stack = opening->stack;
+
+    request->work = NULL;
+    if (stack != NULL) {
+        worker->counts.built++;
+        stack->wake.done = picture_wake;
+        stack->worker = worker;
+        open_lease(worker, request, stack);
+    } else {
+        request_problem(request, opening->refusal.status,
+            opening->refusal.slug, opening->refusal.detail);
+    }
+    free(opening);
+}
+
+static void
+key_done(struct job *job)
+{
+    struct request *request = (struct request *) job;
+    struct worker *worker = request->worker;
+    struct opening *opening = request->work;
+    struct stack *same = session_stack(worker->session,
+        opening->request.key);
+
+    if (opening->refusal.status == 0 && same == NULL) {
+        open_submit(worker, request, create_run, create_done);
+        return;
+    }
+    request->work = NULL;
+    if (opening->refusal.status != 0) {
+        request_problem(request, opening->refusal.status,
+            opening->refusal.slug, opening->refusal.detail);
+    } else {
+        stack_hold(same);
+        open_lease(worker, request, same);
+    }
+    free(opening);
+}
+
 void
 open_handle(struct worker *worker, struct request *request)
 {
     struct opening *opening = calloc(1, sizeof(*opening));
 
-    request->work = opening;
-    request->job.run = open_run;
-    request->job.done = open_done;
-    if (opening == NULL || !pool_submit(worker->openers, &request->job)) {
-        free(opening);
-        request->work = NULL;
-        request_problem(request, 503, "busy", "too many requests wait");
+    if (opening != NULL) {
+        opening->request = (struct stack_request) {
+            .body = request->body,
+            .length = request->head.length,
+            .max_dimension = painter_info(worker->painter)->max_dimension,
+            .bands = worker->bands,
+        };
+        memcpy(opening->request.owner, request->head.user,
+            sizeof(opening->request.owner));
     }
+    request->work = opening;
+    open_submit(worker, request, key_run, key_done);
 }
 
 void
@@ -139,20 +205,15 @@ open_list(struct worker *worker, struct request *request, struct stack *stack,
     const struct stack_state *state)
 {
     struct listing *listing = calloc(1, sizeof(*listing));
-    request->work = listing;
-    request->job.run = layers_run;
-    request->job.done = layers_done;
+
     if (listing != NULL) {
         listing->stack = stack;
         listing->state = state;
-        if (pool_submit(worker->openers, &request->job)) {
-            return;
-        }
     }
-    free(listing);
-    request->work = NULL;
-    worker_unpin(worker, stack);
-    request_problem(request, 503, "busy", "too many requests wait");
+    request->work = listing;
+    if (!open_submit(worker, request, layers_run, layers_done)) {
+        worker_unpin(worker, stack);
+    }
 }
 
 void

@@ -257,6 +257,7 @@ picture_free(struct picture *picture)
     stack_voi_release(picture->voi);
     buffers_give(&picture->worker->pictures, picture->painting.pixels);
     worker_unpin(picture->worker, picture->stack);
+    loader_resume(picture->worker->loader);
     free(picture->data);
     free(picture);
 }
@@ -616,6 +617,7 @@ picture_handle(struct worker *worker, struct request *request)
     picture->request = request;
     picture->worker = worker;
     picture->ask = ask;
+    loader_yield(worker->loader);
     if (!picture_find_state(picture)) {
         picture_free(picture);
         return;

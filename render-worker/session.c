@@ -217,17 +217,15 @@ session_find(struct session *session, const uint8_t user[16],
     return NULL;
 }
 
-static struct stack *
-shelf_find(struct session *session, const struct stack *stack)
+struct stack *
+session_stack(struct session *session, const uint8_t key[32])
 {
-    struct stack *other = session->shelf;
+    struct stack *stack = session->shelf;
 
-    while (other != NULL
-           && memcmp(other->key, stack->key, sizeof(stack->key)) != 0)
-    {
-        other = other->shelf_next;
+    while (stack != NULL && memcmp(stack->key, key, sizeof(stack->key)) != 0) {
+        stack = stack->shelf_next;
     }
-    return other;
+    return stack;
 }
 
 /* Whether an earlier lease of the same user, up to lease, has its stack. */
@@ -397,7 +395,7 @@ session_open(struct session *session, const uint8_t user[16],
         return lease;
     }
 
-    struct stack *shared = shelf_find(session, stack);
+    struct stack *shared = session_stack(session, stack->key);
     if (shared != NULL) {
         stack_hold(shared);
         stack_release(session->config.painter, stack);

@@ -57,6 +57,9 @@ struct lease *session_open(struct session *session, const uint8_t user[16],
     const uint8_t id[16], struct stack *stack, uint32_t first, uint64_t now,
     struct session_refusal *refusal);
 
+/* The open stack of this key (stack_key()), or NULL. */
+struct stack *session_stack(struct session *session, const uint8_t key[32]);
+
 /* The user's lease named id, used now.  NULL: *refusal is 404 or 410. */
 struct lease *session_find(struct session *session, const uint8_t user[16],
     const uint8_t id[16], uint64_t now, struct session_refusal *refusal);

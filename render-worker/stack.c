@@ -19,15 +19,28 @@
 /* What the indexes of one stack may take. */
 #define MAX_HOST_BYTES  ((uint64_t) 1 << 30)
 
-/* Why a body is refused; the slugs are part of the contract. */
-struct refusal {
-    unsigned     status;
-    const char  *slug, *detail;
+/* Instances whose indexes are decoded at a time. */
+#define PIECE  16u
+
+/* What is wrong with the indexes. */
+enum wrong { WRONG_NOTHING, WRONG_SIZE, WRONG_INDEX };
+
+/* Where the encoded index of an instance is. */
+struct encoded {
+    const uint8_t  *data;
+    size_t          length;
 };
 
-static const struct refusal malformed = { 400, "malformed-request",
+struct decoding {
+    struct stack    *stack;
+    struct encoded  *encoded;           /* of each instance */
+    atomic_ullong    bytes, frames;     /* of all that are decoded */
+    atomic_int       wrong;
+};
+
+static const struct stack_refusal malformed = { 400, "malformed-request",
     "the open request contradicts itself" };
-static const struct refusal memory = { 503, "busy", "memory is short" };
+static const struct stack_refusal memory = { 503, "busy", "memory is short" };
 
 static uint64_t
 lut_bytes(const struct dicom_lut *lut)
@@ -57,18 +70,16 @@ instance_bytes(const struct stack_instance *instance)
     return bytes;
 }
 
-/* Reads the instance records from *at on. */
+/* Finds the instance records from *at on. */
 static bool
-parse_instances(struct stack *stack, const uint8_t **at, const uint8_t *end,
-    struct refusal *why)
+find_instances(struct stack *stack, struct encoded *encoded,
+    const uint8_t **at, const uint8_t *end, struct stack_refusal *why)
 {
     const uint8_t *p = *at;
-    uint64_t bytes = 0, frames = 0;
 
     for (uint32_t i = 0; i < stack->ninstances; i++) {
         struct stack_instance *instance = &stack->instances[i];
         struct wire_instance record;
-        const char *error;
 
         *why = malformed;
         if ((size_t) (end - p) < sizeof(record)) {
@@ -92,34 +103,91 @@ parse_instances(struct stack *stack, const uint8_t **at, const uint8_t *end,
             return false;
         }
         p += record.location_length;
-
-        if (!index_decode(&instance->index, p, record.index_length, 0,
-                &error))
-        {
-            log_warn("stack", "index of an instance: %s", error);
-            *why = (struct refusal) { 422, "invalid-index",
-                "the stored index of an instance is damaged" };
-            return false;
-        }
+        encoded[i] = (struct encoded) { p, record.index_length };
         p += record.index_length;
-
-        /* small indexes can unfold to large ones */
-        bytes += instance_bytes(instance);
-        frames += instance->index.nframes;
-        if (bytes > MAX_HOST_BYTES || frames > INDEX_MAX_FRAMES) {
-            *why = (struct refusal) { 422, "too-many-layers",
-                "the series has more frames than a stack can hold" };
-            return false;
-        }
     }
     *at = p;
     return true;
 }
 
+/* Decodes the index of one instance; all together must not be too large. */
+static enum wrong
+decode_instance(struct decoding *decoding, uint32_t i)
+{
+    struct stack_instance *instance = &decoding->stack->instances[i];
+    const struct encoded *encoded = &decoding->encoded[i];
+    const char *error;
+
+    if (!index_decode(&instance->index, encoded->data, encoded->length, 0,
+            &error))
+    {
+        log_warn("stack", "index of an instance: %s", error);
+        return WRONG_INDEX;
+    }
+
+    /* small indexes can unfold to large ones */
+    uint64_t bytes = instance_bytes(instance);
+    uint64_t frames = instance->index.nframes;
+    if (atomic_fetch_add(&decoding->bytes, bytes) + bytes > MAX_HOST_BYTES
+        || atomic_fetch_add(&decoding->frames, frames) + frames
+            > INDEX_MAX_FRAMES)
+    {
+        return WRONG_SIZE;
+    }
+    return WRONG_NOTHING;
+}
+
+static void
+decode_piece(void *context, unsigned piece, unsigned worker)
+{
+    struct decoding *decoding = context;
+    uint32_t i = piece * PIECE, end = i + PIECE;
+
+    (void) worker;
+    if (end > decoding->stack->ninstances) {
+        end = decoding->stack->ninstances;
+    }
+    for (; i < end && atomic_load(&decoding->wrong) == WRONG_NOTHING; i++) {
+        enum wrong wrong = decode_instance(decoding, i);
+
+        if (wrong != WRONG_NOTHING) {
+            atomic_store(&decoding->wrong, wrong);
+        }
+    }
+}
+
+/* Reads the instance records from *at on. */
+static bool
+parse_instances(struct stack *stack, struct bands *bands, const uint8_t **at,
+    const uint8_t *end, struct stack_refusal *why)
+{
+    static const struct stack_refusal damaged = { 422, "invalid-index",
+        "the stored index of an instance is damaged" };
+    static const struct stack_refusal large = { 422, "too-many-layers",
+        "the series has more frames than a stack can hold" };
+    struct decoding decoding = {
+        .stack = stack,
+        .encoded = calloc(stack->ninstances, sizeof(struct encoded)),
+    };
+    bool found = false;
+
+    *why = memory;
+    if (decoding.encoded != NULL) {
+        found = find_instances(stack, decoding.encoded, at, end, why);
+    }
+    if (found) {
+        bands_run(bands, decode_piece, &decoding,
+            (stack->ninstances + PIECE - 1) / PIECE);
+        *why = atomic_load(&decoding.wrong) == WRONG_INDEX ? damaged : large;
+    }
+    free(decoding.encoded);
+    return found && atomic_load(&decoding.wrong) == WRONG_NOTHING;
+}
+
 /* Reads the records of presentation states, which must be the last. */
 static bool
 parse_states(struct stack *stack, uint32_t count, const uint8_t *p,
-    const uint8_t *end, struct refusal *why)
+    const uint8_t *end, struct stack_refusal *why)
 {
     const char *detail;
     uint64_t bytes = 0;
@@ -351,7 +419,7 @@ take_part(struct stack *stack, const struct series *series)
 
 /* Takes the series apart and keeps one part of it. */
 static bool
-choose_part(struct stack *stack, uint32_t number, struct refusal *why)
+choose_part(struct stack *stack, uint32_t number, struct stack_refusal *why)
 {
     const struct dicom_index **indexes = calloc(stack->ninstances,
         sizeof(*indexes));
@@ -373,10 +441,10 @@ choose_part(struct stack *stack, uint32_t number, struct refusal *why)
     }
     stack->part = number == WIRE_PART_WHOLE ? 0 : number;
     if (series.nparts == 0) {
-        *why = (struct refusal) { 422, "no-pixels",
+        *why = (struct stack_refusal) { 422, "no-pixels",
             "no instance of the series has a picture" };
     } else if (stack->part >= series.nparts) {
-        *why = (struct refusal) { 404, "part-not-found",
+        *why = (struct stack_refusal) { 404, "part-not-found",
             "the series has fewer parts" };
     } else {
         chosen = describe_parts(stack, &series) && take_part(stack, &series);
@@ -403,73 +471,87 @@ host_bytes(const struct stack *stack)
     return bytes;
 }
 
-/* The key: all of the request but the lease's name and where to begin. */
-static bool
-stack_digest(struct stack *stack, const struct wire_open *open,
-    const uint8_t *body, size_t length)
+bool
+stack_key(const uint8_t *body, size_t length, uint8_t key[32])
 {
-    struct wire_open same = *open;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    struct wire_open same;
 
+    if (length < sizeof(same)) {
+        return false;
+    }
+    memcpy(&same, body, sizeof(same));
     memset(same.stack, 0, sizeof(same.stack));
     same.layer = 0;
+
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
         && EVP_DigestUpdate(ctx, &same, sizeof(same))
         && EVP_DigestUpdate(ctx, body + sizeof(same), length - sizeof(same))
-        && EVP_DigestFinal_ex(ctx, stack->key, NULL);
+        && EVP_DigestFinal_ex(ctx, key, NULL);
     EVP_MD_CTX_free(ctx);
     return ok;
 }
 
-struct stack *
-stack_create(const uint8_t *body, size_t length, const uint8_t owner[16],
-    uint32_t max_dimension, unsigned *status, const char **slug,
-    const char **detail)
+/* Takes over what open says of the whole stack.  NULL: memory is short. */
+static struct stack *
+make_stack(const struct stack_request *request, const struct wire_open *open)
 {
-    struct wire_open open;
-    struct refusal why = malformed;
-    struct stack *stack = NULL;
+    struct stack *stack = calloc(1, sizeof(*stack));
 
-    if (length < sizeof(open)) {
-        goto error;
-    }
-    memcpy(&open, body, sizeof(open));
-    if (open.count == 0 || open.count > WIRE_MAX_INSTANCES
-        || (length - sizeof(open)) / sizeof(struct wire_instance) < open.count
-        || memchr(open.study, '\0', sizeof(open.study)) == NULL
-        || memchr(open.series, '\0', sizeof(open.series)) == NULL)
-    {
-        goto error;
-    }
-
-    why = memory;
-    stack = calloc(1, sizeof(*stack));
     if (stack == NULL) {
-        goto error;
+        return NULL;
     }
+    stack->instances = calloc(open->count, sizeof(stack->instances[0]));
+    if (stack->instances == NULL) {
+        free(stack);
+        return NULL;
+    }
+    stack->ninstances = open->count;
     atomic_init(&stack->users, 1);
-    memcpy(stack->owner, owner, sizeof(stack->owner));
-    memcpy(stack->study, open.study, sizeof(stack->study));
-    memcpy(stack->series, open.series, sizeof(stack->series));
+    memcpy(stack->key, request->key, sizeof(stack->key));
+    memcpy(stack->owner, request->owner, sizeof(stack->owner));
+    memcpy(stack->study, open->study, sizeof(stack->study));
+    memcpy(stack->series, open->series, sizeof(stack->series));
     for (int way = 0; way < WAY_COUNT; way++) {
         stack->wanted[way] = (struct layer_list) { LAYER_NONE, LAYER_NONE };
     }
-    stack->instances = calloc(open.count, sizeof(stack->instances[0]));
-    if (stack->instances == NULL) {
-        goto error;
-    }
-    stack->ninstances = open.count;
+    return stack;
+}
 
-    const uint8_t *p = body + sizeof(open);
-    if (!stack_digest(stack, &open, body, length)
-        || !parse_instances(stack, &p, body + length, &why)
-        || !choose_part(stack, open.part, &why)
-        || !parse_states(stack, open.states, p, body + length, &why))
+struct stack *
+stack_create(const struct stack_request *request,
+    struct stack_refusal *refusal)
+{
+    const uint8_t *p = request->body + sizeof(struct wire_open);
+    const uint8_t *end = request->body + request->length;
+    struct wire_open open;
+
+    *refusal = malformed;
+    if (request->length < sizeof(open)) {
+        return NULL;
+    }
+    memcpy(&open, request->body, sizeof(open));
+    if (open.count == 0 || open.count > WIRE_MAX_INSTANCES
+        || (size_t) (end - p) / sizeof(struct wire_instance) < open.count
+        || memchr(open.study, '\0', sizeof(open.study)) == NULL
+        || memchr(open.series, '\0', sizeof(open.series)) == NULL)
+    {
+        return NULL;
+    }
+
+    *refusal = memory;
+    struct stack *stack = make_stack(request, &open);
+    if (stack == NULL) {
+        return NULL;
+    }
+    if (!parse_instances(stack, request->bands, &p, end, refusal)
+        || !choose_part(stack, open.part, refusal)
+        || !parse_states(stack, open.states, p, end, refusal))
     {
         goto error;
     }
-    why = memory;
-    if (!place_layers(stack, max_dimension)) {
+    *refusal = memory;
+    if (!place_layers(stack, request->max_dimension)) {
         goto error;
     }
     classify_voi(stack);
@@ -478,9 +560,6 @@ stack_create(const uint8_t *body, size_t length, const uint8_t owner[16],
 
 error:
     stack_destroy(stack);
-    *status = why.status;
-    *slug = why.slug;
-    *detail = why.detail;
     return NULL;
 }
 

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bands.h"
 #include "geometry.h"
 #include "index.h"
 #include "pool.h"
@@ -146,13 +147,32 @@ struct stack {
     struct stack           *dead_next;  /* of the GL thread, at the end */
 };
 
+/* The body of WIRE_OPEN, and what it meets here. */
+struct stack_request {
+    const uint8_t  *body;
+    size_t          length;
+    uint8_t         key[32];            /* by stack_key() */
+    uint8_t         owner[16];
+    uint32_t        max_dimension;      /* of a layer, pixels */
+    struct bands   *bands;              /* to help with many, or NULL */
+};
+
+/* Why there is no stack; the slugs are part of the contract. */
+struct stack_refusal {
+    unsigned     status;                /* of HTTP */
+    const char  *slug, *detail;         /* literals */
+};
+
 /*
- * Builds a stack from the body of WIRE_OPEN.  On failure *slug and *detail
- * (literals) say why, and *status is the HTTP status.  Any thread.
+ * What tells the stack that body asks for from others: all of body but the
+ * lease's name and where to begin.  false: it is too short to be one, or
+ * memory is.  Any thread.
  */
-struct stack *stack_create(const uint8_t *body, size_t length,
-    const uint8_t owner[16], uint32_t max_dimension, unsigned *status,
-    const char **slug, const char **detail);
+bool stack_key(const uint8_t *body, size_t length, uint8_t key[32]);
+
+/* Builds a stack.  NULL: *refusal says why.  Any thread. */
+struct stack *stack_create(const struct stack_request *request,
+    struct stack_refusal *refusal);
 
 /* Frees it; its arrays must be gone.  Accepts NULL. */
 void stack_destroy(struct stack *stack);

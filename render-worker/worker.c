@@ -322,6 +322,9 @@ worker_metrics(struct worker *worker, struct request *request)
         "Layers that could not be loaded.", (double) loader.failed);
     metric(&json, "loaded_bytes_total", "counter",
         "Bytes of texels loaded.", (double) loader.bytes);
+    metric(&json, "stacks_built_total", "counter",
+        "Stacks that were opened and were not there.",
+        (double) worker->counts.built);
     metric(&json, "leases_expired_total", "counter",
         "Leases ended because they were idle.", (double) session.expired);
     metric(&json, "leases_evicted_total", "counter",

@@ -34,6 +34,7 @@ struct worker_counts {
     uint64_t  refused[6];           /* by hundreds of the status */
     uint64_t  pictures, cancelled;  /* cancelled: before they were drawn */
     uint64_t  picture_bytes, encode_us, queue_us;
+    uint64_t  built;                /* stacks whose indexes were decoded */
 };
 
 struct worker {

@@ -105,6 +105,8 @@ my $other = $bob->open(\@slices, study => '1.2', series => '1.2.3');
 is($other->{json}{state}, 'ready', 'a second user finds it loaded');
 is($alice->metric('dicom_render_stack_bytes'), $before, 'and takes no room');
 is($alice->metric('dicom_render_stacks'), 1, 'one stack');
+is($alice->metric('dicom_render_stacks_built_total'), 1,
+    'whose indexes were decoded once');
 is($alice->metric('dicom_render_leases'), 2, 'two leases');
 is($bob->render($stack->{id}, 0)->{slug}, 'stack-not-found',
     "another user's lease does not exist");
