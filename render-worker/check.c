@@ -81,13 +81,14 @@ check_encode(const struct check_config *config,
         log_error("check", "%s", error.detail);
         return false;
     }
-    const struct encode_source picture = { pixels, draw->width, draw->height,
-        samples };
+    const struct encode_source picture = { .pixels = pixels,
+        .width = draw->width, .height = draw->height, .samples = samples };
     bool ok = encode_picture((enum encode_format) config->ask.format, &picture,
             config->ask.quality, NULL, &data, &length)
         && fwrite(data, 1, length, stdout) == length && fflush(stdout) == 0;
     free(data);
     encode_thread_finish();
+    renderer_thread_finish();
     return ok;
 }
 

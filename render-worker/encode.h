@@ -18,12 +18,14 @@ struct encode_source {
     const uint8_t  *pixels;
     uint32_t        width, height;
     unsigned        samples;        /* bytes a pixel: 1 gray, 3 RGB */
+    uint8_t        *sha256;         /* where 32 bytes, the hash of the pixels,
+                                       go; NULL: nobody wants it */
 };
 
 /*
- * Encodes a picture into a malloc'ed buffer that the caller frees.  quality:
- * JPEG only, 1 to 100.  bands, or NULL, helps with large ones; the bytes are
- * the same with and without.  false when memory is short.
+ * Encodes a picture into a malloc'ed buffer that the caller frees, and hashes
+ * it beside.  quality: JPEG only, 1 to 100.  bands, or NULL, helps; the bytes
+ * are the same with and without.  false when memory is short.
  */
 bool encode_picture(enum encode_format format,
     const struct encode_source *source, unsigned quality, struct bands *bands,
@@ -31,6 +33,10 @@ bool encode_picture(enum encode_format format,
 
 /* Frees the scratch memory that the calling thread's pictures left behind. */
 void encode_thread_finish(void);
+
+/* As bands_run(), with the hash of the pixels as one piece more. */
+void encode_bands(const struct encode_source *source, struct bands *bands,
+    band_fn fn, void *context, unsigned pieces);
 
 /* What encode_picture() chooses from: encode_png.c, encode_jpeg.c */
 bool encode_png(const struct encode_source *source, struct bands *bands,

@@ -314,7 +314,7 @@ encode_jpeg(const struct encode_source *source, unsigned quality,
         return false;
     }
 
-    bands_run(bands, encode_band, &jpeg, jpeg.nbands);
+    encode_bands(source, bands, encode_band, &jpeg, jpeg.nbands);
     ok = !atomic_load(&jpeg.failed) && join(&jpeg, data, length);
     for (unsigned i = 0; i < jpeg.nbands; i++) {
         free(jpeg.bands[i].data);

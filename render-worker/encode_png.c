@@ -25,9 +25,6 @@
 /* Bytes of the pixels of a band: filtered, they stay in a core's own cache. */
 #define BAND_BYTES     (256u * 1024)
 
-/* Waking a helper costs as much as a smaller picture. */
-#define ALONE_BYTES    (384u * 1024)
-
 /* Scratch that one thread keeps between pictures is at most this large. */
 #define SCRATCH_KEPT   (32u * 1024 * 1024)
 
@@ -233,8 +230,7 @@ encode_png(const struct encode_source *source, struct bands *bands,
         goto done;
     }
     png.out = deflated.data;
-    bands_run(png.stride * source->height > ALONE_BYTES ? bands : NULL,
-        encode_band, &png, png.nbands);
+    encode_bands(source, bands, encode_band, &png, png.nbands);
     ok = !atomic_load(&png.failed) && join(&png, data, length);
 
 done:

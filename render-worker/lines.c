@@ -186,7 +186,7 @@ LINES(uint8_t)
 LINES(uint16_t)
 
 
-/* Nearest: the gray of each texel, by the closed form or from the table */
+/* Nearest: the gray of each texel by the closed form, or its table's entry */
 #define GRAYS(type)                                                           \
                                                                               \
 MULTIVERSION void                                                             \
@@ -204,18 +204,27 @@ line_affine_##type(uint8_t *to, const type *a, float slope, float intercept,  \
     }                                                                         \
 }                                                                             \
                                                                               \
-void                                                                          \
-line_table_##type(uint8_t *to, const type *a, const uint8_t *display,         \
-    struct draw_bits bits, uint32_t n)                                        \
+MULTIVERSION void                                                             \
+line_index_##type(int32_t *to, const type *a, struct draw_bits bits,          \
+    uint32_t n)                                                               \
 {                                                                             \
     for (uint32_t i = 0; i < n; i++) {                                        \
-        to[i] = display[(a[i] >> bits.shift & bits.mask) ^ bits.sign];        \
+        to[i] = (int32_t) ((a[i] >> bits.shift & bits.mask) ^ bits.sign);     \
     }                                                                         \
 }
 
 GRAYS(uint8_t)
 GRAYS(uint16_t)
 GRAYS(uint32_t)
+
+
+MULTIVERSION void
+line_low_bytes(uint8_t *to, const uint32_t *word, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = (uint8_t) word[i];
+    }
+}
 
 
 MULTIVERSION void

@@ -72,19 +72,21 @@ void line_weigh_uint8_t(float *to, const uint8_t *const *row, const float *w,
 void line_weigh_uint16_t(float *to, const uint16_t *const *row,
     const float *w, struct draw_bits bits, uint32_t n);
 
-/* Nearest: the gray of each texel, by the closed form or from the table */
+/* Nearest: the gray of each texel by the closed form, or where its gray stands
+   in the table; the first byte of each word found there */
 void line_affine_uint8_t(uint8_t *to, const uint8_t *a, float slope,
     float intercept, struct draw_bits bits, uint32_t n);
 void line_affine_uint16_t(uint8_t *to, const uint16_t *a, float slope,
     float intercept, struct draw_bits bits, uint32_t n);
 void line_affine_uint32_t(uint8_t *to, const uint32_t *a, float slope,
     float intercept, struct draw_bits bits, uint32_t n);
-void line_table_uint8_t(uint8_t *to, const uint8_t *a,
-    const uint8_t *display, struct draw_bits bits, uint32_t n);
-void line_table_uint16_t(uint8_t *to, const uint16_t *a,
-    const uint8_t *display, struct draw_bits bits, uint32_t n);
-void line_table_uint32_t(uint8_t *to, const uint32_t *a,
-    const uint8_t *display, struct draw_bits bits, uint32_t n);
+void line_index_uint8_t(int32_t *to, const uint8_t *a, struct draw_bits bits,
+    uint32_t n);
+void line_index_uint16_t(int32_t *to, const uint16_t *a,
+    struct draw_bits bits, uint32_t n);
+void line_index_uint32_t(int32_t *to, const uint32_t *a,
+    struct draw_bits bits, uint32_t n);
+void line_low_bytes(uint8_t *to, const uint32_t *word, uint32_t n);
 
 /* Grays of interpolated values: closed form */
 void line_shade_affine(uint8_t *to, const float *v, float slope,

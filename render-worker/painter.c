@@ -11,14 +11,6 @@
 #define DRAW_SHARE    8000
 #define UPLOAD_SHARE  2000
 
-/* Pictures of one user that wait. */
-struct painter_user {
-    struct painter_user  *next;
-    uint8_t               user[16];
-    struct painting      *first, *last;
-    unsigned              count;
-};
-
 struct painter {
     struct painter_config  config;
     struct renderer       *renderer;
@@ -28,10 +20,8 @@ struct painter {
     pthread_cond_t         ready;       /* the renderer is there, or is not */
     bool                   started, stopping;
 
-    struct painter_user   *users, *users_last;  /* whose turn it is, first */
-    struct painter_user   *idle_users;
+    struct turns           pictures;
     struct painting       *held;    /* waits for room for its pixels */
-    unsigned               queued;
     struct upload         *uploads, *uploads_last;
     struct stack          *dead;
     struct painter_stats   stats;
@@ -52,86 +42,18 @@ now_us(void)
 static bool
 painter_has_pictures(const struct painter *painter)
 {
-    return painter->users != NULL || painter->held != NULL;
-}
-
-/* The next picture, of the user whose turn it is.  Mutex held. */
-static struct painting *
-painter_next(struct painter *painter)
-{
-    struct painter_user *user = painter->users;
-    struct painting *painting = user->first;
-
-    user->first = painting->next;
-    user->count--;
-    painter->queued--;
-
-    painter->users = user->next;
-    if (user->first == NULL) {
-        user->next = painter->idle_users;
-        painter->idle_users = user;
-        return painting;
-    }
-    user->next = NULL;
-    if (painter->users == NULL) {
-        painter->users = user;
-    } else {
-        painter->users_last->next = user;
-    }
-    painter->users_last = user;
-    return painting;
+    return painter->pictures.count > 0 || painter->held != NULL;
 }
 
 bool
 painter_draw(struct painter *painter, struct painting *painting)
 {
-    struct painter_user *user;
-    bool taken = false;
-
+    painting->turn.user = painting->user;
     pthread_mutex_lock(&painter->mutex);
-    if (painter->queued >= painter->config.queue) {
-        goto out;
+    bool taken = turns_add(&painter->pictures, &painting->turn, false);
+    if (taken) {
+        pthread_cond_signal(&painter->work);
     }
-    for (user = painter->users; user != NULL; user = user->next) {
-        if (memcmp(user->user, painting->user, sizeof(user->user)) == 0) {
-            break;
-        }
-    }
-    if (user == NULL) {
-        user = painter->idle_users;
-        if (user != NULL) {
-            painter->idle_users = user->next;
-        } else {
-            user = malloc(sizeof(*user));
-        }
-        if (user == NULL) {
-            goto out;
-        }
-        *user = (struct painter_user) { 0 };
-        memcpy(user->user, painting->user, sizeof(user->user));
-        if (painter->users == NULL) {
-            painter->users = user;
-        } else {
-            painter->users_last->next = user;
-        }
-        painter->users_last = user;
-    } else if (user->count >= painter->config.user_queue) {
-        goto out;
-    }
-
-    painting->next = NULL;
-    if (user->first == NULL) {
-        user->first = painting;
-    } else {
-        user->last->next = painting;
-    }
-    user->last = painting;
-    user->count++;
-    painter->queued++;
-    taken = true;
-    pthread_cond_signal(&painter->work);
-
-out:
     pthread_mutex_unlock(&painter->mutex);
     return taken;
 }
@@ -172,7 +94,7 @@ painter_stats(struct painter *painter, struct painter_stats *stats)
 {
     pthread_mutex_lock(&painter->mutex);
     *stats = painter->stats;
-    stats->queued = painter->queued;
+    stats->queued = painter->pictures.count;
     pthread_mutex_unlock(&painter->mutex);
     if (painter_info(painter)->direct) {
         stats->pooled = renderer_pooled(painter->renderer);
@@ -275,13 +197,27 @@ painter_copy(struct painter *painter, struct upload *upload)
     }
 }
 
-/* false: no room for its pixels yet, the picture was not touched. */
+/* Draws into the pixels that the painting has. */
 static bool
-painter_paint(struct painter *painter, struct painting *painting)
+painter_fill(struct painter *painter, struct painting *painting)
 {
     struct stack *stack = painting->stack;
     const struct layer *layer = &stack->layers[painting->layer];
     struct layer_group *group = &stack->groups[layer->group];
+    uint64_t start = now_us();
+
+    painting->draw.array = group->arrays[layer->slot / group->chunk];
+    painting->draw.layer = layer->slot % group->chunk;
+    bool drawn = renderer_draw(painter->renderer, &painting->draw,
+        painting->pixels->data);
+    painting->draw_us = now_us() - start;
+    return drawn;
+}
+
+/* false: no room for its pixels yet, the picture was not touched. */
+static bool
+painter_paint(struct painter *painter, struct painting *painting)
+{
     bool busy = false;
 
     if (atomic_load(&painting->cancelled)) {
@@ -294,18 +230,27 @@ painter_paint(struct painter *painter, struct painting *painting)
         return false;
     }
 
-    bool drawn = false;
-    if (painting->pixels != NULL) {
-        uint64_t start = now_us();
-
-        painting->draw.array = group->arrays[layer->slot / group->chunk];
-        painting->draw.layer = layer->slot % group->chunk;
-        drawn = renderer_draw(painter->renderer, &painting->draw,
-            painting->pixels->data);
-        painting->draw_us = now_us() - start;
-    }
+    bool drawn = painting->pixels != NULL && painter_fill(painter, painting);
     painting->done(painting, drawn ? PAINTING_DRAWN : PAINTING_FAILED);
     return true;
+}
+
+enum painting_end
+painter_draw_here(struct painter *painter, struct painting *painting)
+{
+    if (atomic_load(&painting->cancelled)) {
+        return PAINTING_CANCELLED;
+    }
+    painting->pixels = buffers_take(painter->config.pictures, painting->size);
+    if (painting->pixels == NULL || !painter_fill(painter, painting)) {
+        return PAINTING_FAILED;
+    }
+
+    pthread_mutex_lock(&painter->mutex);
+    painter->stats.drawn++;
+    painter->stats.draw_us += painting->draw_us;
+    pthread_mutex_unlock(&painter->mutex);
+    return PAINTING_DRAWN;
 }
 
 /* Copies layers for a while.  Mutex held, released meanwhile. */
@@ -344,7 +289,7 @@ painter_draw_slice(struct painter *painter)
 
         painter->held = NULL;
         if (painting == NULL) {
-            painting = painter_next(painter);
+            painting = (struct painting *) turns_take(&painter->pictures);
         }
         pthread_mutex_unlock(&painter->mutex);
         bool painted = painter_paint(painter, painting);
@@ -436,6 +381,8 @@ painter_create(const struct painter_config *config)
         return NULL;
     }
     painter->config = *config;
+    painter->pictures.limit = config->queue;
+    painter->pictures.user_limit = config->user_queue;
     pthread_mutex_init(&painter->mutex, NULL);
     pthread_mutex_init(&painter->rooms, NULL);
     pthread_cond_init(&painter->work, NULL);
@@ -481,12 +428,6 @@ painter_destroy(struct painter *painter)
     pthread_mutex_unlock(&painter->mutex);
     pthread_join(painter->thread, NULL);
 
-    while (painter->idle_users != NULL) {
-        struct painter_user *user = painter->idle_users;
-
-        painter->idle_users = user->next;
-        free(user);
-    }
     pthread_cond_destroy(&painter->ready);
     pthread_cond_destroy(&painter->work);
     pthread_mutex_destroy(&painter->rooms);

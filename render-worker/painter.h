@@ -4,6 +4,9 @@
  *
  * Pictures go first, users in turn; uploads get what time is left, and a
  * share of it when pictures never end.
+ *
+ * Where layers are plain memory (info.direct) there is no reason to wait for
+ * it: whoever needs a picture draws it himself, by painter_draw_here().
  */
 
 #ifndef DICOM_PAINTER_H
@@ -33,7 +36,7 @@ enum painting_end { PAINTING_DRAWN, PAINTING_CANCELLED, PAINTING_FAILED };
 
 /* One picture to draw.  done runs on the GL thread and takes it over. */
 struct painting {
-    struct painting   *next;
+    struct turn        turn;        /* first */
     uint8_t            user[16];
     struct stack      *stack;       /* held by whoever submits */
     uint32_t           layer;
@@ -76,6 +79,13 @@ const struct renderer_info *painter_info(const struct painter *painter);
 
 /* false: too many wait.  Any thread. */
 bool painter_draw(struct painter *painter, struct painting *painting);
+
+/*
+ * Draws on the calling thread, which may wait until there is room for the
+ * pixels; only where info.direct is set.  done is not called.  Any thread.
+ */
+enum painting_end painter_draw_here(struct painter *painter,
+    struct painting *painting);
 
 /*
  * Where a layer of the stack is to be written by its loader, who then has no

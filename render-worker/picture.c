@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "encode.h"
 #include "present.h"
 #include "stack_json.h"
@@ -17,6 +15,7 @@
 
 #define MAX_PIXELS   (64u * 1024 * 1024)    /* of one picture */
 #define LARGE        (512u * 1024)          /* bytes worth more threads */
+#define SMALL        (320u * 1024)          /* bytes not worth another one */
 
 /* One picture on its way. */
 struct picture {
@@ -30,9 +29,10 @@ struct picture {
     const struct stack_state  *state;   /* NULL: none */
     struct present       present;
     enum painting_end    end;
-    struct job           encode, hash;
-    unsigned             parts;         /* jobs that are not done */
-    bool                 hash_apart, encoded;
+    struct job           job;           /* draws, unless the GL thread did */
+    bool                 counted;       /* among those in work */
+    bool                 helped;        /* by worker->bands */
+    bool                 encoded;
     struct frame_error   error;         /* slug set: failed */
     uint8_t             *data;
     size_t               length;
@@ -40,17 +40,10 @@ struct picture {
 };
 
 static struct picture *
-picture_of_encode(struct job *job)
+picture_of_job(struct job *job)
 {
     return (struct picture *) (void *)
-        ((char *) job - offsetof(struct picture, encode));
-}
-
-static struct picture *
-picture_of_hash(struct job *job)
-{
-    return (struct picture *) (void *)
-        ((char *) job - offsetof(struct picture, hash));
+        ((char *) job - offsetof(struct picture, job));
 }
 
 static bool
@@ -254,6 +247,9 @@ picture_prepare(struct stack *stack, const struct stack_state *state,
 static void
 picture_free(struct picture *picture)
 {
+    if (picture->counted) {
+        picture->worker->in_work--;
+    }
     stack_voi_release(picture->voi);
     buffers_give(&picture->worker->pictures, picture->painting.pixels);
     worker_unpin(picture->worker, picture->stack);
@@ -313,36 +309,9 @@ picture_end(struct picture *picture)
 }
 
 static void
-encode_done(struct job *job)
+picture_done(struct job *job)
 {
-    struct picture *picture = picture_of_encode(job);
-
-    if (--picture->parts == 0) {
-        picture_end(picture);
-    }
-}
-
-static void
-hash_done(struct job *job)
-{
-    struct picture *picture = picture_of_hash(job);
-
-    if (--picture->parts == 0) {
-        picture_end(picture);
-    }
-}
-
-static void
-picture_hash(struct picture *picture)
-{
-    EVP_Digest(picture->painting.pixels->data, picture->painting.size,
-        picture->shown.sha256, NULL, EVP_sha256(), NULL);
-}
-
-static void
-hash_run(struct job *job)
-{
-    picture_hash(picture_of_hash(job));
+    picture_end(picture_of_job(job));
 }
 
 static bool
@@ -365,31 +334,40 @@ picture_burn(struct picture *picture)
 }
 
 static void
-encode_run(struct job *job)
+picture_encode(struct picture *picture)
 {
-    struct picture *picture = picture_of_encode(job);
     uint64_t start = request_now_us();
 
-    if (atomic_load(&picture->painting.cancelled)) {
-        return;
-    }
     if (present_marks(&picture->present) && !picture_burn(picture)) {
         return;
-    }
-    if (!picture->hash_apart) {
-        picture_hash(picture);
     }
     struct encode_source source = {
         .pixels = picture->painting.pixels->data,
         .width = picture->shown.width,
         .height = picture->shown.height,
         .samples = picture->shown.samples,
+        .sha256 = picture->shown.sha256,
     };
     picture->encoded = encode_picture((enum encode_format) picture->ask.format,
-        &source, picture->ask.quality, picture->painting.size >= LARGE
+        &source, picture->ask.quality, picture->helped
             ? picture->worker->bands : NULL,
         &picture->data, &picture->length);
     picture->encode_us = request_now_us() - start;
+}
+
+static void
+picture_run(struct job *job)
+{
+    struct picture *picture = picture_of_job(job);
+    struct painting *painting = &picture->painting;
+
+    if (picture->worker->direct) {
+        picture->end = painter_draw_here(picture->worker->painter, painting);
+        picture->draw_start_us = request_now_us() - painting->draw_us;
+    }
+    if (picture->end == PAINTING_DRAWN && !atomic_load(&painting->cancelled)) {
+        picture_encode(picture);
+    }
 }
 
 /* GL thread: the picture is drawn, or is not. */
@@ -401,30 +379,12 @@ picture_drawn(struct painting *painting, enum painting_end end)
 
     picture->end = end;
     picture->draw_start_us = request_now_us() - painting->draw_us;
-    picture->parts = 1;
-    picture->encode.user = picture->hash.user = painting->user;
-    picture->encode.run = encode_run;
-    picture->encode.done = encode_done;
     if (end != PAINTING_DRAWN) {
-        mailbox_post(&worker->mailbox, &picture->encode);
-        return;
+        mailbox_post(&worker->mailbox, &picture->job);
+    } else {
+        pool_force(painting->size < LARGE ? worker->encoders
+            : worker->patient, &picture->job);
     }
-
-    /* marks change the pixels, so they are hashed after them */
-    if (painting->size < LARGE) {
-        pool_force(worker->encoders, &picture->encode);
-        return;
-    }
-    if (worker->threads > 1 && !present_marks(&picture->present)) {
-        picture->hash_apart = true;
-        picture->parts = 2;
-        picture->hash.run = hash_run;
-        picture->hash.done = hash_done;
-        pool_force(worker->patient, &picture->encode);
-        pool_force(worker->patient, &picture->hash);
-        return;
-    }
-    pool_force(worker->patient, &picture->encode);
 }
 
 /* The client has gone while the picture was in the queue or drawn. */
@@ -434,6 +394,39 @@ picture_cancel(struct request *request)
     struct picture *picture = request->work;
 
     atomic_store(&picture->painting.cancelled, true);
+}
+
+/*
+ * Puts the picture into the queue of those who make it; false: it is full.
+ *
+ * Layers in plain memory are drawn by the thread that encodes: each hand-over
+ * costs as much time as drawing.  For the same reason a small picture is made
+ * at once, unless others are in work: it takes a millisecond.
+ */
+static bool
+picture_submit(struct picture *picture)
+{
+    struct worker *worker = picture->worker;
+    size_t size = picture->painting.size;
+
+    picture->counted = true;
+    picture->helped = worker->in_work++ == 0 || size >= LARGE;
+    picture->job.turn.user = picture->painting.user;
+    picture->job.run = picture_run;
+    picture->job.done = picture_done;
+    if (!worker->direct) {
+        return painter_draw(worker->painter, &picture->painting);
+    }
+    if (size <= SMALL && worker->in_work == 1
+        && picture->ask.interpolation != WIRE_CUBIC
+        && !present_marks(&picture->present))
+    {
+        picture_run(&picture->job);
+        picture_end(picture);
+        return true;
+    }
+    return pool_submit(size < LARGE ? worker->encoders : worker->patient,
+        &picture->job);
 }
 
 static void
@@ -453,7 +446,7 @@ picture_begin(struct picture *picture, double lowest, double highest)
         sizeof(picture->painting.user));
     picture->painting.done = picture_drawn;
     request->cancel = picture_cancel;
-    if (!painter_draw(picture->worker->painter, &picture->painting)) {
+    if (!picture_submit(picture)) {
         request_problem(request, 503, "busy", "too many pictures wait");
         picture_free(picture);
     }

@@ -10,17 +10,13 @@
 #include "log.h"
 
 struct pool {
-    pthread_mutex_t  mutex;
-    pthread_cond_t   filled;
-    struct job      *first, *last;
-    unsigned         queued, limit;
-    bool             stopping;
-    int              nicer;
-    uint8_t          served[16];    /* the user whose job was taken last */
-    struct mailbox  *mailbox;
-    void           (*leave)(void);
-    unsigned         nthreads;
-    pthread_t        threads[];
+    pthread_mutex_t     mutex;
+    pthread_cond_t      filled;
+    struct turns        turns;
+    bool                stopping;
+    struct pool_config  config;
+    unsigned            nthreads;
+    pthread_t           threads[];
 };
 
 bool
@@ -98,101 +94,63 @@ thread_nicer(int by)
     }
 }
 
-/*
- * The first job of somebody else than was served last, else the first of all;
- * NULL when none waits.  Mutex held.
- */
-static struct job *
-pool_take(struct pool *pool)
-{
-    struct job *before = NULL, *job = pool->first;
-
-    while (job != NULL && job->user != NULL
-           && memcmp(job->user, pool->served, sizeof(pool->served)) == 0)
-    {
-        before = job;
-        job = job->next;
-    }
-    if (job == NULL) {
-        before = NULL;
-        job = pool->first;
-    }
-    if (job == NULL) {
-        return NULL;
-    }
-
-    if (before != NULL) {
-        before->next = job->next;
-    } else {
-        pool->first = job->next;
-    }
-    if (pool->last == job) {
-        pool->last = before;
-    }
-    if (job->user != NULL) {
-        memcpy(pool->served, job->user, sizeof(pool->served));
-    }
-    pool->queued--;
-    return job;
-}
-
 static void *
 pool_thread(void *data)
 {
     struct pool *pool = data;
 
-    thread_nicer(pool->nicer);
+    thread_nicer(pool->config.nicer);
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        while (pool->first == NULL && !pool->stopping) {
+        while (pool->turns.count == 0 && !pool->stopping) {
             pthread_cond_wait(&pool->filled, &pool->mutex);
         }
-        struct job *job = pool_take(pool);
+        struct job *job = (struct job *) turns_take(&pool->turns);
         if (job == NULL) {
             break;
         }
         pthread_mutex_unlock(&pool->mutex);
 
         job->run(job);
-        mailbox_post(pool->mailbox, job);
+        mailbox_post(pool->config.mailbox, job);
 
         pthread_mutex_lock(&pool->mutex);
     }
     pthread_mutex_unlock(&pool->mutex);
 
-    if (pool->leave != NULL) {
-        pool->leave();
+    if (pool->config.leave != NULL) {
+        pool->config.leave();
     }
     return NULL;
 }
 
 struct pool *
-pool_create(const char *name, unsigned threads, unsigned limit, int nicer,
-    struct mailbox *mailbox, void (*leave)(void))
+pool_create(const struct pool_config *config)
 {
     struct pool *pool = calloc(1, sizeof(*pool)
-        + threads * sizeof(pool->threads[0]));
+        + config->threads * sizeof(pool->threads[0]));
 
     if (pool == NULL) {
         return NULL;
     }
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->filled, NULL);
-    pool->limit = limit;
-    pool->nicer = nicer;
-    pool->mailbox = mailbox;
-    pool->leave = leave;
+    pool->config = *config;
+    pool->turns.limit = config->limit;
+    pool->turns.user_limit = config->user_limit > 0 ? config->user_limit
+        : config->limit;
 
-    for (; pool->nthreads < threads; pool->nthreads++) {
+    for (; pool->nthreads < config->threads; pool->nthreads++) {
         pthread_t *thread = &pool->threads[pool->nthreads];
         int error = pthread_create(thread, NULL, pool_thread, pool);
 
         if (error != 0) {
-            log_error("pool", "thread %s: %s", name, strerror(error));
+            log_error("pool", "thread %s: %s", config->name,
+                strerror(error));
             pool_destroy(pool);
             return NULL;
         }
-        pthread_setname_np(*thread, name);
+        pthread_setname_np(*thread, config->name);
     }
     return pool;
 }
@@ -220,16 +178,8 @@ static bool
 pool_push(struct pool *pool, struct job *job, bool forced)
 {
     pthread_mutex_lock(&pool->mutex);
-    bool taken = forced || pool->queued < pool->limit;
+    bool taken = turns_add(&pool->turns, &job->turn, forced);
     if (taken) {
-        job->next = NULL;
-        if (pool->first == NULL) {
-            pool->first = job;
-        } else {
-            pool->last->next = job;
-        }
-        pool->last = job;
-        pool->queued++;
         pthread_cond_signal(&pool->filled);
     }
     pthread_mutex_unlock(&pool->mutex);
@@ -252,7 +202,7 @@ unsigned
 pool_queued(struct pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
-    unsigned queued = pool->queued;
+    unsigned queued = pool->turns.count;
     pthread_mutex_unlock(&pool->mutex);
     return queued;
 }

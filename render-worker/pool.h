@@ -12,11 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "turns.h"
+
 struct job {
-    struct job     *next;
-    const uint8_t  *user;       /* 16 bytes, or NULL: whose turn it takes */
-    void          (*run)(struct job *job);      /* on a thread of the pool */
-    void          (*done)(struct job *job);     /* on the main thread */
+    struct turn   turn;         /* first; its user: whose turn the job takes */
+    struct job   *next;         /* in the mailbox */
+    void        (*run)(struct job *job);        /* on a thread of the pool */
+    void        (*done)(struct job *job);       /* on the main thread */
 };
 
 /* Where finished jobs wait for the main thread. */
@@ -37,14 +39,21 @@ void mailbox_drain(struct mailbox *mailbox);
 
 struct pool;
 
+struct pool_config {
+    const char      *name;          /* of the threads */
+    unsigned         threads;
+    unsigned         limit;         /* jobs that may wait */
+    unsigned         user_limit;    /* ... of one user; 0: as many */
+    int              nicer;         /* than other threads, by as much */
+    struct mailbox  *mailbox;
+    void           (*leave)(void);  /* as a thread ends, or NULL */
+};
+
 /*
- * Starts threads that run submitted jobs and post them to mailbox, in order but
- * that no user is served twice while another waits.  At most limit jobs wait.
- * leave, if given, runs as a thread ends.  The threads are nicer than others by
- * as much as nicer says.
+ * Starts threads that run submitted jobs, of users in turn, and post them to
+ * mailbox.  NULL on failure (logged).
  */
-struct pool *pool_create(const char *name, unsigned threads, unsigned limit,
-    int nicer, struct mailbox *mailbox, void (*leave)(void));
+struct pool *pool_create(const struct pool_config *config);
 
 /* The calling thread, and no other one, becomes nicer to the rest. */
 void thread_nicer(int by);
@@ -52,7 +61,7 @@ void thread_nicer(int by);
 /* Runs what was submitted, then ends the threads.  Accepts NULL. */
 void pool_destroy(struct pool *pool);
 
-/* false: the queue is full.  Any thread. */
+/* false: the queue, or the user's part of it, is full.  Any thread. */
 bool pool_submit(struct pool *pool, struct job *job);
 
 /*

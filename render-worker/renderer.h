@@ -132,10 +132,14 @@ void *renderer_layer(struct renderer *renderer, struct layer_array *array,
 /*
  * Draws one picture into pixels: width * height bytes gray, or three times
  * that RGB for LAYER_RGBA8, rows from the top, tightly packed.
- * false: device lost, see renderer_lost().
+ * false: device lost, see renderer_lost(), or memory is short (logged).
+ * With info.direct any thread, and several at once.
  */
 bool renderer_draw(struct renderer *renderer, const struct draw *draw,
     uint8_t *pixels);
+
+/* Frees the scratch memory that the calling thread's drawing left behind. */
+void renderer_thread_finish(void);
 
 /* True once the context was reset; the process then ends with status 75. */
 bool renderer_lost(const struct renderer *renderer);

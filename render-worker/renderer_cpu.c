@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "bands.h"
 #include "log.h"
+#include "pool.h"
 #include "scene.h"
 
 /* Waking threads costs as much as drawing a small picture alone */
@@ -19,6 +21,9 @@
 #define BAND_ROWS    32
 
 #define MAX_WORKERS  8
+
+/* Only large pictures have helpers, and these give way to small ones */
+#define PATIENCE     5
 
 /* Large arrays begin at a huge page, so that they fill whole ones */
 #define HUGE_PAGE    (2u * 1024 * 1024)
@@ -37,20 +42,28 @@ struct renderer_cpu {
     struct array_cpu     *free;         /* most recently used first */
     uint64_t              free_bytes;
     struct bands         *bands;
-    struct rows_scratch   scratch[MAX_WORKERS];
-    int32_t              *at;           /* of rows_plan, width entries each */
-    float                *fraction;
-    uint32_t              width;
 };
+
+
+/* What a thread draws in, kept from picture to picture */
+struct thread_scratch {
+    struct rows_scratch  rows;
+    int32_t             *at;            /* of rows_plan, width entries each */
+    float               *fraction;
+    uint32_t             width;
+};
+
+static _Thread_local struct thread_scratch  scratch;
 
 
 /* One picture, as the bands see it */
 struct picture {
     const struct rows_plan  *plan;
     uint8_t                 *pixels;
-    struct rows_scratch     *scratch;   /* of each worker */
     uint32_t                 height, band;
     size_t                   stride;
+    size_t                   line_size, tile_size;  /* of a thread's scratch */
+    atomic_bool              failed;
 };
 
 
@@ -114,18 +127,106 @@ put_columns(uint8_t *to, size_t stride, const uint8_t *from, uint32_t n,
 }
 
 
+static bool
+rows_reserve(size_t line_size, size_t tile_size)
+{
+    float    *line;
+    uint8_t  *tile;
+
+    if (scratch.rows.size < line_size) {
+        line = realloc(scratch.rows.line, line_size * sizeof(*line));
+        if (line == NULL) {
+            return false;
+        }
+
+        scratch.rows.line = line;
+        scratch.rows.size = line_size;
+    }
+
+    if (scratch.rows.tile_size < tile_size) {
+        tile = realloc(scratch.rows.tile, tile_size);
+        if (tile == NULL) {
+            return false;
+        }
+
+        scratch.rows.tile = tile;
+        scratch.rows.tile_size = tile_size;
+    }
+
+    return true;
+}
+
+
+/* Room for one entry a column. */
+static bool
+columns_reserve(uint32_t width)
+{
+    float    *fraction;
+    int32_t  *at;
+
+    if (width <= scratch.width) {
+        return true;
+    }
+
+    at = realloc(scratch.at, width * sizeof(*at));
+    if (at == NULL) {
+        return false;
+    }
+
+    scratch.at = at;
+    fraction = realloc(scratch.fraction, width * sizeof(*fraction));
+    if (fraction == NULL) {
+        return false;
+    }
+
+    scratch.fraction = fraction;
+    scratch.width = width;
+
+    return true;
+}
+
+
+void
+renderer_thread_finish(void)
+{
+    free(scratch.rows.line);
+    free(scratch.rows.tile);
+    free(scratch.at);
+    free(scratch.fraction);
+    memset(&scratch, 0, sizeof(scratch));
+}
+
+
+/* The rows of a band, and whether the thread has room to draw them. */
+static bool
+band_begin(struct picture *picture, unsigned piece, uint32_t *from,
+    uint32_t *end)
+{
+    *from = piece * picture->band;
+    *end = *from + picture->band < picture->height ? *from + picture->band
+                                                   : picture->height;
+
+    if (!rows_reserve(picture->line_size, picture->tile_size)) {
+        atomic_store(&picture->failed, true);
+        return false;
+    }
+
+    return true;
+}
+
+
 static void
 draw_band(void *context, unsigned piece, unsigned worker)
 {
-    uint32_t               from, end;
-    const struct picture  *picture = context;
+    uint32_t         from, end;
+    struct picture  *picture = context;
 
-    from = piece * picture->band;
-    end = from + picture->band < picture->height ? from + picture->band
-                                                 : picture->height;
-    rows_draw(picture->plan, from, end,
-              picture->pixels + from * picture->stride,
-              &picture->scratch[worker]);
+    (void) worker;
+
+    if (band_begin(picture, piece, &from, &end)) {
+        rows_draw(picture->plan, from, end,
+                  picture->pixels + from * picture->stride, &scratch.rows);
+    }
 }
 
 
@@ -133,81 +234,17 @@ draw_band(void *context, unsigned piece, unsigned worker)
 static void
 draw_turned(void *context, unsigned piece, unsigned worker)
 {
-    uint32_t               from, end;
-    struct rows_scratch   *scratch;
-    const struct picture  *picture = context;
+    uint32_t         from, end;
+    struct picture  *picture = context;
 
-    from = piece * picture->band;
-    end = from + picture->band < picture->height ? from + picture->band
-                                                 : picture->height;
-    scratch = &picture->scratch[worker];
-    rows_draw(picture->plan, from, end, scratch->tile, scratch);
-    put_columns(picture->pixels + from, picture->stride, scratch->tile,
-                end - from, picture->plan->scene->draw->width);
-}
+    (void) worker;
 
-
-/* Room for one entry a column; kept from picture to picture. */
-static bool
-columns_reserve(struct renderer_cpu *renderer, uint32_t width)
-{
-    float    *fraction;
-    int32_t  *at;
-
-    if (width <= renderer->width) {
-        return true;
+    if (band_begin(picture, piece, &from, &end)) {
+        rows_draw(picture->plan, from, end, scratch.rows.tile, &scratch.rows);
+        put_columns(picture->pixels + from, picture->stride,
+                    scratch.rows.tile, end - from,
+                    picture->plan->scene->draw->width);
     }
-
-    at = realloc(renderer->at, width * sizeof(*at));
-    if (at == NULL) {
-        return false;
-    }
-
-    renderer->at = at;
-    fraction = realloc(renderer->fraction, width * sizeof(*fraction));
-    if (fraction == NULL) {
-        return false;
-    }
-
-    renderer->fraction = fraction;
-    renderer->width = width;
-
-    return true;
-}
-
-
-static bool
-scratch_reserve(struct renderer_cpu *renderer, size_t size, size_t tile_size)
-{
-    float                *line;
-    uint8_t              *tile;
-    struct rows_scratch  *scratch;
-
-    for (unsigned i = 0; i < bands_workers(renderer->bands); i++) {
-        scratch = &renderer->scratch[i];
-
-        if (scratch->size < size) {
-            line = realloc(scratch->line, size * sizeof(*line));
-            if (line == NULL) {
-                return false;
-            }
-
-            scratch->line = line;
-            scratch->size = size;
-        }
-
-        if (scratch->tile_size < tile_size) {
-            tile = realloc(scratch->tile, tile_size);
-            if (tile == NULL) {
-                return false;
-            }
-
-            scratch->tile = tile;
-            scratch->tile_size = tile_size;
-        }
-    }
-
-    return true;
 }
 
 
@@ -303,38 +340,30 @@ cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
 
     turned = turn(&scene, &other);
 
-    if (!columns_reserve(renderer, scene.draw->width)) {
+    if (!columns_reserve(scene.draw->width)) {
         goto memory;
     }
 
-    rows_plan(&plan, &scene, renderer->at, renderer->fraction);
+    rows_plan(&plan, &scene, scratch.at, scratch.fraction);
 
     picture.plan = &plan;
     picture.pixels = pixels;
-    picture.scratch = renderer->scratch;
     picture.height = scene.draw->height;
     picture.band = BAND_ROWS;
     picture.stride = size / draw->height;
-
-    if (!scratch_reserve(renderer, rows_scratch_size(&plan),
-                         turned ? (size_t) draw->height * BAND_ROWS : 0))
-    {
-        goto memory;
-    }
+    picture.line_size = rows_scratch_size(&plan);
+    picture.tile_size = turned ? (size_t) draw->height * BAND_ROWS : 0;
+    atomic_init(&picture.failed, false);
 
     pieces = (picture.height - 1) / picture.band + 1;
     fn = turned ? draw_turned : draw_band;
 
-    if (size > ALONE_BYTES) {
-        bands_run(renderer->bands, fn, &picture, pieces);
+    bands_run(size > ALONE_BYTES ? renderer->bands : NULL, fn, &picture,
+              pieces);
+
+    if (!atomic_load(&picture.failed)) {
         return true;
     }
-
-    for (unsigned i = 0; i < pieces; i++) {
-        fn(&picture, i, 0);
-    }
-
-    return true;
 
 memory:
 
@@ -532,13 +561,6 @@ cpu_destroy(struct renderer *base)
     cpu_trim(base, 0);
     bands_destroy(renderer->bands);
 
-    for (int i = 0; i < MAX_WORKERS; i++) {
-        free(renderer->scratch[i].line);
-        free(renderer->scratch[i].tile);
-    }
-
-    free(renderer->at);
-    free(renderer->fraction);
     pthread_mutex_destroy(&renderer->mutex);
     free(renderer);
 }
@@ -548,6 +570,13 @@ static const struct renderer_procs  cpu_procs = {
     cpu_destroy, cpu_array_create, cpu_array_destroy, cpu_pooled, cpu_trim,
     cpu_upload, cpu_draw, cpu_lost, cpu_layer
 };
+
+
+static void
+be_patient(void)
+{
+    thread_nicer(PATIENCE);
+}
 
 
 struct renderer *
@@ -565,7 +594,7 @@ renderer_cpu_create(void)
     online = sysconf(_SC_NPROCESSORS_ONLN);
     workers = online < 1 ? 1 : online > MAX_WORKERS ? MAX_WORKERS
                                                     : (unsigned) online;
-    renderer->bands = bands_create(workers, NULL, NULL);
+    renderer->bands = bands_create(workers, be_patient, renderer_thread_finish);
     if (renderer->bands == NULL) {
         free(renderer);
         return NULL;

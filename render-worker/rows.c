@@ -40,6 +40,34 @@ shade(const struct voi_table *voi, uint8_t *to, const float *v, uint32_t n)
 }
 
 
+/* Grays from the table, of n texels from at on. */
+static void
+table_texels(const struct rows_plan *plan, uint8_t *to, const uint8_t *at,
+    unsigned texel, uint32_t n)
+{
+    int32_t           index[PASS];
+    uint32_t          m, word[PASS];
+    struct draw_bits  bits = plan->scene->bits;
+
+    for ( ; n > 0; n -= m) {
+        m = n < PASS ? n : PASS;
+
+        if (texel == 1) {
+            line_index_uint8_t(index, at, bits, m);
+        } else if (texel == 2) {
+            line_index_uint16_t(index, (const uint16_t *) at, bits, m);
+        } else {
+            line_index_uint32_t(index, (const uint32_t *) at, bits, m);
+        }
+
+        gather(word, plan->scene->voi->display, index, 1, m);
+        line_low_bytes(to, word, m);
+        at += m * texel;
+        to += m;
+    }
+}
+
+
 /* Grays of the n texels from at on, whose words follow each other. */
 static void
 shade_texels(const struct rows_plan *plan, uint8_t *to, const void *at,
@@ -49,35 +77,20 @@ shade_texels(const struct rows_plan *plan, uint8_t *to, const void *at,
     struct draw_bits         bits = plan->scene->bits;
     const struct voi_table  *voi = plan->scene->voi;
 
+    if (!voi->exact) {
+        table_texels(plan, to, at, texel, n);
+        return;
+    }
+
     slope = (float) voi->slope;
     intercept = (float) voi->intercept;
 
-    switch (texel) {
-
-    case 1:
-        if (voi->affine) {
-            line_affine_uint8_t(to, at, slope, intercept, bits, n);
-        } else {
-            line_table_uint8_t(to, at, voi->display, bits, n);
-        }
-
-        return;
-
-    case 2:
-        if (voi->affine) {
-            line_affine_uint16_t(to, at, slope, intercept, bits, n);
-        } else {
-            line_table_uint16_t(to, at, voi->display, bits, n);
-        }
-
-        return;
-
-    default:
-        if (voi->affine) {
-            line_affine_uint32_t(to, at, slope, intercept, bits, n);
-        } else {
-            line_table_uint32_t(to, at, voi->display, bits, n);
-        }
+    if (texel == 1) {
+        line_affine_uint8_t(to, at, slope, intercept, bits, n);
+    } else if (texel == 2) {
+        line_affine_uint16_t(to, at, slope, intercept, bits, n);
+    } else {
+        line_affine_uint32_t(to, at, slope, intercept, bits, n);
     }
 }
 

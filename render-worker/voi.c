@@ -159,9 +159,8 @@ presentation_line(const struct dicom_lut *lut, double *x, uint32_t count)
 
 
 /*
- * Tells whether, for every entry, the closed form in single precision gives
- * the very gray of the table, so that interpolation may use it instead.
- * Where the ramp is steep, the two differ between entries: only flat ones.
+ * Tells for how many entries the closed form in single precision does not give
+ * the very gray of the table.
  */
 MULTIVERSION static uint32_t
 affine_wrong(const uint8_t *display, uint32_t count, int32_t first,
@@ -212,14 +211,16 @@ affine_try(struct voi_table *table, const struct voi_mapping *map)
     /* exact halves round up in double precision: keep them on that side */
     intercept += 1.0 / 8192;
 
-    if (!(fabs(slope) <= 1) || !(fabs(intercept) < 1e6)) {
+    if (!(fabs(slope) <= 255) || !(fabs(intercept) < 1e6)) {
         return;
     }
 
     if (affine_wrong(table->display, table->count, table->first,
                      (float) slope, (float) intercept) == 0)
     {
-        table->affine = true;
+        /* between entries of a steep ramp the table says something else */
+        table->exact = true;
+        table->affine = fabs(slope) <= 1;
         table->slope = slope;
         table->intercept = intercept;
     }
@@ -293,7 +294,7 @@ table_fill(struct voi_table *table, const struct voi_mapping *map)
     double    x[1024];
     uint32_t  i, j, n, from, end, wrong;
 
-    table->display = malloc(table->count);
+    table->display = malloc(table->count + VOI_SLACK);
     table->value = malloc(table->count * sizeof(float));
 
     if (table->display == NULL || table->value == NULL) {

@@ -12,6 +12,9 @@
 
 #include "index.h"
 
+/* Bytes behind display that may be read, not used */
+#define VOI_SLACK  4
+
 /* How raw texels become stored values: (raw >> shift) masked to bits. */
 struct voi_bits {
     uint8_t  shift;         /* high_bit + 1 - bits_stored */
@@ -42,19 +45,20 @@ struct voi_choice {
  * Wider or float samples have count 0 and use the closed form:
  * y = clamp(slope * v + intercept, 0, 255), with sigmoid when is_sigmoid
  * (y = 255 / (1 + exp(-(slope * v + intercept)))), then 255 - y when invert.
- * Where affine is set, count is not 0 and the closed form of slope and
+ * Where exact is set, count is not 0 and the closed form of slope and
  * intercept (invert is in them) gives the gray of every entry in single
- * precision too: interpolation then needs no table.
+ * precision too: pixels that are not interpolated then need no table.  Where
+ * affine is set as well, the others need none either.
  */
 struct voi_table {
     struct voi_bits  bits;
     int32_t   first;
     uint32_t  count;
-    uint8_t  *display;      /* owned, count */
+    uint8_t  *display;      /* owned, count and VOI_SLACK */
     float    *value;        /* owned, count */
     uint8_t   is_sigmoid;
     uint8_t   invert;
-    bool      affine;
+    bool      exact, affine;
     double    slope, intercept;
     uint64_t  serial;       /* differs between tables: a key for caches */
 };

@@ -55,22 +55,35 @@ be_patient(void)
     thread_nicer(PATIENCE);
 }
 
+static void
+leave(void)
+{
+    encode_thread_finish();
+    renderer_thread_finish();
+}
+
 static bool
 worker_pools(struct worker *worker)
 {
     unsigned encoders = worker->threads < 16 ? worker->threads : 16;
+    const struct pool_config pictures = { "encoder", encoders, QUEUE_PICTURES,
+        QUEUE_USER_PICTURES, 0, &worker->mailbox, leave };
+    const struct pool_config patient = { "patient", encoders, QUEUE_PICTURES,
+        QUEUE_USER_PICTURES, PATIENCE, &worker->mailbox, leave };
+    const struct pool_config openers = { "opener", 2, QUEUE_READS, 0, 0,
+        &worker->mailbox, NULL };
+    const struct pool_config readers = { "probe", 2, QUEUE_READS, 0, 0,
+        &worker->mailbox, NULL };
+    const struct pool_config ingesters = { "ingest",
+        worker->threads < 4 ? 2 : 4, QUEUE_INGESTS, 0, 0, &worker->mailbox,
+        NULL };
 
-    worker->encoders = pool_create("encoder", encoders, QUEUE_PICTURES, 0,
-        &worker->mailbox, encode_thread_finish);
-    worker->patient = pool_create("patient", encoders, QUEUE_PICTURES,
-        PATIENCE, &worker->mailbox, encode_thread_finish);
+    worker->encoders = pool_create(&pictures);
+    worker->patient = pool_create(&patient);
     worker->bands = bands_create(encoders, be_patient, encode_thread_finish);
-    worker->openers = pool_create("opener", 2, QUEUE_READS, 0,
-        &worker->mailbox, NULL);
-    worker->readers = pool_create("probe", 2, QUEUE_READS, 0,
-        &worker->mailbox, NULL);
-    worker->ingesters = pool_create("ingest", worker->threads < 4 ? 2 : 4,
-        QUEUE_INGESTS, 0, &worker->mailbox, NULL);
+    worker->openers = pool_create(&openers);
+    worker->readers = pool_create(&readers);
+    worker->ingesters = pool_create(&ingesters);
     return worker->encoders != NULL && worker->patient != NULL
         && worker->bands != NULL
         && worker->openers != NULL
@@ -108,6 +121,7 @@ worker_init(struct worker *worker, const struct worker_config *config)
     if (worker->painter == NULL) {
         return false;
     }
+    worker->direct = painter_info(worker->painter)->direct;
     worker_budget(worker);
     log_info("worker", "renderer %s; budget %llu MB, of one user %llu MB",
         painter_info(worker->painter)->description,
@@ -138,9 +152,26 @@ worker_init(struct worker *worker, const struct worker_config *config)
     return worker->session != NULL && worker_pools(worker);
 }
 
+static void
+pictures_finish(struct worker *worker)
+{
+    pool_destroy(worker->encoders);
+    pool_destroy(worker->patient);
+    bands_destroy(worker->bands);
+}
+
+static void
+worker_drain(struct worker *worker)
+{
+    if (worker->mailbox.fd > 0) {
+        mailbox_drain(&worker->mailbox);
+    }
+}
+
 /*
  * Whatever waits is finished first: pools in the order in which work flows,
- * the mailbox after each, the painter last, since it frees the stacks.
+ * the mailbox after each, the painter last, since it frees the stacks; but for
+ * those who encode what it draws.
  */
 void
 worker_finish(struct worker *worker)
@@ -149,21 +180,22 @@ worker_finish(struct worker *worker)
     pool_destroy(worker->ingesters);
     pool_destroy(worker->openers);
     pool_destroy(worker->readers);
-    if (worker->mailbox.fd > 0) {
-        mailbox_drain(&worker->mailbox);
+    worker_drain(worker);
+    if (worker->direct) {
+        pictures_finish(worker);
+        worker_drain(worker);
     }
     session_destroy(worker->session);
-    if (worker->mailbox.fd > 0) {
-        mailbox_drain(&worker->mailbox);
-    }
+    worker_drain(worker);
     painter_destroy(worker->painter);
-    pool_destroy(worker->encoders);
-    pool_destroy(worker->patient);
-    bands_destroy(worker->bands);
+    if (!worker->direct) {
+        pictures_finish(worker);
+    }
     loader_destroy(worker->loader);
     objects_destroy(worker->objects);
     buffers_finish(&worker->pictures);
     mailbox_finish(&worker->mailbox);
+    leave();
 }
 
 bool

@@ -48,7 +48,9 @@ struct worker {
     struct session       *session;
     struct pool          *encoders;     /* small pictures to bytes */
     struct pool          *patient;      /* large ones, which give way */
-    struct bands         *bands;        /* helps those */
+    struct bands         *bands;        /* helps those, and lonely ones */
+    unsigned              in_work;      /* pictures being drawn or encoded */
+    bool                  direct;       /* the renderer's info.direct */
     struct pool          *openers;      /* stacks, lists of layers */
     struct pool          *readers;      /* pixels, roi: these may decode */
     struct pool          *ingesters;    /* uploads */

@@ -14,13 +14,16 @@ use Test::Dicom;
 use Test::Wire;
 
 my $t = Test::Dicom->new();
-$t->start_worker(args => ['--renderer', 'gl']);
 my $path = $t->socket_path('worker');
-my $w = Test::Wire->new($path, user => 'watch');
+my $file;
 
-my $file = $w->store($t, $t->dicom_file(Rows => 512, Columns => 512));
-my $id = $w->open([$file])->{id};
-$w->ready($id);
+for my $renderer (qw(gl cpu)) {
+    $t->start_worker(args => ['--renderer', $renderer]);
+    subtest $renderer => \&check;
+    $t->stop('worker');
+}
+$t->finish();
+
 
 # $count requests of one user, each on its own connection, not yet answered
 sub flood {
@@ -32,43 +35,49 @@ sub flood {
     return @crowd;
 }
 
-my @big = (width => 1600, height => 1600, rotate => 5);
 
-# --- a client that goes away
+sub check {
+    my $w = Test::Wire->new($path, user => 'watch');
+    $file = $w->store($t, $t->dicom_file(Rows => 512, Columns => 512));
+    my $id = $w->open([$file])->{id};
+    $w->ready($id);
 
-my $before = $w->metric('dicom_render_pictures_total');
-my @crowd = flood(alice => 40, @big);
-$_->close for @crowd;
-sleep 0.1 while $w->request('health')->{json}{queue};
-sleep 0.3;
-my $cancelled = $w->metric('dicom_render_cancelled_total');
-cmp_ok($cancelled, '>=', 30, 'clients have gone: most pictures are not drawn');
-cmp_ok($w->metric('dicom_render_pictures_total') - $before, '<=', 10,
-    'and none is answered');
-is($w->request('health')->{json}{connections}, 1, 'connections are closed');
+    my @big = (width => 1600, height => 1600, rotate => 5);
 
-# --- users in turn
+    # --- a client that goes away
 
-@crowd = flood(alice => 40, @big);
-my $bob = Test::Wire->new($path, user => 'bob');
-my $stack = $bob->open([$file])->{id};
-is($bob->render($stack, 0, width => 64, height => 64)->{status}, 200,
-    'another user is served');
-my $queue = $w->request('health')->{json}{queue};
-cmp_ok($queue, '>=', 10, 'while much of the first one waits')
-    or diag("only $queue wait");
-is(scalar(grep { $_->receive()->{status} == 200 } @crowd), 40,
-    'who is served as well');
+    my $before = $w->metric('dicom_render_pictures_total');
+    my @crowd = flood(alice => 40, @big);
+    $_->close for @crowd;
+    sleep 0.1 while $w->request('health')->{json}{queue};
+    sleep 0.3;
+    my $cancelled = $w->metric('dicom_render_cancelled_total');
+    cmp_ok($cancelled, '>=', 30, 'clients have gone: most pictures are not drawn');
+    cmp_ok($w->metric('dicom_render_pictures_total') - $before, '<=', 10,
+        'and none is answered');
+    is($w->request('health')->{json}{connections}, 1, 'connections are closed');
 
-# --- a bounded queue
+    # --- users in turn
 
-@crowd = flood(alice => 100, @big);
-my %count;
-$count{$_->receive()->{status}}++ for @crowd;
-cmp_ok($count{503} // 0, '>=', 20, 'too many at once: some are refused');
-cmp_ok($count{200} // 0, '>=', 60, 'the others are served');
-is(($count{200} // 0) + ($count{503} // 0), 100, 'all are answered');
-my $res = $w->render($id, 0);
-is($res->{status}, 200, 'and the next one is served');
+    @crowd = flood(alice => 40, @big);
+    my $bob = Test::Wire->new($path, user => 'bob');
+    my $stack = $bob->open([$file])->{id};
+    is($bob->render($stack, 0, width => 64, height => 64)->{status}, 200,
+        'another user is served');
+    my $queue = $w->request('health')->{json}{queue};
+    cmp_ok($queue, '>=', 10, 'while much of the first one waits')
+        or diag("only $queue wait");
+    is(scalar(grep { $_->receive()->{status} == 200 } @crowd), 40,
+        'who is served as well');
 
-$t->finish();
+    # --- a bounded queue
+
+    @crowd = flood(alice => 100, @big);
+    my %count;
+    $count{$_->receive()->{status}}++ for @crowd;
+    cmp_ok($count{503} // 0, '>=', 20, 'too many at once: some are refused');
+    cmp_ok($count{200} // 0, '>=', 60, 'the others are served');
+    is(($count{200} // 0) + ($count{503} // 0), 100, 'all are answered');
+    my $res = $w->render($id, 0);
+    is($res->{status}, 200, 'and the next one is served');
+}

@@ -122,7 +122,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t              count = (size_t) width * height * samples, n, length;
     size_t              again_length;
     uint8_t            *pixels = malloc(count), *out = NULL, *again = NULL;
-    struct encode_source  source = { pixels, width, height, samples };
+    uint8_t             hash[32];
+    struct encode_source  source = { pixels, width, height, samples, hash };
     static struct bands  *bands;
     uint8_t            *some = fuzz_take(&f, SIZE_MAX, &n);
 

@@ -5,7 +5,7 @@
 /* links: render-worker/encode.c render-worker/encode_png.c */
 /* links: render-worker/encode_jpeg.c render-worker/bands.c */
 /* links: render-worker/deflate.c render-worker/log.c */
-/* pkg: libjpeg zlib */
+/* pkg: libjpeg zlib libcrypto */
 /* libs: -lisal */
 
 #include <setjmp.h>
@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 #include <jpeglib.h>
+#include <openssl/evp.h>
 #include <zlib.h>
 
 #include "encode.h"
@@ -102,22 +103,28 @@ read_png(const uint8_t *data, size_t length, uint32_t width, uint32_t height,
     return pixels;
 }
 
-/* Alone, and with helpers: the bytes must be the same. */
+/* Alone, and with helpers: the bytes must be the same, and the hash right. */
 static void
 encode_both(enum encode_format format, const uint8_t *pixels, uint32_t width,
     uint32_t height, unsigned samples, unsigned quality, uint8_t **data,
     size_t *length)
 {
-    struct encode_source source = { pixels, width, height, samples };
+    uint8_t hash[2][32] = { { 0 } }, want[32];
+    struct encode_source source = { pixels, width, height, samples, hash[0] };
     struct bands *bands = bands_create(4, NULL, encode_thread_finish);
     uint8_t *other = NULL;
     size_t other_length = 0;
 
     assert_non_null(bands);
     assert_true(encode_picture(format, &source, quality, NULL, data, length));
+    source.sha256 = hash[1];
     assert_true(encode_picture(format, &source, quality, bands, &other,
         &other_length));
     bands_destroy(bands);
+    EVP_Digest(pixels, (size_t) width * height * samples, want, NULL,
+        EVP_sha256(), NULL);
+    assert_memory_equal(hash[0], want, sizeof(want));
+    assert_memory_equal(hash[1], want, sizeof(want));
     assert_int_equal(*length, other_length);
     assert_memory_equal(*data, other, other_length);
     free(other);
@@ -315,7 +322,8 @@ test_refused(void **state)
     uint8_t pixel[4] = { 0 }, *data = NULL;
     size_t length = 0;
     const struct encode_source sources[] = {
-        { pixel, 0, 1, 1 }, { pixel, 1, 0, 1 }, { pixel, 1, 1, 4 },
+        { pixel, 0, 1, 1, NULL }, { pixel, 1, 0, 1, NULL },
+        { pixel, 1, 1, 4, NULL },
     };
 
     (void) state;

@@ -24,6 +24,7 @@
 /* links: render-worker/renderer_cpu.c render-worker/sample.c */
 /* links: render-worker/rows.c render-worker/lines.c */
 /* links: render-worker/gather.c render-worker/bands.c */
+/* links: render-worker/pool.c render-worker/turns.c */
 /* links: render-worker/reals.c */
 /* links: render-worker/shaders/vertex.glsl */
 /* links: render-worker/shaders/fragment.glsl */
