@@ -22,9 +22,10 @@
     "(SELECT count(*) FROM instances i WHERE i.study_uid = s.uid) "           \
     "AS instance_count, "                                                     \
     "(SELECT count(*) FROM reports p WHERE p.study_uid = s.uid "              \
-     "AND p.status = 'draft') AS drafts, "                                    \
-    "(SELECT count(*) FROM reports p WHERE p.study_uid = s.uid "              \
-     "AND p.status = 'final') AS finals "
+     "AND NOT EXISTS (SELECT 1 FROM report_finals f "                         \
+                     "WHERE f.report = p.id)) AS drafts, "                    \
+    "(SELECT count(*) FROM reports p JOIN report_finals f "                   \
+     "ON f.report = p.id WHERE p.study_uid = s.uid) AS finals "
 
 /*
  * $1, $2: range of sort_key; $3: modality; $4, $5: last row; $6: limit.  One
@@ -39,9 +40,26 @@
          "CASE WHEN $4::TEXT <= $2::TEXT THEN $5::TEXT ELSE '~' END) "        \
     "ORDER BY s.sort_key DESC, s.uid DESC LIMIT $6::INT8"
 
+/*
+ * A report is its newest version, or the final one.  An addendum changes what
+ * its ETag stands for, not its text.
+ */
+
 #define REPORT_COLUMNS                                                        \
-    "p.id, p.study_uid, p.status, p.text, p.author, p.author_name, "          \
-    "p.version, p.created_at, p.updated_at, p.finalized_at, p.created_as "
+    "p.id, p.study_uid, "                                                     \
+    "CASE WHEN f.report IS NULL THEN 'draft' ELSE 'final' END AS status, "    \
+    "v.text, p.author, p.author_name, v.version + a.addenda AS version, "     \
+    "p.created_at, GREATEST(v.created_at, COALESCE(a.last_at, "               \
+    "v.created_at)) AS updated_at, f.finalized_at, p.created_as "
+
+#define REPORT_FROM                                                           \
+    "FROM reports p LEFT JOIN report_finals f ON f.report = p.id "            \
+    "JOIN LATERAL (SELECT n.version, n.text, n.created_at "                   \
+         "FROM report_versions n WHERE n.report = p.id "                      \
+         "AND n.version = COALESCE(f.version, n.version) "                    \
+         "ORDER BY n.version DESC LIMIT 1) AS v ON true "                     \
+    "JOIN LATERAL (SELECT count(*) AS addenda, max(d.created_at) AS last_at " \
+         "FROM report_addenda d WHERE d.report = p.id) AS a ON true "
 
 
 /* studies */
@@ -258,8 +276,8 @@ X(WADO_INSTANCE, 3,
 
 /* $3: last report of the page before; $4: limit */
 X(REPORT_LIST, 4,
-  "SELECT " REPORT_COLUMNS "FROM reports p "
-  "WHERE p.study_uid = $1::TEXT AND ($2::BOOL OR p.status = 'final') "
+  "SELECT " REPORT_COLUMNS REPORT_FROM
+  "WHERE p.study_uid = $1::TEXT AND ($2::BOOL OR f.report IS NOT NULL) "
   "AND ($3::UUID IS NULL OR (p.created_at, p.id) < "
        "((SELECT c.created_at FROM reports c WHERE c.id = $3::UUID), "
         "$3::UUID)) "
@@ -271,8 +289,8 @@ X(REPORT_LIST_ADDENDA, 1,
   "WHERE p.study_uid = $1::TEXT ORDER BY a.report, a.created_at, a.id")
 
 X(REPORT_GET, 2,
-  "SELECT " REPORT_COLUMNS "FROM reports p "
-  "WHERE p.id = $1::UUID AND ($2::BOOL OR p.status = 'final')")
+  "SELECT " REPORT_COLUMNS REPORT_FROM
+  "WHERE p.id = $1::UUID AND ($2::BOOL OR f.report IS NOT NULL)")
 
 X(REPORT_ADDENDA, 1,
   "SELECT a.id, a.text, a.author, a.author_name, a.created_at, a.report "
@@ -283,28 +301,90 @@ X(REPORT_VERSIONS, 1,
   "SELECT v.version, v.author, v.author_name, v.created_at "
   "FROM report_versions v WHERE v.report = $1::UUID ORDER BY v.version")
 
-X(REPORT_INSERT, 6,
-  "INSERT INTO reports (id, study_uid, text, author, author_name, "
-                       "created_as) "
-  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::UUID, $5::TEXT, $6::TEXT) "
+/*
+ * The search, newest first.  $1: drafts are shown; $2: draft or final; $3, $4:
+ * from and to which day; $5: author; $6, $7: the patient's number and its
+ * issuer.  One upper bound, as of STUDY_PAGE.
+ */
+
+#define REPORT_FOUND                                                          \
+    "SELECT p.id, p.study_uid, "                                              \
+    "CASE WHEN f.report IS NULL THEN 'draft' ELSE 'final' END AS status, "    \
+    "v.version + a.addenda AS version, p.author, p.author_name, "             \
+    "p.created_at, GREATEST(v.created_at, COALESCE(a.last_at, "               \
+    "v.created_at)) AS updated_at, f.finalized_at, "                          \
+    "substr(v.text, 1, 200) AS excerpt, s.patient_id, s.patient_issuer, "     \
+    "s.patient_name, s.patient_birth_date, s.study_date, s.description, "     \
+    "p.created_at AS key1, p.id AS key2 "                                     \
+    REPORT_FROM "JOIN studies s ON s.uid = p.study_uid "
+
+#define REPORT_PAGE(key1, key2, limit)                                        \
+    "AND ($1::BOOL OR f.report IS NOT NULL) "                                 \
+    "AND ($2::TEXT IS NULL "                                                  \
+         "OR ($2::TEXT = 'final') = (f.report IS NOT NULL)) "                 \
+    "AND ($5::UUID IS NULL OR p.author = $5::UUID) "                          \
+    "AND ($6::TEXT IS NULL OR s.patient_id = $6::TEXT) "                      \
+    "AND ($7::TEXT IS NULL OR s.patient_issuer = $7::TEXT) "                  \
+    "AND p.created_at >= $3::TIMESTAMPTZ "                                    \
+    "AND (p.created_at, p.id) < "                                             \
+        "(LEAST($4::TIMESTAMPTZ + interval '1 day', " key1 "::TIMESTAMPTZ), " \
+         "CASE WHEN " key1 "::TIMESTAMPTZ "                                   \
+                   "< $4::TIMESTAMPTZ + interval '1 day' "                    \
+              "THEN " key2 "::UUID "                                          \
+              "ELSE '00000000-0000-0000-0000-000000000000'::UUID END) "       \
+    "ORDER BY p.created_at DESC, p.id DESC LIMIT " limit "::INT8"
+
+X(REPORT_NEWEST, 10,
+  REPORT_FOUND "WHERE true " REPORT_PAGE("$8", "$9", "$10"))
+
+X(REPORT_OF_AUTHOR, 10,
+  REPORT_FOUND "WHERE p.author = $5::UUID " REPORT_PAGE("$8", "$9", "$10"))
+
+X(REPORT_OF_PATIENT, 10,
+  REPORT_FOUND
+  "WHERE p.study_uid IN (SELECT o.uid FROM studies o "
+                        "WHERE o.patient_id = $6::TEXT) "
+  REPORT_PAGE("$8", "$9", "$10"))
+
+/* $8, $9: range of the first word; $10, $11: ranges of the others */
+X(REPORT_BY_WORDS, 14,
+  REPORT_FOUND
+  "WHERE p.id IN (SELECT t.report FROM report_words t "
+                 "WHERE t.word >= $8::TEXT AND t.word < $9::TEXT) "
+  "AND NOT EXISTS (SELECT 1 "
+       "FROM unnest($10::TEXT[], $11::TEXT[]) AS w (lowest, below) "
+       "WHERE NOT EXISTS (SELECT 1 FROM report_words t "
+             "WHERE t.report = p.id "
+             "AND t.word >= w.lowest AND t.word < w.below)) "
+  REPORT_PAGE("$12", "$13", "$14"))
+
+X(REPORT_INSERT, 5,
+  "INSERT INTO reports (id, study_uid, author, author_name, created_as) "
+  "VALUES ($1::UUID, $2::TEXT, $3::UUID, $4::TEXT, $5::TEXT) "
   "ON CONFLICT (id) DO NOTHING RETURNING id")
 
-/* the current text joins the history */
-X(REPORT_KEEP, 1,
+/* the next version of a draft; without a text, that of the last one */
+X(REPORT_APPEND, 2,
   "INSERT INTO report_versions (report, version, text, author, author_name) "
-  "SELECT p.id, p.version, p.text, p.author, p.author_name FROM reports p "
-  "WHERE p.id = $1::UUID "
+  "SELECT p.id, COALESCE(v.version, 0) + 1, COALESCE($2::TEXT, v.text), "
+         "p.author, p.author_name "
+  "FROM reports p LEFT JOIN LATERAL (SELECT n.version, n.text "
+       "FROM report_versions n WHERE n.report = p.id "
+       "ORDER BY n.version DESC LIMIT 1) AS v ON true "
+  "WHERE p.id = $1::UUID AND NOT EXISTS (SELECT 1 FROM report_finals f "
+                                        "WHERE f.report = p.id) "
   "ON CONFLICT (report, version) DO NOTHING")
 
-X(REPORT_UPDATE, 2,
-  "UPDATE reports SET text = $2::TEXT, version = version + 1, "
-                     "updated_at = now() "
-  "WHERE id = $1::UUID AND status = 'draft'")
-
 X(REPORT_FINALIZE, 1,
-  "UPDATE reports SET status = 'final', version = version + 1, "
-                     "updated_at = now(), finalized_at = now() "
-  "WHERE id = $1::UUID AND status = 'draft'")
+  "INSERT INTO report_finals (report, version) "
+  "SELECT v.report, max(v.version) FROM report_versions v "
+  "WHERE v.report = $1::UUID GROUP BY v.report "
+  "ON CONFLICT (report) DO NOTHING")
+
+X(REPORT_WORDS, 2,
+  "INSERT INTO report_words (word, report) "
+  "SELECT t.word, $1::UUID FROM unnest($2::TEXT[]) AS t (word) "
+  "ON CONFLICT (word, report) DO NOTHING")
 
 X(REPORT_ADDENDUM, 6,
   "INSERT INTO report_addenda (id, report, text, author, author_name, "
@@ -314,11 +394,6 @@ X(REPORT_ADDENDUM, 6,
 
 X(REPORT_ADDENDUM_GET, 1,
   "SELECT a.report, a.created_as FROM report_addenda a WHERE a.id = $1::UUID")
-
-/* an addendum changes what the report's ETag stands for, not its text */
-X(REPORT_TOUCH, 1,
-  "UPDATE reports SET version = version + 1, updated_at = now() "
-  "WHERE id = $1::UUID AND status = 'final'")
 
 
 /* audit: ngx_dicom_stmt_audit.h; $13, $14: the study, or the report of the
@@ -349,3 +424,6 @@ X(AUDIT_FACILITY_OF_PATIENT, 9, NGX_DICOM_SQL_AUDIT_OF_PATIENT)
 #undef STUDY_COLUMNS
 #undef STUDY_PAGE
 #undef REPORT_COLUMNS
+#undef REPORT_FROM
+#undef REPORT_FOUND
+#undef REPORT_PAGE

@@ -27,6 +27,9 @@ ngx_int_t ngx_http_dicom_series_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_report_list(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_report_get(ngx_http_request_t *r);
 
+/* ngx_http_dicom_report_search.c: the list at /api/v1/reports */
+ngx_int_t ngx_http_dicom_report_search(ngx_http_request_t *r);
+
 /* ngx_http_dicom_report_change.c: the same, written */
 ngx_int_t ngx_http_dicom_report_create(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_report_put(ngx_http_request_t *r);

@@ -568,33 +568,19 @@ ngx_http_dicom_patient_by_identifier(ngx_http_request_t *r,
 }
 
 
-/* The longest word leads, as the rarest; the others are looked up by row. */
 static ngx_int_t
 ngx_http_dicom_patient_by_words(ngx_http_request_t *r, ngx_array_t *words,
     const char *active, const char *birth_date)
 {
-    ngx_str_t   *word, lead, end, *ends;
-    ngx_uint_t   i, longest;
-    const char  *params[6];
+    const char               *params[6];
+    ngx_http_dicom_ranges_t   ranges;
 
-    word = words->elts;
-    longest = 0;
-
-    for (i = 1; i < words->nelts; i++) {
-        if (word[i].len > word[longest].len) {
-            longest = i;
-        }
-    }
-
-    lead = word[longest];
-    word[longest] = word[words->nelts - 1];
-
-    if (ngx_dicom_fold_end(r->pool, &lead, &end) != NGX_OK) {
+    if (ngx_http_dicom_arg_ranges(r, words, &ranges) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    params[0] = (const char *) lead.data;
-    params[1] = (const char *) end.data;
+    params[0] = ranges.lowest;
+    params[1] = ranges.below;
     params[2] = active;
     params[3] = birth_date;
 
@@ -604,23 +590,8 @@ ngx_http_dicom_patient_by_words(ngx_http_request_t *r, ngx_array_t *words,
                                             4, params);
     }
 
-    ends = ngx_palloc(r->pool, words->nelts * sizeof(ngx_str_t));
-    if (ends == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    for (i = 0; i < words->nelts - 1; i++) {
-        if (ngx_dicom_fold_end(r->pool, &word[i], &ends[i]) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    params[4] = ngx_dicom_db_text_array(r->pool, word, words->nelts - 1);
-    params[5] = ngx_dicom_db_text_array(r->pool, ends, words->nelts - 1);
-
-    if (params[4] == NULL || params[5] == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    params[4] = ranges.others;
+    params[5] = ranges.others_below;
 
     return ngx_http_dicom_resource_list(r, &ngx_http_dicom_patients_by_words,
                                         6, params);

@@ -22,7 +22,6 @@ static ngx_int_t ngx_http_dicom_report_list_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_report_get_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
-static const char *ngx_http_dicom_report_drafts(ngx_http_request_t *r);
 static void ngx_http_dicom_write_report(ngx_http_request_t *r,
     ngx_dicom_json_writer_t *w, PGresult *report, int row, PGresult *addenda);
 static void ngx_http_dicom_write_versions(ngx_http_request_t *r,
@@ -256,9 +255,7 @@ ngx_http_dicom_report_not_found(ngx_http_request_t *r)
 }
 
 
-/* Who is no physician sees final reports only. */
-
-static const char *
+const char *
 ngx_http_dicom_report_drafts(ngx_http_request_t *r)
 {
     return (ngx_http_dicom_ctx(r)->claims.roles & NGX_DICOM_ROLE_PHYSICIAN)

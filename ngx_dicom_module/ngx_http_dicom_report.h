@@ -18,6 +18,10 @@ enum {
 };
 
 
+/* "true" or "false", for statements: who is no physician sees final reports
+   only. */
+const char *ngx_http_dicom_report_drafts(ngx_http_request_t *r);
+
 /* The id of the path: NGX_OK, or the result of the 404 reply. */
 ngx_int_t ngx_http_dicom_report_param(ngx_http_request_t *r, const char **id);
 ngx_int_t ngx_http_dicom_report_not_found(ngx_http_request_t *r);
@@ -29,6 +33,11 @@ ngx_int_t ngx_http_dicom_report_read_steps(ngx_http_request_t *r,
 ngx_int_t ngx_http_dicom_report_reply(ngx_http_request_t *r,
     ngx_uint_t status, PGresult *report, PGresult *addenda,
     PGresult *versions);
+
+/* What final text and addenda are found by, for REPORT_WORDS: folded words and
+   an empty one, TEXT[] in pool; NULL without memory. */
+const char *ngx_http_dicom_report_words(ngx_pool_t *pool,
+    const ngx_str_t *text);
 
 /* The answer to a request that was repeated: the report as it is now. */
 ngx_int_t ngx_http_dicom_report_reread(ngx_http_request_t *r, const char *id);

@@ -2,10 +2,10 @@
 /*
  * Radiology reports as they are written: drafts, finalisation, addenda.
  *
- * A draft is rewritten by its author; a final text never changes, which the
- * statements enforce as well (their WHERE asks for a draft).  Each text ever
- * saved stays in the history.  Author and time come from the token and the
- * database, never from the client.
+ * A draft is rewritten by its author: each text is one more version, and none
+ * is ever overwritten.  A report is final when report_finals names a version;
+ * the database does not let the servers' role change or remove any of it.
+ * Author and time come from the token and the database, never from the client.
  */
 
 
@@ -20,13 +20,15 @@
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_report.h"
 #include "ngx_http_dicom_route.h"
+#include "ngx_dicom_fold.h"
 #include "ngx_dicom_uid.h"
 
 
 #define NGX_HTTP_DICOM_MAX_REPORT  100000      /* bytes */
 
-/* steps of the transactions that make something */
+/* steps of the transactions that make something, and of those that change */
 enum { MAKE_PARENT = 0, MAKE_INSERT, MAKE_COMPARE };
+enum { CHANGE_REPORT = 0, CHANGE_APPEND, CHANGE_FINALIZE, CHANGE_WORDS };
 
 /* columns of REPORT_ADDENDUM_GET */
 enum { D_REPORT = 0, D_CREATED_AS };
@@ -58,6 +60,8 @@ static ngx_int_t ngx_http_dicom_report_create_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_report_change(ngx_http_request_t *r,
     ngx_http_dicom_report_t *report, const char *event);
+static ngx_int_t ngx_http_dicom_report_change_steps(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q, ngx_http_dicom_report_t *report, const char *id);
 static ngx_int_t ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_report_change_done(ngx_http_request_t *r,
@@ -65,6 +69,8 @@ static ngx_int_t ngx_http_dicom_report_change_done(ngx_http_request_t *r,
 static ngx_int_t ngx_http_dicom_report_addendum_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_report_is_final(PGresult *res);
+static ngx_int_t ngx_http_dicom_report_answer(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_dicom_db_query_t *q);
 
 
 static const ngx_dicom_field_t  ngx_http_dicom_report_fields[] = {
@@ -117,14 +123,15 @@ ngx_http_dicom_report_create(ngx_http_request_t *r)
 
     if (ngx_http_dicom_report_identify(r, report, uid) != NGX_OK
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_CHECK, 1, uid) == NULL
-        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_INSERT, 6, report->id,
-                             uid, (char *) report->text.data, report->user,
-                             ngx_http_dicom_user_name(r), report->hash)
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_INSERT, 5, report->id,
+                             uid, report->user, ngx_http_dicom_user_name(r),
+                             report->hash)
            == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_GET, 2, report->id,
                              "true")
            == NULL
-        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_KEEP, 1, report->id)
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_APPEND, 2, report->id,
+                             (char *) report->text.data)
            == NULL
         || ngx_http_dicom_audit(r, q, "report-create", report->id, uid, NULL)
            != NGX_OK
@@ -216,8 +223,23 @@ ngx_http_dicom_report_made(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
         return ngx_http_dicom_report_reread(r, id);
     }
 
-    return ngx_http_dicom_report_reply(r, NGX_HTTP_CREATED, steps[5].result,
-                                       steps[6].result, steps[7].result);
+    return ngx_http_dicom_report_answer(r, NGX_HTTP_CREATED, q);
+}
+
+
+/* What the last three steps read. */
+
+static ngx_int_t
+ngx_http_dicom_report_answer(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_dicom_db_query_t *q)
+{
+    ngx_dicom_db_step_t  *steps;
+
+    steps = q->steps.elts;
+    steps += q->steps.nelts - 3;
+
+    return ngx_http_dicom_report_reply(r, status, steps[0].result,
+                                       steps[1].result, steps[2].result);
 }
 
 
@@ -265,10 +287,9 @@ static ngx_int_t
 ngx_http_dicom_report_change(ngx_http_request_t *r,
     ngx_http_dicom_report_t *report, const char *event)
 {
-    char                  *text;
     ngx_int_t              rc;
     const char            *id;
-    ngx_dicom_db_step_t   *steps, *step;
+    ngx_dicom_db_step_t   *steps;
     ngx_dicom_db_query_t  *q;
 
     rc = ngx_http_dicom_report_param(r, &id);
@@ -285,26 +306,7 @@ ngx_http_dicom_report_change(ngx_http_request_t *r,
     report->user = ngx_http_dicom_user(r);
 
     if (q == NULL || report->user == NULL
-        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_GET, 2, id, "true")
-           == NULL)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (report->text.data) {
-        text = ngx_http_dicom_cstring(r->pool, &report->text);
-        if (text == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_UPDATE, 2, id, text);
-
-    } else {
-        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_FINALIZE, 1, id);
-    }
-
-    if (step == NULL
-        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_KEEP, 1, id) == NULL
+        || ngx_http_dicom_report_change_steps(r, q, report, id) != NGX_OK
         || ngx_http_dicom_audit(r, q, event, id, NULL, id) != NGX_OK
         || ngx_http_dicom_report_read_steps(r, q, id) != NGX_OK)
     {
@@ -312,7 +314,7 @@ ngx_http_dicom_report_change(ngx_http_request_t *r,
     }
 
     steps = q->steps.elts;
-    steps[0].check = ngx_http_dicom_report_change_check;
+    steps[CHANGE_REPORT].check = ngx_http_dicom_report_change_check;
 
     ngx_http_dicom_ctx(r)->data = report;
 
@@ -321,9 +323,44 @@ ngx_http_dicom_report_change(ngx_http_request_t *r,
 
 
 static ngx_int_t
+ngx_http_dicom_report_change_steps(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q, ngx_http_dicom_report_t *report, const char *id)
+{
+    char  *text = NULL;
+
+    if (report->text.data) {
+        text = ngx_http_dicom_cstring(r->pool, &report->text);
+        if (text == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_GET, 2, id, "true") == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_APPEND, 2, id, text)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (text) {
+        return NGX_OK;
+    }
+
+    /* the check fills the words in, when it has seen the text */
+
+    return ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_FINALIZE, 1, id)
+           && ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_WORDS, 2, id, NULL)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
 ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     PGresult *res)
 {
+    ngx_str_t                 text;
+    const char               *words;
+    ngx_dicom_db_step_t      *steps;
     ngx_http_dicom_report_t  *report;
 
     report = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
@@ -337,9 +374,49 @@ ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
         return NGX_DECLINED;
     }
 
-    return ngx_http_dicom_matches(q->data,
-                                  ngx_http_dicom_column(res, 0, R_VERSION))
-           ? NGX_OK : NGX_DECLINED;
+    if (!ngx_http_dicom_matches(q->data,
+                                ngx_http_dicom_column(res, 0, R_VERSION)))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (report->text.data) {
+        return NGX_OK;
+    }
+
+    text.data = (u_char *) PQgetvalue(res, 0, R_TEXT);
+    text.len = PQgetlength(res, 0, R_TEXT);
+
+    words = ngx_http_dicom_report_words(q->pool, &text);
+    steps = q->steps.elts;
+
+    return words ? ngx_dicom_db_param(q, &steps[CHANGE_WORDS], 1, words)
+                 : NGX_ERROR;
+}
+
+
+const char *
+ngx_http_dicom_report_words(ngx_pool_t *pool, const ngx_str_t *text)
+{
+    ngx_str_t    *word;
+    ngx_array_t   words;
+
+    if (ngx_array_init(&words, pool, 64, sizeof(ngx_str_t)) != NGX_OK) {
+        return NULL;
+    }
+
+    word = ngx_array_push(&words);
+    if (word == NULL) {
+        return NULL;
+    }
+
+    ngx_str_set(word, "");
+
+    if (ngx_dicom_fold(pool, text, &words) == NGX_ERROR) {
+        return NULL;
+    }
+
+    return ngx_dicom_db_text_array(pool, words.elts, words.nelts);
 }
 
 
@@ -356,8 +433,7 @@ ngx_http_dicom_report_change_done(ngx_http_request_t *r,
     res = steps[0].result;
 
     if (q->status == NGX_DICOM_DB_OK) {
-        return ngx_http_dicom_report_reply(r, NGX_HTTP_OK, steps[4].result,
-                                           steps[5].result, steps[6].result);
+        return ngx_http_dicom_report_answer(r, NGX_HTTP_OK, q);
     }
 
     if (q->status != NGX_DICOM_DB_ROLLED_BACK) {
@@ -394,7 +470,7 @@ ngx_int_t
 ngx_http_dicom_report_addendum(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
-    const char               *id;
+    const char               *id, *words;
     ngx_dicom_db_query_t     *q;
     ngx_http_dicom_report_t  *report;
 
@@ -415,7 +491,10 @@ ngx_http_dicom_report_addendum(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_dicom_report_identify(r, report, id) != NGX_OK
+    words = ngx_http_dicom_report_words(r->pool, &report->text);
+
+    if (words == NULL
+        || ngx_http_dicom_report_identify(r, report, id) != NGX_OK
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_GET, 2, id, "true")
            == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_ADDENDUM, 6, report->id,
@@ -425,7 +504,8 @@ ngx_http_dicom_report_addendum(ngx_http_request_t *r)
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_ADDENDUM_GET, 1,
                              report->id)
            == NULL
-        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_TOUCH, 1, id) == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_WORDS, 2, id, words)
+           == NULL
         || ngx_http_dicom_audit(r, q, "report-addendum", id, NULL, id)
            != NGX_OK
         || ngx_http_dicom_report_read_steps(r, q, id) != NGX_OK)

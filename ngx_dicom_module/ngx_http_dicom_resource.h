@@ -15,6 +15,7 @@
 
 
 #define NGX_HTTP_DICOM_MAX_VALUES  24
+#define NGX_HTTP_DICOM_MAX_WORDS   8      /* of ?q= */
 
 
 typedef struct ngx_http_dicom_resource_s  ngx_http_dicom_resource_t;
@@ -199,8 +200,30 @@ ngx_int_t ngx_http_dicom_arg_active(ngx_http_request_t *r,
 ngx_int_t ngx_http_dicom_arg_uuid(ngx_http_request_t *r, const char *name,
     const char **uuid);
 
-/* ?q= as folded words (ngx_str_t), at most eight. */
+/* ?name= of 1 to max bytes of UTF-8, NULL when absent. */
+ngx_int_t ngx_http_dicom_arg_text(ngx_http_request_t *r, const char *name,
+    size_t max, const char **value);
+
+/* ?name=2026-11-22 with suffix after it, NULL when absent. */
+ngx_int_t ngx_http_dicom_arg_day(ngx_http_request_t *r, const char *name,
+    const char *suffix, const char **value);
+
+/* ?q= as folded words (ngx_str_t), at most MAX_WORDS: none for blanks, of signs
+   only one that nothing has. */
 ngx_int_t ngx_http_dicom_arg_words(ngx_http_request_t *r, ngx_array_t *words);
+
+/* Prefixes as ranges of words: from lowest, not as far as below. */
+typedef struct {
+    const char                       *lowest;       /* of the longest one, */
+    const char                       *below;        /* as the rarest */
+    const char                       *others;       /* TEXT[] */
+    const char                       *others_below;
+} ngx_http_dicom_ranges_t;
+
+/* Of one word at least, whose order changes; NGX_OK, or NGX_ERROR without
+   memory. */
+ngx_int_t ngx_http_dicom_arg_ranges(ngx_http_request_t *r, ngx_array_t *words,
+    ngx_http_dicom_ranges_t *ranges);
 
 /* The same as TEXT[] for a statement, in r->pool. */
 ngx_int_t ngx_http_dicom_arg_search(ngx_http_request_t *r,

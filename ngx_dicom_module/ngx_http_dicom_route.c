@@ -144,6 +144,8 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       NONE, ngx_http_dicom_report_list },
     { FACILITY, POST, "/api/v1/studies/{uid}/reports", PHYS, OWN, JSON,
       ngx_http_dicom_report_create },
+    { FACILITY, GET, "/api/v1/reports", PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_report_search },
     { FACILITY, GET, "/api/v1/reports/{id}", PHYS|RADI, OWN, NONE,
       ngx_http_dicom_report_get },
     { FACILITY, PUT, "/api/v1/reports/{id}", PHYS, OWN, JSON,

@@ -8,22 +8,18 @@
 #include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_record.h"
 #include "ngx_http_dicom_reply.h"
+#include "ngx_http_dicom_resource.h"
 #include "ngx_http_dicom_route.h"
-#include "ngx_dicom_fold.h"
-#include "ngx_dicom_meta.h"
-
-
-#define NGX_HTTP_DICOM_MAX_WORDS  8
 
 
 /* Filters of the list, as parameters of its statements; NULL: any. */
 typedef struct {
-    char                   *patient_id;
-    char                   *issuer;
-    char                   *accession;
-    char                   *modality;
-    char                   *from;          /* of sort_key */
-    char                   *to;
+    const char             *patient_id;
+    const char             *issuer;
+    const char             *accession;
+    const char             *modality;
+    const char             *from;          /* of sort_key */
+    const char             *to;
     ngx_array_t             words;         /* ngx_str_t, folded */
     char                    limit[24];
     ngx_http_dicom_page_t   page;
@@ -33,12 +29,6 @@ typedef struct {
 static ngx_uint_t ngx_http_dicom_study_allowed(ngx_http_dicom_ctx_t *ctx,
     ngx_http_dicom_studies_t *list);
 static ngx_int_t ngx_http_dicom_study_filters(ngx_http_request_t *r,
-    ngx_http_dicom_studies_t *list);
-static ngx_int_t ngx_http_dicom_study_text(ngx_http_request_t *r,
-    const char *name, size_t max, char **value);
-static ngx_int_t ngx_http_dicom_study_date(ngx_http_request_t *r,
-    const char *name, const char *suffix, char **value);
-static ngx_int_t ngx_http_dicom_study_words(ngx_http_request_t *r,
     ngx_http_dicom_studies_t *list);
 static ngx_int_t ngx_http_dicom_study_step(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q, ngx_http_dicom_studies_t *list);
@@ -141,34 +131,34 @@ ngx_http_dicom_study_filters(ngx_http_request_t *r,
         return rc;
     }
 
-    rc = ngx_http_dicom_study_text(r, "patient_id", 64, &list->patient_id);
+    rc = ngx_http_dicom_arg_text(r, "patient_id", 64, &list->patient_id);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_dicom_study_text(r, "issuer", 64, &list->issuer);
+    rc = ngx_http_dicom_arg_text(r, "issuer", 64, &list->issuer);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_dicom_study_text(r, "accession", 64, &list->accession);
+    rc = ngx_http_dicom_arg_text(r, "accession", 64, &list->accession);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_dicom_study_text(r, "modality", 16, &list->modality);
+    rc = ngx_http_dicom_arg_text(r, "modality", 16, &list->modality);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_dicom_study_date(r, "date_from", "", &list->from);
+    rc = ngx_http_dicom_arg_day(r, "date_from", "", &list->from);
     if (rc != NGX_OK) {
         return rc;
     }
 
     /* "2026-11-22~" is above each time of that day */
 
-    rc = ngx_http_dicom_study_date(r, "date_to", "~", &list->to);
+    rc = ngx_http_dicom_arg_day(r, "date_to", "~", &list->to);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -189,128 +179,7 @@ ngx_http_dicom_study_filters(ngx_http_request_t *r,
                                            "goes with patient_id");
     }
 
-    return ngx_http_dicom_study_words(r, list);
-}
-
-
-/* NGX_OK, *value NULL when absent; or the result of the 400 reply. */
-
-static ngx_int_t
-ngx_http_dicom_study_text(ngx_http_request_t *r, const char *name, size_t max,
-    char **value)
-{
-    ngx_int_t  rc;
-    ngx_str_t  text;
-
-    *value = NULL;
-
-    rc = ngx_http_dicom_arg(r, name, &text);
-
-    if (rc == NGX_DECLINED) {
-        return NGX_OK;
-    }
-
-    if (rc != NGX_OK || text.len == 0 || text.len > max
-        || ngx_dicom_utf8_check(text.data, text.len) != NGX_OK)
-    {
-        return ngx_http_dicom_arg_invalid(r, name, "must be a short text");
-    }
-
-    *value = (char *) text.data;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_dicom_study_date(ngx_http_request_t *r, const char *name,
-    const char *suffix, char **value)
-{
-    char       *text, *date;
-    ngx_int_t   rc;
-    ngx_str_t   s;
-
-    *value = NULL;
-
-    rc = ngx_http_dicom_study_text(r, name, 10, &text);
-
-    if (rc != NGX_OK || text == NULL) {
-        return rc;
-    }
-
-    s.data = (u_char *) text;
-    s.len = ngx_strlen(text);
-
-    if (ngx_dicom_meta_is_date(&s) != NGX_OK) {
-        return ngx_http_dicom_arg_invalid(r, name,
-                                           "must be a date like 2026-11-22");
-    }
-
-    date = ngx_pnalloc(r->pool, sizeof("2026-11-22~"));
-    if (date == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    (void) snprintf(date, sizeof("2026-11-22~"), "%s%s", text, suffix);
-
-    *value = date;
-
-    return NGX_OK;
-}
-
-
-/* The longest word first: it leads to the fewest studies. */
-
-static ngx_int_t
-ngx_http_dicom_study_words(ngx_http_request_t *r,
-    ngx_http_dicom_studies_t *list)
-{
-    char        *text;
-    ngx_int_t    rc;
-    ngx_str_t    q, *words, first;
-    ngx_uint_t   i, longest;
-
-    if (ngx_array_init(&list->words, r->pool, 4, sizeof(ngx_str_t))
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_dicom_study_text(r, "q", 200, &text);
-
-    if (rc != NGX_OK || text == NULL) {
-        return rc;
-    }
-
-    q.data = (u_char *) text;
-    q.len = ngx_strlen(text);
-
-    rc = ngx_dicom_fold(r->pool, &q, &list->words);
-
-    if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (rc != NGX_OK || list->words.nelts == 0
-        || list->words.nelts > NGX_HTTP_DICOM_MAX_WORDS)
-    {
-        return ngx_http_dicom_arg_invalid(r, "q", "must be 1 to 8 words");
-    }
-
-    words = list->words.elts;
-    longest = 0;
-
-    for (i = 1; i < list->words.nelts; i++) {
-        if (words[i].len > words[longest].len) {
-            longest = i;
-        }
-    }
-
-    first = words[longest];
-    words[longest] = words[0];
-    words[0] = first;
-
-    return NGX_OK;
+    return ngx_http_dicom_arg_words(r, &list->words);
 }
 
 
@@ -360,31 +229,17 @@ static ngx_int_t
 ngx_http_dicom_study_search(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
     ngx_http_dicom_studies_t *list, const char *key, const char *uid)
 {
-    ngx_str_t            *words, ends[NGX_HTTP_DICOM_MAX_WORDS];
-    ngx_uint_t            i, n;
-    const char           *others, *other_ends;
-    ngx_dicom_db_step_t  *step;
+    ngx_dicom_db_step_t      *step;
+    ngx_http_dicom_ranges_t   ranges;
 
-    words = list->words.elts;
-    n = list->words.nelts;
-
-    for (i = 0; i < n; i++) {
-        if (ngx_dicom_fold_end(r->pool, &words[i], &ends[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    others = ngx_dicom_db_text_array(r->pool, words + 1, n - 1);
-    other_ends = ngx_dicom_db_text_array(r->pool, ends + 1, n - 1);
-
-    if (others == NULL || other_ends == NULL) {
+    if (ngx_http_dicom_arg_ranges(r, &list->words, &ranges) != NGX_OK) {
         return NGX_ERROR;
     }
 
     step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_SEARCH, 13, list->from,
                              list->to, list->modality, key, uid, list->limit,
-                             (char *) words[0].data, (char *) ends[0].data,
-                             others, other_ends, list->patient_id,
+                             ranges.lowest, ranges.below, ranges.others,
+                             ranges.others_below, list->patient_id,
                              list->issuer, list->accession);
 
     return step ? NGX_OK : NGX_ERROR;

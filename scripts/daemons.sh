@@ -144,14 +144,18 @@ owner_sql()
     fi
 }
 
-# The role of the servers and their two databases.
+# The owner of the tables, the role of the servers, and the two databases.
 make_databases()
 {
-    local name password
-    password=$(cat "$state/keys/database")
+    local owner server
+    owner=$(cat "$state/keys/database-migrate")
+    server=$(cat "$state/keys/database")
     if use_cockroach; then
         owner_sql <<END
-CREATE USER IF NOT EXISTS dicom WITH PASSWORD '$password';
+CREATE USER IF NOT EXISTS dicom;
+ALTER USER dicom WITH PASSWORD '$owner';
+CREATE USER IF NOT EXISTS dicom_server;
+ALTER USER dicom_server WITH PASSWORD '$server';
 CREATE DATABASE IF NOT EXISTS toplevel;
 CREATE DATABASE IF NOT EXISTS facility;
 ALTER DATABASE toplevel OWNER TO dicom;
@@ -160,9 +164,11 @@ END
         return
     fi
     owner_sql <<END
-SELECT 'CREATE ROLE dicom LOGIN'
-    WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'dicom') \gexec
-ALTER ROLE dicom PASSWORD '$password';
+SELECT format('CREATE ROLE %I LOGIN', r)
+    FROM unnest(ARRAY['dicom', 'dicom_server']) r
+    WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = r) \gexec
+ALTER ROLE dicom PASSWORD '$owner';
+ALTER ROLE dicom_server PASSWORD '$server';
 SELECT format('CREATE DATABASE %I OWNER dicom', d)
     FROM unnest(ARRAY['toplevel', 'facility']) d
     WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = d) \gexec
@@ -174,7 +180,7 @@ prepare_database()
     export PGPASSFILE=$state/keys/pgpass PGCONNECT_TIMEOUT=10
     (umask 077 && printf '*:*:*:postgres:%s\n*:*:*:dicom:%s\n' \
         "$(cat "$state/keys/database-owner")" \
-        "$(cat "$state/keys/database")" >"$PGPASSFILE")
+        "$(cat "$state/keys/database-migrate")" >"$PGPASSFILE")
 
     if [ -n "$external_url" ]; then
         [ -z "$external_password" ] || export PGPASSWORD=$external_password

@@ -134,7 +134,7 @@ random_secret()
 make_keys()
 {
     local k
-    for k in jwt audit database database-owner; do
+    for k in jwt audit database database-migrate database-owner; do
         [ -s "$state/keys/$k" ] || random_secret "$state/keys/$k"
     done
 }
@@ -233,27 +233,30 @@ if [[ $external_url =~ ^([a-z]+://[^:/@]+):([^@]*)@(.*)$ ]]; then
     printf -v external_password '%b' "${BASH_REMATCH[2]//%/\\x}"
 fi
 
+# database_url NAME [ROLE]: as the owner of its tables, or as another role; a
+# database elsewhere is always asked by the user that its URL names.
 database_url()
 {
-    local name=$1 url=$external_url query=
+    local name=$1 role=${2:-dicom} url=$external_url query=
     if [ -n "$url" ]; then
         [[ $url != *\?* ]] || query=?${url#*\?}
         url=${url%%\?*}
         printf '%s/%s%s' "${url%/}" "$name" "$query"
     elif use_cockroach; then
-        printf 'postgresql://dicom@127.0.0.1:%d/%s?%s' $((port_base + 4)) \
-            "$name" "sslmode=verify-full&sslrootcert=$state/certs/cockroach/ca.crt"
+        printf 'postgresql://%s@127.0.0.1:%d/%s?%s' "$role" \
+            $((port_base + 4)) "$name" "sslmode=verify-full&sslrootcert=$state/certs/cockroach/ca.crt"
     else
-        printf 'postgresql://dicom@/%s?host=%s' "$name" "$run/database"
+        printf 'postgresql://%s@/%s?host=%s' "$role" "$name" "$run/database"
     fi
 }
 
-# Puts the databases' URLs into a text, and where the password is.
+# Puts the databases' URLs for the servers into a text, and where the password
+# is.
 put_database_url()
 {
     local toplevel facility file=$state/keys/database
-    toplevel=$(database_url toplevel)
-    facility=$(database_url facility)
+    toplevel=$(database_url toplevel dicom_server)
+    facility=$(database_url facility dicom_server)
     if [ -n "$external_url" ]; then
         file=
         if [ -n "$external_password" ]; then

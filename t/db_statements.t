@@ -51,8 +51,8 @@ my $top = $t->dir . '/checkout';
 my $url = $t->database_url('toplevel');
 File::Path::make_path("$top/scripts", "$top/sql/toplevel");
 system('cp', $t->top . '/scripts/migrate', "$top/scripts") == 0 or die;
-system("cp '" . $t->top . "'/sql/toplevel/*.sql '$top/sql/toplevel'") == 0
-    or die;
+system("cp '" . $t->top . "'/sql/toplevel/*.sql '$top/sql/toplevel'; cp '"
+    . $t->top . "'/sql/append-only '$top/sql'") == 0 or die;
 
 sub migrate {
     my $output = `bash '$top/scripts/migrate' toplevel '$url' 2>&1`;

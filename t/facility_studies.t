@@ -10,7 +10,7 @@ use Test::More;
 use lib 't/lib';
 use Test::Dicom;
 
-my $t = Test::Dicom->new(plan => 69);
+my $t = Test::Dicom->new(plan => 70);
 
 $t->start_postgres();
 $t->seed_demo();
@@ -62,6 +62,8 @@ is(found('q=jan+lukasz'), '3 1', 'all words');
 is(found('q=lukasz+knee'), '', 'all of them');
 is(found('q=lukasz+again'), '3', 'words of the description');
 is(found('q=p-4'), '4', 'the patient id');
+is(found('q=+'), found(''), 'blanks are no condition');
+is(found('q=%2C%3B%21'), '', 'of signs only nothing is found');
 is(found('q=lukasz&date_to=2026-01-01'), '1', 'with a date');
 
 my $page = list('limit=2');
@@ -71,7 +73,7 @@ is(uids($page), '1 4', 'second page');
 is($page->{json}{next}, undef, 'there is no third');
 
 for my $bad ('limit=0', 'limit=501', 'limit=x', 'cursor=%%%', 'cursor=eA',
-    'date_from=2026-02-30', 'date_from=yesterday', 'issuer=X', 'q=+',
+    'date_from=2026-02-30', 'date_from=yesterday', 'issuer=X',
     'q=a+b+c+d+e+f+g+h+i', 'modality=', 'foo=1', 'patient_id=a&patient_id=b',
     'q=%ff', 'accession=%00')
 {

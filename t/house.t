@@ -43,9 +43,9 @@ my @floors = (
     ['module'],
     [qw(route filter error listen)],
     [qw(session toplevel user patient merge facility studies report report_change
-        node upload view events glass
+        report_search node upload view events glass
         status qido wado)],
-    [qw(qido_args resource list create change op record render picture peer
+    [qw(qido_args resource list list_args create change op record render picture peer
         discard
         hash lockout attribute accept)],
     [qw(auth args audit query reply)],

@@ -306,7 +306,8 @@ sub yaml_defaults {
         return \%y;
     }
 
-    $y{databasePort} = $self->port('postgres');
+    $y{databaseUrl} = $self->database_url(
+        $role eq 'toplevel' ? $role : 'facility', 'dicom_server');
     $y{JWTPassword} = 'test-secret-of-more-than-32-bytes-length';
     $y{corsOrigins} = [$self->url('web')];
     if ($role ne 'toplevel') {

@@ -67,9 +67,12 @@ sub stop_postgres {
 }
 
 
+# Of the tables' owner, which may do everything, or of another role: the servers
+# of the tests connect as dicom_server.
 sub database_url {
-    my ($self, $database) = @_;
-    return 'postgresql://dicom@127.0.0.1:' . $self->port('postgres')
+    my ($self, $database, $role) = @_;
+    $role //= 'dicom';
+    return "postgresql://$role\@127.0.0.1:" . $self->port('postgres')
         . "/$database";
 }
 
@@ -94,7 +97,7 @@ sub _postgres_template {
 
     my $bin = _postgres_bin();
     my $top = $self->top;
-    my $key = `cat $top/sql/*/*.sql $top/scripts/migrate 2>/dev/null \\
+    my $key = `cat $top/sql/*/*.sql $top/sql/append-only $top/scripts/migrate 2>/dev/null \\
         | { cat; echo $bin \$(id -u); } | md5sum | cut -c1-12`;
     chomp $key;
 
