@@ -266,10 +266,21 @@ X(QIDO_INSTANCES, 4,
 
 /* WADO-RS */
 
+/* $2, $3: series and instance, NULL: all of them; $4: limit */
+X(WADO_INSTANCES, 4,
+  "SELECT i.uid, i.series_uid, i.location, i.size, i.transfer_syntax "
+  "FROM instances i "
+  "WHERE i.study_uid = $1::TEXT "
+  "AND ($2::TEXT IS NULL OR i.series_uid = $2::TEXT) "
+  "AND ($3::TEXT IS NULL OR i.uid = $3::TEXT) "
+  "ORDER BY i.series_uid, i.number, i.uid LIMIT $4::INT8")
+
 X(WADO_INSTANCE, 3,
-  "SELECT i.location, i.size, i.transfer_syntax FROM instances i "
-  "WHERE i.uid = $1::TEXT AND i.series_uid = $2::TEXT "
-  "AND i.study_uid = $3::TEXT")
+  "SELECT i.uid, i.series_uid, i.location, i.size, i.transfer_syntax, "
+         "i.frames, i.height, i.width, i.header "
+  "FROM instances i "
+  "WHERE i.study_uid = $1::TEXT AND i.series_uid = $2::TEXT "
+  "AND i.uid = $3::TEXT")
 
 
 /* reports; $2 of the reads: drafts are shown */

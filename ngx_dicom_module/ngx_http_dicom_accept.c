@@ -34,7 +34,7 @@ static ngx_uint_t ngx_http_dicom_accept_is(ngx_str_t *s, const char *text);
 
 ngx_int_t
 ngx_http_dicom_accept_dicom(ngx_http_request_t *r, const ngx_str_t *syntax,
-    ngx_uint_t *multipart)
+    ngx_uint_t many, ngx_uint_t *multipart)
 {
     u_char                  *p, *last;
     ngx_int_t                best;
@@ -64,7 +64,8 @@ ngx_http_dicom_accept_dicom(ngx_http_request_t *r, const ngx_str_t *syntax,
                 p = ngx_http_dicom_accept_range(p, last, &range);
 
                 if (range.q > best
-                    && ngx_http_dicom_accept_fits(&range, syntax))
+                    && ngx_http_dicom_accept_fits(&range, syntax)
+                    && !(many && ngx_http_dicom_accept_single(&range)))
                 {
                     best = range.q;
                     *multipart = !ngx_http_dicom_accept_single(&range);

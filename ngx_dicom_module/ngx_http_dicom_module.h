@@ -61,6 +61,9 @@ typedef struct {
     ngx_int_t                    (*done)(ngx_http_request_t *r,
                                          ngx_dicom_db_query_t *q);
     void                          *data;       /* the handler's own */
+    ngx_int_t                    (*stream)(ngx_http_request_t *r,
+                                           ngx_chain_t **out);
+                                               /* makes the answer's pieces */
     ngx_dicom_audit_t             *note;       /* to record before done */
     ngx_uint_t                     note_list;
     const char                    *refusal;    /* slug of a 403 that waits */

@@ -187,6 +187,10 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       OWN, NONE, ngx_http_dicom_qido_series },
     { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances",
       SEE, OWN, NONE, ngx_http_dicom_qido_instances },
+    { NODE, GET, "/dicom-web/studies/{uid}", SEE, OWN, NONE,
+      ngx_http_dicom_wado_study },
+    { NODE, GET, "/dicom-web/studies/{uid}/series/{uid}", SEE, OWN, NONE,
+      ngx_http_dicom_wado_series },
     { NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}",
       SEE, OWN, NONE, ngx_http_dicom_wado_instance },
 

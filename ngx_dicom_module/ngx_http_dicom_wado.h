@@ -1,6 +1,6 @@
 
 /*
- * WADO-RS (PS3.18 10.4): an instance as the file that was stored.
+ * WADO-RS (PS3.18 10.4): instances as the files that were stored.
  */
 
 
@@ -10,6 +10,15 @@
 
 #include "ngx_http_dicom_module.h"
 
+
+/* Handlers of the route table: they answer r, and return what a content
+   handler returns. */
+
+/* GET /dicom-web/studies/{uid} */
+ngx_int_t ngx_http_dicom_wado_study(ngx_http_request_t *r);
+
+/* GET /dicom-web/studies/{uid}/series/{uid} */
+ngx_int_t ngx_http_dicom_wado_series(ngx_http_request_t *r);
 
 /* GET /dicom-web/studies/{uid}/series/{uid}/instances/{uid} */
 ngx_int_t ngx_http_dicom_wado_instance(ngx_http_request_t *r);

@@ -58,6 +58,7 @@ static pthread_once_t  once = PTHREAD_ONCE_INIT;
 struct output {
     char    *data;
     size_t   length, size;
+    bool     lines;             /* what divides them stays */
 };
 
 
@@ -142,13 +143,21 @@ charset_init(struct charset *charset, const char *value, size_t length)
 }
 
 
+static bool
+is_line_control(unsigned char c)
+{
+    return c == '\r' || c == '\n' || c == '\f' || c == '\t';
+}
+
+
 static void
 emit(struct output *out, const char *text, size_t length)
 {
     const unsigned char  *p = (const unsigned char *) text;
 
     /* U+0000 to U+001F, U+007F, and U+0080 to U+009F are control characters */
-    if ((length == 1 && (p[0] < 0x20 || p[0] == 0x7f))
+    if ((length == 1 && (p[0] < 0x20 || p[0] == 0x7f)
+            && !(out->lines && is_line_control(p[0])))
         || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0))
     {
         return;
@@ -343,12 +352,11 @@ is_utf8(const char *text, size_t length)
 }
 
 
-size_t
-charset_convert(const struct charset *charset, const char *text,
-    size_t length, char *out, size_t size)
+static size_t
+convert(const struct charset *charset, const char *text, size_t length,
+    struct output *out)
 {
     const struct charset_term  *term = charset->terms[0];
-    struct output               o = { out, 0, size };
 
     /*
      * Files without a term, or with an unknown one, have bytes above 0x7f as
@@ -359,15 +367,35 @@ charset_convert(const struct charset *charset, const char *text,
     }
 
     if (term->escape == NULL && memchr(text, 0x1b, length) == NULL) {
-        convert_run(term, text, length, &o);
+        convert_run(term, text, length, out);
 
     } else {
         struct charset  with = *charset;
 
         with.terms[0] = term;
-        convert_extended(&with, text, length, &o);
+        convert_extended(&with, text, length, out);
     }
 
-    o.data[o.length] = '\0';
-    return o.length;
+    out->data[out->length] = '\0';
+    return out->length;
+}
+
+
+size_t
+charset_convert(const struct charset *charset, const char *text,
+    size_t length, char *out, size_t size)
+{
+    struct output  o = { out, 0, size, false };
+
+    return convert(charset, text, length, &o);
+}
+
+
+size_t
+charset_convert_lines(const struct charset *charset, const char *text,
+    size_t length, char *out, size_t size)
+{
+    struct output  o = { out, 0, size, true };
+
+    return convert(charset, text, length, &o);
 }

@@ -39,4 +39,8 @@ void charset_init(struct charset *charset, const char *value, size_t length);
 size_t charset_convert(const struct charset *charset, const char *text,
     size_t length, char *out, size_t size);
 
+/* The same of a text with lines: CR, LF, FF and TAB stay. */
+size_t charset_convert_lines(const struct charset *charset, const char *text,
+    size_t length, char *out, size_t size);
+
 #endif /* DICOM_CHARSET_H */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "decoder.h"
-#include "decoder_child.h"
+#include "decoder_impl.h"
 #include "log.h"
 #include "wire.h"
 #include "zygote.h"
@@ -628,6 +628,41 @@ decoder_header(struct decoder *decoder, int fd, const uint8_t user[16],
         return false;
     }
     done = take_header(child, &reply, call.file_size, header, error);
+    if (!done) {
+        end_child(child);
+    }
+    release(decoder, child);
+    return done;
+}
+
+
+bool
+decoder_call(struct decoder *decoder, int fd, const uint8_t user[16],
+    struct child_call *call, uint8_t **data, size_t *length,
+    struct decoder_error *error)
+{
+    struct child_reply   reply;
+    struct child        *child;
+    bool                 done = false;
+
+    if (!look_at_file(fd, call, error)) {
+        return false;
+    }
+    child = call_child(decoder, fd, user, call, &reply, error);
+    if (child == NULL) {
+        return false;
+    }
+    *length = reply.fields_length;
+    *data = *length <= call->result_size ? malloc(*length + 1) : NULL;
+    if (*data == NULL) {
+        decoder_fail(error, DECODER_MEMORY, "out of memory");
+    } else if (!read_result(child, *data, 0, *length)) {
+        free(*data);
+        decoder_fail(error, DECODER_CRASHED,
+            "the decoder gave an impossible answer");
+    } else {
+        done = true;
+    }
     if (!done) {
         end_child(child);
     }

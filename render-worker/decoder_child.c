@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "charset.h"
+#include "child_content.h"
 #include "decoder_child.h"
 #include "dicom.h"
 #include "fragments.h"
@@ -338,8 +339,23 @@ serve(struct call *call)
         return;
     }
 
-    done = call->c.task == CHILD_HEADER ? do_header(call, result)
-        : do_frame(call, result);
+    call->c.text[sizeof(call->c.text) - 1] = '\0';
+    switch (call->c.task) {
+    case CHILD_HEADER:
+        done = do_header(call, result);
+        break;
+    case CHILD_METADATA:
+        done = child_metadata(&call->c, call->file, result, &call->reply,
+            &call->error);
+        break;
+    case CHILD_VALUE:
+        done = child_value(&call->c, call->file, result, &call->reply,
+            &call->error);
+        break;
+    default:
+        done = do_frame(call, result);
+        break;
+    }
     munmap(result, size);
 
     if (done) {

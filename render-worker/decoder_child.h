@@ -23,7 +23,27 @@
  */
 #define CHILD_HEADER_SIZE  (1020u * 1024)
 
-enum child_task { CHILD_HEADER = 1, CHILD_FRAME = 2 };
+/* Of a file's metadata, or of a value that has to be converted. */
+#define CHILD_CONTENT_SIZE  (64u * 1024 * 1024)
+
+enum child_task {
+    CHILD_HEADER = 1, CHILD_FRAME = 2,
+    CHILD_METADATA = 3,         /* -> JSON */
+    CHILD_VALUE = 4             /* -> struct child_value, maybe bytes */
+};
+
+enum child_place {
+    CHILD_VALUE_NONE = 0,
+    CHILD_VALUE_FILE,           /* at offset, length bytes */
+    CHILD_VALUE_HERE,           /* behind the struct, converted */
+    CHILD_VALUE_FRAMES          /* encapsulated */
+};
+
+struct child_value {
+    uint32_t  place;            /* enum child_place */
+    uint32_t  reserved;
+    uint64_t  offset, length;
+};
 
 struct child_call {
     uint32_t  magic;
@@ -41,6 +61,8 @@ struct child_call {
     uint16_t  samples, bits_allocated, bits_stored, high_bit;
     uint8_t   is_signed, planar, photometric, sample;
     char      syntax[68];
+
+    char      text[1536];       /* of metadata: a URL; of a value: its path */
 };
 
 struct child_reply {

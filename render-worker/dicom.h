@@ -64,6 +64,12 @@ uint32_t dicom_items(struct dicom_file *file, const struct dicom_set *set,
 const struct dicom_set *dicom_item(struct dicom_file *file,
     const struct dicom_set *set, uint32_t tag, uint32_t n);
 
+/*
+ * The VR of a tag in the data dictionary (PS3.6), or a choice of VRs such as
+ * "US_SS"; NULL: it is not there.
+ */
+const char *dicom_dictionary_vr(uint32_t tag);
+
 /* What a codec must know of one frame. */
 struct dicom_codec {
     const char  *transfer_syntax;

@@ -14,8 +14,11 @@
 #include <zlib.h>
 
 #include <gdcmDataSet.h>
+#include <gdcmDict.h>
+#include <gdcmDicts.h>
 #include <gdcmFile.h>
 #include <gdcmFragment.h>
+#include <gdcmGlobal.h>
 #include <gdcmJPEG2000Codec.h>
 #include <gdcmJPEGCodec.h>
 #include <gdcmJPEGLSCodec.h>
@@ -640,6 +643,21 @@ dicom_item(struct dicom_file *file, const struct dicom_set *set, uint32_t tag,
             return nullptr;
         }
         return opaque(items->GetItem(n + 1).GetNestedDataSet());
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+const char *
+dicom_dictionary_vr(uint32_t tag)
+{
+    try {
+        const gdcm::Dict &dict = gdcm::Global::GetInstance().GetDicts()
+            .GetPublicDict();
+        gdcm::VR vr = dict.GetDictEntry(make_tag(tag)).GetVR();
+
+        return vr == gdcm::VR::INVALID ? nullptr
+            : gdcm::VR::GetVRString(vr);
     } catch (...) {
         return nullptr;
     }

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fragments.h"
 #include "multiversion.h"
+#include "wire.h"
 
 static bool
 frame_fail(struct frame_error *error, const char *slug, const char *detail)
@@ -163,6 +165,113 @@ frame_read(const struct frame_source *source, const struct frame_ref *ref,
         ok = frame_pread(fd, pixels, size, frame->offset, error);
     }
     objects_close(source->objects, fd);
+    return ok;
+}
+
+/* Whether the file has the samples as such, in the order of this machine. */
+static bool
+frame_is_plain(const struct dicom_index *index)
+{
+    return strcmp(index->transfer_syntax, "1.2.840.10008.1.2") == 0
+        || strcmp(index->transfer_syntax, "1.2.840.10008.1.2.1") == 0;
+}
+
+/* A frame of single bits begins within a byte: makes its first one the first. */
+static void
+frame_shift(const struct dicom_index *index, uint32_t frame, uint8_t *data,
+    size_t *length)
+{
+    uint64_t bits = (uint64_t) index->rows * index->columns * index->samples;
+    unsigned shift = (unsigned) (bits % 8 * (frame % 8) % 8);
+    size_t bytes = (size_t) (bits + 7) / 8;
+
+    for (size_t i = 0; shift > 0 && i < *length; i++) {
+        data[i] = (uint8_t) (data[i] >> shift
+            | (i + 1 < *length ? data[i + 1] << (8 - shift) : 0));
+    }
+    if (*length > bytes) {
+        *length = bytes;
+    }
+    if (bits % 8 != 0 && *length == bytes) {
+        data[bytes - 1] &= (uint8_t) ((1u << bits % 8) - 1);
+    }
+}
+
+/* Bytes of 0 and 1 as the bits that the file says they are. */
+static void
+frame_pack(uint8_t *data, size_t *length)
+{
+    size_t count = *length;
+
+    *length = (count + 7) / 8;
+    for (size_t i = 0; i < *length; i++) {
+        uint8_t byte = 0;
+
+        for (size_t k = 0; k < 8 && 8 * i + k < count; k++) {
+            byte |= (uint8_t) ((data[8 * i + k] & 1u) << k);
+        }
+        data[i] = byte;
+    }
+}
+
+static bool
+frame_bytes(const struct frame_source *source, const struct frame_ref *ref,
+    uint8_t *data, size_t *length, struct frame_error *error)
+{
+    const struct dicom_index *index = ref->index;
+    const struct dicom_frame *frame = &index->frames[ref->frame];
+    int fd = frame_open(source, ref, error);
+
+    if (fd < 0) {
+        return false;
+    }
+    bool ok = frame_pread(fd, data, *length, frame->offset, error);
+    objects_close(source->objects, fd);
+    if (!ok) {
+        return false;
+    }
+    if (frame_is_plain(index)) {
+        if (index->bits_allocated == 1) {
+            frame_shift(index, ref->frame, data, length);
+        }
+        return true;
+    }
+    *length = fragments_join(data, *length);
+    return *length > 0 || frame_fail(error, "frame-not-decodable",
+        "the frame's fragments are malformed");
+}
+
+bool
+frame_stored(const struct frame_source *source, const struct frame_ref *ref,
+    bool decoded, uint8_t **data, size_t *length, struct frame_error *error)
+{
+    const struct dicom_index *index = ref->index;
+    bool plain = frame_is_plain(index), ok;
+    uint64_t size = plain || !decoded ? index->frames[ref->frame].length
+        : index_frame_size(index);
+    uint8_t photometric;
+
+    if (size > WIRE_MAX_CONTENT) {
+        return frame_fail(error, "frame-not-decodable",
+            "the frame is too large for one answer");
+    }
+    *length = (size_t) size;
+    *data = malloc(*length + 1);
+    if (*data == NULL) {
+        return frame_fail(error, "busy", "memory is short");
+    }
+    if (plain || !decoded) {
+        ok = frame_bytes(source, ref, *data, length, error);
+    } else {
+        ok = frame_read(source, ref, *data, &photometric, error);
+        if (ok && index->bits_allocated == 1) {
+            frame_pack(*data, length);
+        }
+    }
+    if (!ok) {
+        free(*data);
+        *data = NULL;
+    }
     return ok;
 }
 

@@ -52,6 +52,15 @@ bool frame_read(const struct frame_source *source, const struct frame_ref *ref,
     void *pixels, uint8_t *photometric, struct frame_error *error);
 
 /*
+ * Reads the frame for somebody else to decode: its code stream, or the bytes of
+ * its native pixels, little-endian, as the file has them; *data is malloc'ed.
+ * decoded: of what is compressed, the native samples too.
+ */
+bool frame_stored(const struct frame_source *source,
+    const struct frame_ref *ref, bool decoded, uint8_t **data,
+    size_t *length, struct frame_error *error);
+
+/*
  * Makes the texels of the layer: rows * columns * layer_format_size() bytes.
  * range, if not NULL, receives the stored extremes.
  */

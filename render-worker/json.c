@@ -172,6 +172,35 @@ json_null(struct json *json, const char *name)
 }
 
 void
+json_literal(struct json *json, const char *name, const char *number)
+{
+    json_name(json, name);
+    json_put(json, number, strlen(number));
+}
+
+void
+json_base64(struct json *json, const char *name, const uint8_t *data,
+    size_t length)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    json_name(json, name);
+    json_put(json, "\"", 1);
+    for (size_t i = 0; i < length; i += 3) {
+        uint32_t bits = (uint32_t) data[i] << 16
+            | (i + 1 < length ? (uint32_t) data[i + 1] << 8 : 0)
+            | (i + 2 < length ? data[i + 2] : 0);
+        char four[4] = { digits[bits >> 18], digits[bits >> 12 & 63],
+            i + 1 < length ? digits[bits >> 6 & 63] : '=',
+            i + 2 < length ? digits[bits & 63] : '=' };
+
+        json_put(json, four, sizeof(four));
+    }
+    json_put(json, "\"", 1);
+}
+
+void
 json_text(struct json *json, const char *format, ...)
 {
     va_list args;

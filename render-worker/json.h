@@ -28,6 +28,13 @@ void json_number(struct json *json, const char *name, double value);
 void json_bool(struct json *json, const char *name, bool value);
 void json_null(struct json *json, const char *name);
 
+/* A number that is text already, in JSON's form. */
+void json_literal(struct json *json, const char *name, const char *number);
+
+/* A string of length bytes, which may be of any value, in base64. */
+void json_base64(struct json *json, const char *name, const uint8_t *data,
+    size_t length);
+
 /* Unformatted text: for what is not JSON (metrics). */
 void json_text(struct json *json, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,15 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "meta.h"
+#include "element.h"
 #include "structure.h"
-
-#define WINDOW     65536u
-#define UNDEFINED  0xffffffffu
-
-#define ITEM           0xfffee000u
-#define ITEM_END       0xfffee00du
-#define SEQUENCE_END   0xfffee0ddu
 
 /* A sequence, or an item of one, that we are within. */
 struct level {
@@ -19,107 +12,13 @@ struct level {
 };
 
 struct walk {
-    const struct structure  *structure;
-    structure_read           reader;
-    void                    *data;
-    uint64_t                 at;
-    struct level             levels[2 * STRUCTURE_MAX_DEPTH + 2];
-    unsigned                 depth;
-    uint64_t                 window;        /* offset of buffer */
-    size_t                   filled;
-    uint8_t                  buffer[WINDOW];
-};
-
-struct element {
-    uint32_t  tag;
-    uint32_t  length;
-    uint64_t  value;            /* offset */
-    bool      is_sequence;
-    bool      is_explicit;      /* what its items are in */
+    uint64_t               at;
+    struct level           levels[2 * STRUCTURE_MAX_DEPTH + 2];
+    unsigned               depth;
+    struct element_reader  reader;
 };
 
 enum verdict { VERDICT_ON, VERDICT_DONE, VERDICT_WRONG };
-
-
-/* size bytes at the walk's place, from the window; NULL: not there. */
-static const uint8_t *
-peek(struct walk *w, uint64_t at, size_t size)
-{
-    if (at > w->structure->end || size > w->structure->end - at) {
-        return NULL;
-    }
-    if (at < w->window || at + size > w->window + w->filled) {
-        uint64_t  left = w->structure->end - at;
-        size_t    count = left < WINDOW ? (size_t) left : WINDOW;
-
-        if (!w->reader(w->data, at, w->buffer, count)) {
-            w->filled = 0;
-            return NULL;
-        }
-        w->window = at;
-        w->filled = count;
-    }
-    return w->buffer + (at - w->window);
-}
-
-
-static uint32_t
-number(const struct walk *w, const uint8_t *p, unsigned bytes)
-{
-    uint32_t  value = 0;
-
-    for (unsigned i = 0; i < bytes; i++) {
-        unsigned  shift = w->structure->is_big_endian ? bytes - 1 - i : i;
-
-        value |= (uint32_t) p[i] << (8 * shift);
-    }
-    return value;
-}
-
-
-static bool
-read_element(struct walk *w, bool is_explicit, struct element *e)
-{
-    const uint8_t  *p = peek(w, w->at, 8);
-    bool            wide;
-
-    if (p == NULL) {
-        return false;
-    }
-    memset(e, 0, sizeof(*e));
-    e->tag = number(w, p, 2) << 16 | number(w, p + 2, 2);
-    e->is_explicit = is_explicit;
-    e->length = number(w, p + 4, 4);
-    e->value = w->at + 8;
-
-    if (e->tag >> 16 == 0xfffe) {
-        return true;
-    }
-    if (!is_explicit) {
-        e->is_sequence = e->length == UNDEFINED;
-        return true;
-    }
-
-    if (!meta_is_vr(p + 4, &wide)) {
-        return false;
-    }
-    e->is_sequence = memcmp(p + 4, "SQ", 2) == 0;
-    if (!wide) {
-        e->length = number(w, p + 6, 2);
-        return true;
-    }
-    if (memcmp(p + 4, "UN", 2) == 0) {
-        e->is_explicit = false;     /* PS3.5 6.2.2 note 2 */
-    }
-    p = peek(w, w->at, 12);
-    if (p == NULL) {
-        return false;
-    }
-    e->length = number(w, p + 8, 4);
-    e->value = w->at + 12;
-    e->is_sequence |= e->length == UNDEFINED;
-    return true;
-}
 
 
 static bool
@@ -131,7 +30,8 @@ enter(struct walk *w, const struct element *e, bool is_sequence)
         return false;
     }
     level = &w->levels[++w->depth];
-    level->end = e->length == UNDEFINED ? UINT64_MAX : e->value + e->length;
+    level->end = e->length == ELEMENT_UNDEFINED ? UINT64_MAX
+        : e->value + e->length;
     level->is_sequence = is_sequence;
     level->is_explicit = e->is_explicit;
     w->at = e->value;
@@ -144,9 +44,9 @@ take_element(struct walk *w, const struct element *e, char *detail,
     size_t size)
 {
     const struct level  *level = &w->levels[w->depth];
-    bool                 is_item = e->tag == ITEM;
+    bool                 is_item = e->tag == ELEMENT_ITEM;
 
-    if (e->tag == ITEM_END || e->tag == SEQUENCE_END) {
+    if (e->tag == ELEMENT_ITEM_END || e->tag == ELEMENT_SEQUENCE_END) {
         if (w->depth == 0) {
             return VERDICT_DONE;
         }
@@ -161,7 +61,9 @@ take_element(struct walk *w, const struct element *e, char *detail,
         return VERDICT_DONE;
     }
 
-    if (e->length != UNDEFINED && e->length > w->structure->end - e->value) {
+    if (e->length != ELEMENT_UNDEFINED
+        && e->length > w->reader.end - e->value)
+    {
         if (is_item) {
             snprintf(detail, size, "a sequence runs beyond the end of the "
                 "file");
@@ -192,10 +94,11 @@ structure_check(const struct structure *structure, structure_read reader,
     struct element                    e;
     enum verdict                      verdict = VERDICT_ON;
 
-    memset(w, 0, offsetof(struct walk, buffer));
-    w->structure = structure;
-    w->reader = reader;
-    w->data = data;
+    memset(w, 0, offsetof(struct walk, reader.buffer));
+    w->reader.end = structure->end;
+    w->reader.is_big_endian = structure->is_big_endian;
+    w->reader.source = reader;
+    w->reader.data = data;
     w->at = structure->begin;
     w->levels[0].end = structure->end;
     w->levels[0].is_explicit = structure->is_explicit;
@@ -205,7 +108,8 @@ structure_check(const struct structure *structure, structure_read reader,
             w->depth--;
         }
         if (w->at >= structure->end
-            || !read_element(w, w->levels[w->depth].is_explicit, &e))
+            || !element_read(&w->reader, w->at,
+                w->levels[w->depth].is_explicit, &e))
         {
             break;
         }

@@ -34,6 +34,8 @@
 #define WIRE_MAX_STATES      256u          /* presentation states of a stack */
 #define WIRE_UID_SIZE        65            /* PS3.5 9.1: 64 characters, NUL */
 #define WIRE_MAX_VIEWPORT    16384u        /* pixels a side */
+#define WIRE_MAX_CONTENT     (256u * 1024 * 1024)   /* metadata, value, frame */
+#define WIRE_MAX_TEXT        1500u         /* of struct wire_content */
 
 enum wire_type {
     WIRE_HEALTH  = 1,    /* no body -> JSON body */
@@ -49,8 +51,13 @@ enum wire_type {
                             names -> 204; 404: it is gone already; 409: an
                             upload has it in its hands */
     WIRE_LAYERS  = 11,   /* struct wire_stack -> JSON body, the layer list */
-    WIRE_STATE   = 12    /* struct wire_state -> JSON body, one presentation
+    WIRE_STATE   = 12,   /* struct wire_state -> JSON body, one presentation
                             state with its graphics */
+    WIRE_METADATA = 13,  /* struct wire_content -> JSON body, DICOM's model */
+    WIRE_VALUE   = 14,   /* struct wire_content -> struct wire_value, and the
+                            bytes unless they are in the object as they are;
+                            404: there is no such value */
+    WIRE_FRAME   = 15    /* struct wire_content -> the frame's bytes */
 };
 
 struct wire_request {
@@ -184,6 +191,37 @@ struct wire_instance {
     uint32_t  index_length;
 };
 
+enum wire_content_flags {
+    WIRE_FRAME_DECODED = 1  /* the samples, not the stored code stream */
+};
+
+/*
+ * What one stored object holds.  Followed by location, then text (of metadata:
+ * what its bulk data URIs begin with; of a value: its path, metadata.h), then
+ * index (of a frame), unpadded.
+ */
+struct wire_content {
+    uint32_t  location_length;
+    uint32_t  text_length;
+    uint32_t  index_length;
+    uint32_t  frame;        /* from 0 */
+    uint32_t  flags;        /* enum wire_content_flags */
+    uint32_t  reserved;
+};
+
+enum wire_place {
+    WIRE_VALUE_OBJECT = 1,  /* at offset of the object, length bytes */
+    WIRE_VALUE_BODY = 2,    /* the body of the answer */
+    WIRE_VALUE_FRAMES = 3   /* it is encapsulated: frames */
+};
+
+struct wire_value {
+    uint32_t  place;        /* enum wire_place */
+    uint32_t  reserved;
+    uint64_t  offset;
+    uint64_t  length;
+};
+
 enum wire_voi {
     WIRE_VOI_FILE = 0,      /* what the file says */
     WIRE_VOI_LINEAR = 1, WIRE_VOI_LINEAR_EXACT = 2, WIRE_VOI_SIGMOID = 3,
@@ -293,6 +331,8 @@ _Static_assert(sizeof(struct wire_open) == 176, "wire_open");
 _Static_assert(sizeof(struct wire_instance) == 80, "wire_instance");
 _Static_assert(sizeof(struct wire_render) == 168, "wire_render");
 _Static_assert(sizeof(struct wire_picture) == 256, "wire_picture");
+_Static_assert(sizeof(struct wire_content) == 24, "wire_content");
+_Static_assert(sizeof(struct wire_value) == 24, "wire_value");
 _Static_assert(sizeof(struct wire_pixel) == 32, "wire_pixel");
 _Static_assert(sizeof(struct wire_roi) == 32, "wire_roi");
 

@@ -223,6 +223,12 @@ worker_body_bounds(unsigned type, uint32_t *least, uint32_t *most)
             sizeof(struct wire_render) },
         [WIRE_PIXEL] = { sizeof(struct wire_pixel),
             sizeof(struct wire_pixel) },
+        [WIRE_METADATA] = { sizeof(struct wire_content) + 1,
+            sizeof(struct wire_content) + 4096 },
+        [WIRE_VALUE] = { sizeof(struct wire_content) + 1,
+            sizeof(struct wire_content) + 4096 },
+        [WIRE_FRAME] = { sizeof(struct wire_content) + 1,
+            sizeof(struct wire_content) + 4096 + WIRE_MAX_META },
         [WIRE_ROI] = { sizeof(struct wire_roi),
             sizeof(struct wire_roi) + 1024 * 2 * sizeof(double) },
     };
@@ -305,7 +311,7 @@ metrics_of_requests(struct worker *worker, struct json *json)
 {
     static const char *const names[] = { NULL, "health", "metrics", "ingest",
         "open", "status", "release", "render", "pixel", "roi", "discard",
-        "layers", "presentation" };
+        "layers", "presentation", "metadata", "value", "frame" };
 
     json_text(json, "# HELP dicom_render_requests_total Requests by type.\n"
         "# TYPE dicom_render_requests_total counter\n");
@@ -504,6 +510,11 @@ worker_handle(struct worker *worker, struct request *request)
         break;
     case WIRE_RENDER:
         picture_handle(worker, request);
+        break;
+    case WIRE_METADATA:
+    case WIRE_VALUE:
+    case WIRE_FRAME:
+        content_handle(worker, request);
         break;
     default:
         probe_handle(worker, request);

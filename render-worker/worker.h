@@ -74,7 +74,7 @@ void worker_handle(struct worker *worker, struct request *request);
 /* Every second or so. */
 void worker_tick(struct worker *worker);
 
-/* Handlers: open.c, picture.c, probe.c */
+/* Handlers: open.c, picture.c, probe.c, content.c */
 void open_handle(struct worker *worker, struct request *request);
 void open_status(struct worker *worker, struct request *request);
 void open_layers(struct worker *worker, struct request *request);
@@ -82,6 +82,7 @@ void open_state(struct worker *worker, struct request *request);
 void open_release(struct worker *worker, struct request *request);
 void picture_handle(struct worker *worker, struct request *request);
 void probe_handle(struct worker *worker, struct request *request);
+void content_handle(struct worker *worker, struct request *request);
 
 /* Layers arrived for pictures that wait: the stack's wake job. */
 void picture_wake(struct job *job);

@@ -47,8 +47,8 @@ my @floors = (
         status qido wado)],
     [qw(qido_args resource list list_args create change op record render picture peer
         discard
-        hash lockout attribute accept)],
-    [qw(auth args audit query reply)],
+        hash lockout attribute accept retrieve object)],
+    [qw(auth args audit query reply stream)],
 );
 my %floor;
 for my $i (0 .. $#floors) {
@@ -80,14 +80,14 @@ is(join("\n", @upward), '', 'the module calls downward only');
 @floors = (
     ['main'],
     [qw(check server)],
-    [qw(worker open picture probe)],
+    [qw(worker open picture probe content)],
     [qw(session stack_json states_json request)],
     ['loader'],
     [qw(painter present overlay)],
     [qw(stack states frame shutter)],
     [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows reals
-        lines texarray egl gl decoder zygote sandbox ingest identity objects)],
-    [qw(decoder_child dicom dicom_gdcm structure codec codec_native codec_jpeg
+        lines texarray egl gl decoder zygote sandbox ingest identity objects decoder_content decoder_impl)],
+    [qw(decoder_child child_content dataset dicom dicom_gdcm structure metadata dicom_json element codec codec_native codec_jpeg
         codec_jpeg2000 codec_jpegls codec_jxl codec_video inflated
         jpeg_lossless rle header header_frames
         header_picture header_tables header_shutter header_presentation

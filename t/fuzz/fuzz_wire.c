@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "../../render-worker/server.c"
+#include "../../render-worker/decoder_content.h"
 
 #include "indexes.h"
 
@@ -61,6 +62,37 @@ decoder_header(struct decoder *decoder, int fd, const uint8_t user[16],
     error->status = DECODER_INVALID;
     strcpy(error->detail, "nothing enters this store");
     return false;
+}
+
+
+bool
+decoder_metadata(struct decoder *decoder, int fd, const uint8_t user[16],
+    const char *url, uint8_t **json, size_t *length,
+    struct decoder_error *error)
+{
+    (void) decoder;
+    (void) user;
+    (void) error;
+    fuzz_check(fd >= 0);
+    *json = (uint8_t *) strdup(url);
+    fuzz_check(*json != NULL);
+    *length = strlen(url);
+    return true;
+}
+
+
+bool
+decoder_value(struct decoder *decoder, int fd, const uint8_t user[16],
+    const char *path, struct decoder_value *value,
+    struct decoder_error *error)
+{
+    (void) decoder;
+    (void) user;
+    (void) error;
+    fuzz_check(fd >= 0);
+    memset(value, 0, sizeof(*value));
+    value->found = *path != '\0';
+    return true;
 }
 
 
@@ -221,7 +253,9 @@ make_body(unsigned type, const uint8_t *from, size_t size, uint32_t *length)
     } else {
         memcpy(body, from, size);
     }
-    if (type >= WIRE_STATUS && type != WIRE_DISCARD && *length >= 16) {
+    if (type >= WIRE_STATUS && type <= WIRE_STATE && type != WIRE_DISCARD
+        && *length >= 16)
+    {
         memset(body, 0, 16);
         body[0] = size > 0 ? from[0] % 4 : 0;
     }

@@ -27,6 +27,9 @@
 /* links: render-worker/header_picture.c render-worker/header_tables.c */
 /* links: render-worker/attribute.c render-worker/charset.c */
 /* links: render-worker/meta.c render-worker/structure.c */
+/* links: render-worker/child_content.c render-worker/dataset.c */
+/* links: render-worker/dicom_json.c render-worker/element.c */
+/* links: render-worker/json.c render-worker/metadata.c */
 /* links: render-worker/fragments.c render-worker/index.c */
 /* links: render-worker/index_values.c */
 /* links: render-worker/pack.c render-worker/presentation.c */

@@ -16,6 +16,7 @@
 #include "structure.h"
 
 /* links: render-worker/fragments.c render-worker/structure.c */
+/* links: render-worker/element.c */
 /* links: render-worker/meta.c */
 
 struct bytes {
