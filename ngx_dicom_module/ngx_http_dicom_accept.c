@@ -1,10 +1,11 @@
 
 /*
- * Accept of a request for DICOM files (PS3.18 8.7.5).
+ * Accept of a request to DICOMweb (PS3.18 8.7.5).
  */
 
 
 #include "ngx_http_dicom_accept.h"
+#include "ngx_http_dicom_route.h"
 
 
 /* thousandths, of a media type without q */
@@ -20,61 +21,86 @@ typedef struct {
 } ngx_http_dicom_range_t;
 
 
+static void ngx_http_dicom_accept_value(const ngx_str_t *value,
+    const ngx_http_dicom_offer_t *offers, ngx_uint_t n, ngx_int_t *best,
+    ngx_int_t *q);
 static u_char *ngx_http_dicom_accept_range(u_char *p, u_char *last,
     ngx_http_dicom_range_t *range);
 static u_char *ngx_http_dicom_accept_token(u_char *p, u_char *last,
     ngx_str_t *token);
 static ngx_int_t ngx_http_dicom_accept_q(ngx_str_t *value);
 static ngx_uint_t ngx_http_dicom_accept_fits(ngx_http_dicom_range_t *range,
-    const ngx_str_t *syntax);
-static ngx_uint_t ngx_http_dicom_accept_single(
-    ngx_http_dicom_range_t *range);
+    const ngx_http_dicom_offer_t *offer);
+static ngx_uint_t ngx_http_dicom_accept_covers(ngx_str_t *range,
+    const char *type);
 static ngx_uint_t ngx_http_dicom_accept_is(ngx_str_t *s, const char *text);
 
 
 ngx_int_t
-ngx_http_dicom_accept_dicom(ngx_http_request_t *r, const ngx_str_t *syntax,
-    ngx_uint_t many, ngx_uint_t *multipart)
+ngx_http_dicom_accept(ngx_http_request_t *r,
+    const ngx_http_dicom_offer_t *offers, ngx_uint_t n)
 {
-    u_char                  *p, *last;
-    ngx_int_t                best;
-    ngx_uint_t               i, seen;
-    ngx_list_part_t         *part;
-    ngx_table_elt_t         *h;
-    ngx_http_dicom_range_t   range;
+    ngx_int_t          best, q;
+    ngx_str_t          value;
+    ngx_uint_t         i, seen;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h;
 
-    best = 0;
+    best = NGX_DECLINED;
+    q = 0;
     seen = 0;
-    *multipart = 1;
+
+    if (ngx_http_dicom_arg(r, "accept", &value) == NGX_OK) {
+        ngx_http_dicom_accept_value(&value, offers, n, &best, &q);
+        return best;
+    }
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_dicom_accept_is(&h[i].key, "accept")) {
-                continue;
-            }
-
-            seen = 1;
-            p = h[i].value.data;
-            last = p + h[i].value.len;
-
-            while (p < last) {
-                p = ngx_http_dicom_accept_range(p, last, &range);
-
-                if (range.q > best
-                    && ngx_http_dicom_accept_fits(&range, syntax)
-                    && !(many && ngx_http_dicom_accept_single(&range)))
-                {
-                    best = range.q;
-                    *multipart = !ngx_http_dicom_accept_single(&range);
-                }
+            if (ngx_http_dicom_accept_is(&h[i].key, "accept")) {
+                seen = 1;
+                ngx_http_dicom_accept_value(&h[i].value, offers, n, &best, &q);
             }
         }
     }
 
-    return (best || !seen) ? NGX_OK : NGX_DECLINED;
+    return seen ? best : 0;
+}
+
+
+/* best is replaced by an offer that is liked more than q. */
+
+static void
+ngx_http_dicom_accept_value(const ngx_str_t *value,
+    const ngx_http_dicom_offer_t *offers, ngx_uint_t n, ngx_int_t *best,
+    ngx_int_t *q)
+{
+    u_char                  *p, *last;
+    ngx_uint_t               i;
+    ngx_http_dicom_range_t   range;
+
+    p = value->data;
+    last = p + value->len;
+
+    while (p < last) {
+        p = ngx_http_dicom_accept_range(p, last, &range);
+
+        if (range.q <= *q) {
+            continue;
+        }
+
+        for (i = 0; i < n; i++) {
+
+            if (ngx_http_dicom_accept_fits(&range, &offers[i])) {
+                *best = i;
+                *q = range.q;
+                break;
+            }
+        }
+    }
 }
 
 
@@ -173,41 +199,45 @@ ngx_http_dicom_accept_q(ngx_str_t *value)
 }
 
 
-/* Whether the stored file is what a media range asks for. */
+/* Whether an offer is what a media range asks for. */
 
 static ngx_uint_t
 ngx_http_dicom_accept_fits(ngx_http_dicom_range_t *range,
-    const ngx_str_t *syntax)
+    const ngx_http_dicom_offer_t *offer)
 {
-    if (!ngx_http_dicom_accept_single(range)
-        && !ngx_http_dicom_accept_is(&range->type, "multipart/related")
-        && !ngx_http_dicom_accept_is(&range->type, "multipart/*")
-        && !ngx_http_dicom_accept_is(&range->type, "*/*"))
+    if (!ngx_http_dicom_accept_covers(&range->type, offer->multipart
+                                      ? "multipart/related" : offer->type))
     {
         return 0;
     }
 
     if (range->part.len
-        && !ngx_http_dicom_accept_is(&range->part, "application/dicom"))
+        && !ngx_http_dicom_accept_covers(&range->part, offer->type))
     {
         return 0;
     }
 
     return range->syntax.len == 0
+           || offer->syntax == NULL
            || ngx_http_dicom_accept_is(&range->syntax, "*")
-           || (range->syntax.len == syntax->len
-               && ngx_memcmp(range->syntax.data, syntax->data, syntax->len)
-                  == 0);
+           || ngx_http_dicom_accept_is(&range->syntax, offer->syntax);
 }
 
 
-/* The file alone, without a multipart around it. */
+/* "image/jpeg" and "image/" with an asterisk, or two asterisks */
 
 static ngx_uint_t
-ngx_http_dicom_accept_single(ngx_http_dicom_range_t *range)
+ngx_http_dicom_accept_covers(ngx_str_t *range, const char *type)
 {
-    return ngx_http_dicom_accept_is(&range->type, "application/dicom")
-           || ngx_http_dicom_accept_is(&range->type, "application/*");
+    size_t  len;
+
+    len = ngx_strchr(type, '/') + 1 - type;
+
+    return ngx_http_dicom_accept_is(range, type)
+           || ngx_http_dicom_accept_is(range, "*/*")
+           || (range->len == len + 1
+               && range->data[len] == '*'
+               && ngx_strncasecmp(range->data, (u_char *) type, len) == 0);
 }
 
 

@@ -1,6 +1,6 @@
 
 /*
- * Accept of a request for DICOM files.
+ * Accept of a request to DICOMweb (PS3.18 8.7.5).
  */
 
 
@@ -11,11 +11,21 @@
 #include "ngx_http_dicom_module.h"
 
 
-/* Whether r takes a file of this transfer syntax, one of many if there are more
-   of them: NGX_OK, with multipart set when it wants it as a part of
-   multipart/related; or NGX_DECLINED. */
-ngx_int_t ngx_http_dicom_accept_dicom(ngx_http_request_t *r,
-    const ngx_str_t *syntax, ngx_uint_t many, ngx_uint_t *multipart);
+/* What an answer could be. */
+typedef struct {
+    const char   *type;                /* "image/jpeg" */
+    ngx_uint_t    multipart;           /* as parts of multipart/related */
+    const char   *syntax;              /* its transfer syntax, or NULL */
+} ngx_http_dicom_offer_t;
+
+
+/*
+ * Which of n offers r likes best, by its argument accept or its header Accept:
+ * its index, where it likes two alike the earlier one's; NGX_DECLINED when it
+ * takes none; the first when it does not say.
+ */
+ngx_int_t ngx_http_dicom_accept(ngx_http_request_t *r,
+    const ngx_http_dicom_offer_t *offers, ngx_uint_t n);
 
 
 #endif /* _NGX_HTTP_DICOM_ACCEPT_H_INCLUDED_ */

@@ -51,8 +51,6 @@ typedef struct {
 } ngx_http_dicom_render_ctx_t;
 
 
-static ngx_int_t ngx_http_dicom_render_user(ngx_http_request_t *r,
-    u_char user[16]);
 static ngx_int_t ngx_http_dicom_render_call(ngx_http_dicom_render_ctx_t *ctx,
     const u_char *stack);
 static void ngx_http_dicom_render_call_handler(ngx_dicom_call_t *call);
@@ -157,8 +155,7 @@ ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type, ngx_str_t *body,
 }
 
 
-/* The key by which the worker tells r's user from others. */
-static ngx_int_t
+ngx_int_t
 ngx_http_dicom_render_user(ngx_http_request_t *r, u_char user[16])
 {
     u_char                hash[EVP_MAX_MD_SIZE];

@@ -24,4 +24,9 @@ ngx_int_t ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_str_t *meta));
 
 
+/* The key by which the worker tells r's user from others: NGX_OK or
+   NGX_ERROR. */
+ngx_int_t ngx_http_dicom_render_user(ngx_http_request_t *r, u_char user[16]);
+
+
 #endif /* _NGX_HTTP_DICOM_RENDER_H_INCLUDED_ */

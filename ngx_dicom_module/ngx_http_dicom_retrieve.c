@@ -103,22 +103,40 @@ ngx_http_dicom_retrieve_uids(ngx_http_request_t *r,
 }
 
 
+/* A node that was not told its own URL has the one it was asked by. */
+
 static ngx_int_t
 ngx_http_dicom_retrieve_url(ngx_http_request_t *r,
     ngx_http_dicom_retrieve_t *retrieve)
 {
-    ngx_str_t  *node;
+    ngx_str_t    host, *node;
+    const char  *scheme;
 
     node = &ngx_http_dicom_srv_conf(r)->conf->node_url;
+    scheme = "";
+    host = *node;
 
-    retrieve->url.data = ngx_pnalloc(r->pool, node->len + 64
-                                     + sizeof("/dicom-web/studies/"));
+    if (node->len == 0 && r->headers_in.host
+        && r->headers_in.host->value.len < 256)
+    {
+        scheme = "http://";
+        host = r->headers_in.host->value;
+
+#if (NGX_HTTP_SSL)
+        if (r->connection->ssl) {
+            scheme = "https://";
+        }
+#endif
+    }
+
+    retrieve->url.data = ngx_pnalloc(r->pool, host.len + 64
+                                     + sizeof("https:///dicom-web/studies/"));
     if (retrieve->url.data == NULL) {
         return NGX_ERROR;
     }
 
     retrieve->url.len = ngx_sprintf(retrieve->url.data,
-                                    "%V/dicom-web/studies/%s", node,
+                                    "%s%V/dicom-web/studies/%s", scheme, &host,
                                     retrieve->uid[0])
                         - retrieve->url.data;
 

@@ -29,8 +29,7 @@ typedef struct {
     ngx_uint_t               level;
     PGresult                *rows;         /* at least one, in done */
     ngx_uint_t               found;
-    ngx_str_t                url;          /* of the study, absolute if the
-                                              node was told its own */
+    ngx_str_t                url;          /* of the study */
     const char              *uid[3];       /* study, series, instance */
 
     /* Looks at the rows before anything is recorded as read: NGX_OK, or

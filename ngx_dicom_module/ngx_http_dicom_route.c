@@ -9,7 +9,9 @@
 #include "ngx_http_dicom_error.h"
 #include "ngx_http_dicom_events.h"
 #include "ngx_http_dicom_facility.h"
+#include "ngx_http_dicom_frames.h"
 #include "ngx_http_dicom_glass.h"
+#include "ngx_http_dicom_metadata.h"
 #include "ngx_http_dicom_node.h"
 #include "ngx_http_dicom_qido.h"
 #include "ngx_http_dicom_reply.h"
@@ -193,6 +195,19 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_wado_series },
     { NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}",
       SEE, OWN, NONE, ngx_http_dicom_wado_instance },
+    { NODE, GET, "/dicom-web/studies/{uid}/metadata", SEE, OWN, NONE,
+      ngx_http_dicom_metadata_study },
+    { NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/metadata", SEE, OWN,
+      NONE, ngx_http_dicom_metadata_series },
+    { NODE, GET,
+      "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/metadata",
+      SEE, OWN, NONE, ngx_http_dicom_metadata_instance },
+    { NODE, GET,
+      "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/frames/{list}",
+      SEE, OWN, NONE, ngx_http_dicom_frames },
+    { NODE, GET,
+      "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/bulkdata/{path}",
+      SEE, OWN, NONE, ngx_http_dicom_bulkdata },
 
     { 0, 0, NULL, 0, 0, 0, NULL }
 };

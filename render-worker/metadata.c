@@ -199,6 +199,14 @@ word_of(const struct element *e)
 }
 
 
+/* The data set's own, not those of an icon. */
+static bool
+is_pixels(const struct walk *w, const struct element *e)
+{
+    return w->depth == 0 && e->tag >= FIRST_PIXELS && e->tag <= LAST_PIXELS;
+}
+
+
 static void
 write_value(struct walk *w, const struct element *e,
     const struct charset *charset)
@@ -209,7 +217,9 @@ write_value(struct walk *w, const struct element *e,
     if (e->length == 0) {
         return;
     }
-    if (e->length > (binary ? METADATA_INLINE : ELEMENT_WINDOW)) {
+    if (is_pixels(w, e)
+        || e->length > (binary ? METADATA_INLINE : ELEMENT_WINDOW))
+    {
         write_url(w);
         return;
     }
@@ -305,8 +315,6 @@ write_set(struct walk *w, uint64_t *at, uint64_t end, bool is_explicit,
     while (done && !w->json->failed && w->json->length <= w->most
         && next_element(w, at, end, is_explicit, &e))
     {
-        bool  pixels = e.tag >= FIRST_PIXELS && e.tag <= LAST_PIXELS;
-
         if ((e.tag & 0xffff) == 0 || e.tag == last) {
             done = skip(w, &e, at);
             continue;
@@ -318,7 +326,7 @@ write_set(struct walk *w, uint64_t *at, uint64_t end, bool is_explicit,
             w->is_signed = p != NULL && element_number(&w->reader, p, 2) == 1;
         }
         done = write_element(w, &e, at, &charset);
-        if (pixels && w->depth == 0) {
+        if (is_pixels(w, &e)) {
             break;
         }
     }

@@ -44,10 +44,10 @@ my @floors = (
     [qw(route filter error listen)],
     [qw(session toplevel user patient merge facility studies report report_change
         report_search node upload view events glass
-        status qido wado)],
+        status qido wado metadata frames)],
     [qw(qido_args resource list list_args create change op record render picture peer
         discard
-        hash lockout attribute accept retrieve object)],
+        hash lockout attribute accept retrieve object parts ask)],
     [qw(auth args audit query reply stream)],
 );
 my %floor;
