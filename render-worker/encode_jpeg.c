@@ -1,5 +1,5 @@
 /*
- * JPEG through libjpeg-turbo.
+ * JPEG: gray by jpeg_gray.c, colour and all headers by libjpeg-turbo.
  *
  * A restart marker (ITU-T T.81 B.1.1.3, F.1.1.5.2) resets all that the coder
  * knows of what went before.  So a picture is cut into bands of rows, each a
@@ -17,11 +17,14 @@
 
 #include <jpeglib.h>
 
+#include "jpeg_gray.h"
+
 /* Bytes of the pixels of a band: a quarter of a millisecond's work. */
 #define BAND_BYTES  (128u * 1024)
 
 #define MARKER_SOF0  0xc0
 #define MARKER_RST0  0xd0
+#define MARKER_EOI   0xd9
 #define MARKER_SOS   0xda
 
 /* A band as libjpeg wrote it: a whole picture. */
@@ -39,6 +42,8 @@ struct jpeg {
     uint32_t       rows;            /* of all bands but the last */
     unsigned       nbands;
     struct band   *bands;
+    struct band    head;            /* of a gray picture: only its headers */
+    struct jpeg_gray  gray;
     atomic_bool    failed;
 };
 
@@ -103,38 +108,6 @@ jpeg_buffer_end(j_compress_ptr cinfo)
     (void) cinfo;
 }
 
-/*
- * Gray needs no conversion, and libjpeg's way of doing none takes a quarter of
- * its time: it is given its blocks as they are, filled up at the edges as it
- * would do itself.
- */
-static void
-write_gray(j_compress_ptr cinfo, const uint8_t *pixels)
-{
-    uint32_t width = cinfo->image_width, height = cinfo->image_height;
-    size_t padded = ((size_t) width + DCTSIZE - 1) / DCTSIZE * DCTSIZE;
-    JSAMPARRAY lines = cinfo->mem->alloc_sarray((j_common_ptr) cinfo,
-        JPOOL_IMAGE, (JDIMENSION) padded, DCTSIZE);
-
-    for (uint32_t y = 0; y < height; y += DCTSIZE) {
-        JSAMPROW rows[DCTSIZE];
-
-        for (uint32_t i = 0; i < DCTSIZE; i++) {
-            const uint8_t *row = pixels
-                + (size_t) (y + i < height ? y + i : height - 1) * width;
-
-            rows[i] = (JSAMPROW) (uintptr_t) row;
-            if (padded != width) {
-                memcpy(lines[i], row, width);
-                memset(lines[i] + width, row[width - 1], padded - width);
-                rows[i] = lines[i];
-            }
-        }
-        JSAMPARRAY planes[1] = { rows };
-        jpeg_write_raw_data(cinfo, planes, DCTSIZE);
-    }
-}
-
 static void
 write_rows(j_compress_ptr cinfo, const uint8_t *pixels, size_t stride)
 {
@@ -152,11 +125,13 @@ write_rows(j_compress_ptr cinfo, const uint8_t *pixels, size_t stride)
 }
 
 static void
-set_parameters(j_compress_ptr cinfo, const struct jpeg *jpeg, uint32_t rows)
+set_parameters(j_compress_ptr cinfo, const struct jpeg *jpeg, uint32_t width,
+    uint32_t rows)
 {
     const struct encode_source *source = jpeg->source;
+    uint32_t least = 8 * jpeg->factor;
 
-    cinfo->image_width = source->width;
+    cinfo->image_width = width;
     cinfo->image_height = rows;
     cinfo->input_components = (int) source->samples;
     cinfo->in_color_space = source->samples == 1 ? JCS_GRAYSCALE : JCS_RGB;
@@ -167,8 +142,21 @@ set_parameters(j_compress_ptr cinfo, const struct jpeg *jpeg, uint32_t rows)
         cinfo->comp_info[0].v_samp_factor = (int) jpeg->factor;
     }
     if (jpeg->nbands > 1) {
-        cinfo->restart_in_rows = (int) (jpeg->rows / (8 * jpeg->factor));
+        cinfo->restart_interval = jpeg->rows / least
+            * ((source->width - 1) / least + 1);
     }
+}
+
+/* What libjpeg would code gray with. */
+static void
+take_tables(struct jpeg_gray *gray, j_compress_ptr cinfo)
+{
+    const JHUFF_TBL *dc = cinfo->dc_huff_tbl_ptrs[0];
+    const JHUFF_TBL *ac = cinfo->ac_huff_tbl_ptrs[0];
+
+    jpeg_gray_quant(gray, cinfo->quant_tbl_ptrs[0]->quantval);
+    jpeg_gray_codes(gray->dc, dc->bits, dc->huffval);
+    jpeg_gray_codes(gray->ac, ac->bits, ac->huffval);
 }
 
 /* Looks for what join() needs; libjpeg's own headers are well formed. */
@@ -192,13 +180,14 @@ find_parts(struct band *band)
     return false;
 }
 
+/* Compresses width x rows pixels; tables, or NULL, are told by which. */
 static bool
-compress_band(const struct jpeg *jpeg, uint32_t from, uint32_t rows,
-    struct band *band)
+compress(const struct jpeg *jpeg, const uint8_t *pixels, uint32_t width,
+    uint32_t rows, struct band *band, struct jpeg_gray *tables)
 {
     struct jpeg_compress_struct cinfo;
     struct jpeg_failure failure;
-    size_t stride = (size_t) jpeg->source->width * jpeg->source->samples;
+    size_t stride = (size_t) width * jpeg->source->samples;
     struct jpeg_buffer buffer = { .size = 4096 + stride * rows / 8 };
 
     buffer.data = malloc(buffer.size);
@@ -221,20 +210,46 @@ compress_band(const struct jpeg *jpeg, uint32_t from, uint32_t rows,
 
     jpeg_create_compress(&cinfo);
     cinfo.dest = &buffer.base;
-    set_parameters(&cinfo, jpeg, rows);
-    cinfo.raw_data_in = jpeg->source->samples == 1;
+    set_parameters(&cinfo, jpeg, width, rows);
     jpeg_start_compress(&cinfo, TRUE);
-    if (cinfo.raw_data_in) {
-        write_gray(&cinfo, jpeg->source->pixels + from * stride);
-    } else {
-        write_rows(&cinfo, jpeg->source->pixels + from * stride, stride);
-    }
+    write_rows(&cinfo, pixels, stride);
     jpeg_finish_compress(&cinfo);
+    if (tables != NULL) {
+        take_tables(tables, &cinfo);
+    }
 
     band->length = buffer.size - buffer.base.free_in_buffer;
     band->data = buffer.data;
     jpeg_destroy_compress(&cinfo);
     return find_parts(band);
+}
+
+/* The headers of a gray picture: those of a single pixel, but for its size. */
+static bool
+write_head(struct jpeg *jpeg)
+{
+    struct band *head = &jpeg->head;
+
+    if (!compress(jpeg, jpeg->source->pixels, 1, 1, head, &jpeg->gray)) {
+        return false;
+    }
+    head->data[head->height + 2] = (uint8_t) (jpeg->source->width >> 8);
+    head->data[head->height + 3] = (uint8_t) jpeg->source->width;
+    return true;
+}
+
+static bool
+code_gray(const struct jpeg *jpeg, const uint8_t *pixels, uint32_t rows,
+    struct band *band)
+{
+    if (!jpeg_gray_encode(&jpeg->gray, pixels, jpeg->source->width, rows,
+            &band->data, &band->length))
+    {
+        return false;
+    }
+    band->data[band->length++] = 0xff;
+    band->data[band->length++] = MARKER_EOI;
+    return true;
 }
 
 static void
@@ -245,20 +260,27 @@ encode_band(void *context, unsigned number, unsigned worker)
     uint32_t rows = number + 1 == jpeg->nbands ? jpeg->source->height - from
         : jpeg->rows;
 
+    const uint8_t *pixels = jpeg->source->pixels
+        + (size_t) from * jpeg->source->width * jpeg->source->samples;
+    struct band *band = &jpeg->bands[number];
+
     (void) worker;
     if (!atomic_load(&jpeg->failed)
-        && !compress_band(jpeg, from, rows, &jpeg->bands[number]))
+        && !(jpeg->source->samples == 1
+            ? code_gray(jpeg, pixels, rows, band)
+            : compress(jpeg, pixels, jpeg->source->width, rows, band, NULL)))
     {
         atomic_store(&jpeg->failed, true);
     }
 }
 
-/* The first band's headers, and the coded data of all. */
+/* The headers, and the coded data of all bands. */
 static bool
 join(const struct jpeg *jpeg, uint8_t **data, size_t *length)
 {
-    const struct band *first = &jpeg->bands[0];
-    size_t total = first->coded;
+    const struct band *head = jpeg->source->samples == 1 ? &jpeg->head
+        : &jpeg->bands[0];
+    size_t total = head->coded;
 
     for (unsigned i = 0; i < jpeg->nbands; i++) {
         /* the marker for the next one has the place of the end marker */
@@ -271,10 +293,10 @@ join(const struct jpeg *jpeg, uint8_t **data, size_t *length)
     }
     *data = p;
 
-    memcpy(p, first->data, first->coded);
-    p[first->height] = (uint8_t) (jpeg->source->height >> 8);
-    p[first->height + 1] = (uint8_t) jpeg->source->height;
-    p += first->coded;
+    memcpy(p, head->data, head->coded);
+    p[head->height] = (uint8_t) (jpeg->source->height >> 8);
+    p[head->height + 1] = (uint8_t) jpeg->source->height;
+    p += head->coded;
     for (unsigned i = 0; i < jpeg->nbands; i++) {
         const struct band *band = &jpeg->bands[i];
         size_t n = band->length - band->coded;
@@ -314,11 +336,15 @@ encode_jpeg(const struct encode_source *source, unsigned quality,
         return false;
     }
 
-    encode_bands(source, bands, encode_band, &jpeg, jpeg.nbands);
-    ok = !atomic_load(&jpeg.failed) && join(&jpeg, data, length);
+    ok = source->samples != 1 || write_head(&jpeg);
+    if (ok) {
+        encode_bands(source, bands, encode_band, &jpeg, jpeg.nbands);
+        ok = !atomic_load(&jpeg.failed) && join(&jpeg, data, length);
+    }
     for (unsigned i = 0; i < jpeg.nbands; i++) {
         free(jpeg.bands[i].data);
     }
+    free(jpeg.head.data);
     free(jpeg.bands);
     return ok;
 }

@@ -95,7 +95,7 @@ is(join("\n", @upward), '', 'the module calls downward only');
     [qw(series series_text)],
     [qw(voi voi_impl voi_settle geometry)],
     [qw(index index_values store presentation pack tables meta charset encode encode_png
-        encode_jpeg deflate json digest buffer pool turns log multiversion
+        encode_jpeg jpeg_gray deflate json digest buffer pool turns log multiversion
         gather bands wire)],
 );
 # What a child of the decoder is started by and with.
