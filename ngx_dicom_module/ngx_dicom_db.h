@@ -66,6 +66,9 @@ struct ngx_dicom_db_query_s {
     ngx_uint_t                read_only;   /* one statement, no transaction */
     ngx_uint_t                list;        /* read_only, and may be some seconds
                                               old where the settings say so */
+    ngx_uint_t                quick;       /* read_only, one step, by a key: may
+                                              share a connection's round trip
+                                              with others of its kind */
 
     /* called once, from the event loop, never from within ngx_dicom_db_run */
     void                    (*handler)(ngx_dicom_db_query_t *q);

@@ -59,6 +59,7 @@ ngx_dicom_db_open(ngx_cycle_t *cycle, ngx_dicom_db_t *db)
 
     ngx_queue_init(&db->idle);
     ngx_queue_init(&db->waiting);
+    ngx_dicom_db_share_init(db);
 
     db->timer.handler = ngx_dicom_db_timer_handler;
     db->timer.data = db;
@@ -472,6 +473,7 @@ ngx_dicom_db_connected(ngx_dicom_pg_t *pg)
     db->live++;
 
     conn->established = 1;
+    conn->since = ngx_current_msec;
 
     ngx_dicom_db_release(conn);
 }
@@ -535,7 +537,9 @@ ngx_dicom_db_lost(ngx_dicom_pg_t *pg, const char *why)
 
         /* one that hangs up as soon as it has answered is not up */
 
-        if (!conn->proven) {
+        if (!conn->proven
+            && ngx_current_msec - conn->since < NGX_DICOM_DB_REFUSED)
+        {
             ngx_dicom_db_host_failed(conn, why);
         }
     }

@@ -21,10 +21,12 @@
 #define NGX_DICOM_DB_REFUSED          500    /* a failure sooner than that */
 #define NGX_DICOM_DB_RETRIES          7      /* of a transaction, on 40001 */
 #define NGX_DICOM_DB_LOST_RETRIES     3      /* on a connection lost */
+#define NGX_DICOM_DB_SHARE            8      /* quick queries of one batch */
 
 
 typedef struct ngx_dicom_db_conn_s  ngx_dicom_db_conn_t;
 typedef struct ngx_dicom_db_run_s   ngx_dicom_db_run_t;
+typedef struct ngx_dicom_db_share_s  ngx_dicom_db_share_t;
 
 
 /* One address of one URL; URLs with several become several hosts. */
@@ -50,6 +52,7 @@ struct ngx_dicom_db_conn_s {
     ngx_dicom_db_host_t   *host;            /* NULL when closed */
     ngx_dicom_db_run_t    *run;             /* NULL: idle, or abandoned */
     ngx_queue_t            queue;           /* in db->idle */
+    ngx_msec_t             since;           /* established */
     unsigned               established:1;
     unsigned               proven:1;        /* a batch has come back */
     unsigned               idle:1;
@@ -69,6 +72,9 @@ struct ngx_dicom_db_s {
     ngx_queue_t            idle;            /* last used first */
     ngx_queue_t            waiting;         /* ngx_dicom_db_run_t */
     ngx_uint_t             nwaiting;
+    ngx_queue_t            quick;           /* those of this turn of the event
+                                               loop */
+    ngx_event_t            turn;            /* its end */
     ngx_uint_t             live;            /* idle or busy */
     ngx_uint_t             connecting;
     ngx_msec_t             grow_at;         /* no new one before, when set */
@@ -81,7 +87,8 @@ struct ngx_dicom_db_run_s {
     ngx_dicom_db_t        *db;
     ngx_dicom_db_query_t  *query;
     ngx_dicom_db_conn_t   *conn;            /* NULL: waiting, or delayed */
-    ngx_queue_t            queue;           /* in db->waiting */
+    ngx_dicom_db_share_t  *share;           /* goes with others, or NULL */
+    ngx_queue_t            queue;           /* in db->waiting, or db->quick */
     ngx_event_t            deadline;
     ngx_event_t            delay;           /* before the next attempt */
     ngx_event_t            post;            /* calls the handler */
@@ -99,6 +106,7 @@ struct ngx_dicom_db_run_s {
     unsigned               ambiguous:1;     /* an earlier COMMIT may be done */
     unsigned               stale:1;         /* retried for that already */
     unsigned               urgent:1;        /* waits at the head */
+    unsigned               gathered:1;      /* in db->quick */
 };
 
 
@@ -117,7 +125,15 @@ void ngx_dicom_db_abandon(ngx_dicom_db_conn_t *conn);
 /* ngx_dicom_db.c */
 void ngx_dicom_db_clear_results(ngx_dicom_db_query_t *q);
 
+/* ngx_dicom_db_share.c: quick queries that come in one turn of the event loop
+   go in one round trip; unshare takes one out, wherever it is. */
+void ngx_dicom_db_share_init(ngx_dicom_db_t *db);
+void ngx_dicom_db_share(ngx_dicom_db_run_t *run);
+void ngx_dicom_db_unshare(ngx_dicom_db_run_t *run);
+
 /* ngx_dicom_db_run.c: what happens to the query on a connection. */
+ngx_int_t ngx_dicom_db_run_alone(ngx_dicom_db_t *db, ngx_dicom_db_query_t *q);
+void ngx_dicom_db_enter(ngx_dicom_db_run_t *run);
 void ngx_dicom_db_wait(ngx_dicom_db_run_t *run);
 void ngx_dicom_db_start(ngx_dicom_db_run_t *run, ngx_dicom_db_conn_t *conn);
 void ngx_dicom_db_take(ngx_dicom_db_run_t *run, ngx_uint_t tag, PGresult *res);

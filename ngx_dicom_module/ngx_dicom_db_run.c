@@ -15,6 +15,8 @@
 #define NGX_DICOM_DB_TAG_COMMIT  201
 
 
+static ngx_dicom_db_run_t *ngx_dicom_db_prepare(ngx_dicom_db_t *db,
+    ngx_dicom_db_query_t *q);
 static void ngx_dicom_db_batch(ngx_dicom_db_run_t *run);
 static ngx_int_t ngx_dicom_db_send(ngx_dicom_db_run_t *run);
 static void ngx_dicom_db_commit(ngx_dicom_db_run_t *run);
@@ -38,13 +40,52 @@ ngx_dicom_db_run(ngx_dicom_db_t *db, ngx_dicom_db_query_t *q)
 {
     ngx_dicom_db_run_t  *run;
 
-    if (db == NULL || q->steps.nelts == 0) {
+    run = ngx_dicom_db_prepare(db, q);
+    if (run == NULL) {
         return NGX_ERROR;
+    }
+
+    db->stats.queries++;
+
+    if (q->quick && db->conns != NULL) {
+        ngx_dicom_db_share(run);
+
+    } else {
+        ngx_dicom_db_enter(run);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dicom_db_run_alone(ngx_dicom_db_t *db, ngx_dicom_db_query_t *q)
+{
+    ngx_dicom_db_run_t  *run;
+
+    run = ngx_dicom_db_prepare(db, q);
+    if (run == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_dicom_db_enter(run);
+
+    return NGX_OK;
+}
+
+
+static ngx_dicom_db_run_t *
+ngx_dicom_db_prepare(ngx_dicom_db_t *db, ngx_dicom_db_query_t *q)
+{
+    ngx_dicom_db_run_t  *run;
+
+    if (db == NULL || q->steps.nelts == 0) {
+        return NULL;
     }
 
     run = ngx_pcalloc(q->pool, sizeof(ngx_dicom_db_run_t));
     if (run == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     run->db = db;
@@ -64,23 +105,29 @@ ngx_dicom_db_run(ngx_dicom_db_t *db, ngx_dicom_db_query_t *q)
     run->post.data = run;
     run->post.log = ngx_cycle->log;
 
-    db->stats.queries++;
+    return run;
+}
+
+
+/* Into the row of those that wait for a connection. */
+void
+ngx_dicom_db_enter(ngx_dicom_db_run_t *run)
+{
+    ngx_dicom_db_t  *db = run->db;
 
     if (db->conns == NULL) {
         ngx_dicom_db_end(run, NGX_DICOM_DB_UNAVAILABLE);
-        return NGX_OK;
+        return;
     }
 
     if (db->nwaiting >= db->max_waiting) {
         ngx_dicom_db_end(run, NGX_DICOM_DB_BUSY);
-        return NGX_OK;
+        return;
     }
 
     ngx_add_timer(&run->deadline, db->timeout);
     ngx_dicom_db_wait(run);
     ngx_dicom_db_kick(db);
-
-    return NGX_OK;
 }
 
 
@@ -143,7 +190,8 @@ ngx_dicom_db_follower(ngx_dicom_db_run_t *run)
 static ngx_uint_t
 ngx_dicom_db_autocommit(ngx_dicom_db_run_t *run)
 {
-    return run->query->read_only && run->query->steps.nelts == 1
+    return run->query->read_only
+           && (run->query->steps.nelts == 1 || run->query->quick)
            && !ngx_dicom_db_follower(run);
 }
 
@@ -311,6 +359,12 @@ ngx_dicom_db_error(ngx_dicom_db_run_t *run, ngx_uint_t tag, PGresult *res)
 
     if (ngx_dicom_db_state(q, "57014")) {
         run->failed = NGX_DICOM_DB_TIMEOUT;
+
+    } else if (ngx_strncmp(q->sqlstate, "53", 2) == 0) {
+
+        /* its disk or memory is full, which may pass */
+
+        run->failed = NGX_DICOM_DB_UNAVAILABLE;
 
     } else {
         run->failed = NGX_DICOM_DB_FAILED;
@@ -626,6 +680,8 @@ ngx_dicom_db_cancel(ngx_dicom_db_query_t *q)
         db = run->db;
         conn = run->conn;
         q->internal = NULL;
+
+        ngx_dicom_db_unshare(run);
 
         if (run->waiting) {
             ngx_queue_remove(&run->queue);

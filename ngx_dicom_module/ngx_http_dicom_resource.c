@@ -374,6 +374,7 @@ ngx_http_dicom_resource_read(ngx_http_request_t *r,
     }
 
     q->read_only = 1;
+    q->quick = 1;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_read_done);
 }

@@ -518,9 +518,8 @@ ngx_http_dicom_password_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 static ngx_http_dicom_session_t *
 ngx_http_dicom_session(ngx_http_request_t *r)
 {
-    ngx_http_dicom_ctx_t  *ctx;
+    ngx_http_dicom_ctx_t  *ctx = ngx_http_dicom_ctx(r);
 
-    ctx = ngx_http_dicom_ctx(r);
     ctx->data = ngx_pcalloc(r->pool, sizeof(ngx_http_dicom_session_t));
 
     return ctx->data;
@@ -545,6 +544,7 @@ ngx_http_dicom_session_read(ngx_http_request_t *r, ngx_dicom_stmt_e stmt,
     }
 
     q->read_only = 1;
+    q->quick = 1;
 
     return ngx_http_dicom_query(r, q, done);
 }
