@@ -16,13 +16,17 @@
 #define NGX_DICOM_AUDIT_COLUMNS  12
 #define NGX_DICOM_AUDIT_ARRAYS   13    /* of AUDIT_FACILITY; the last two only
                                           there */
+#define NGX_DICOM_AUDIT_USER     4     /* the array of users: '' is NULL */
 
 
 static ngx_int_t ngx_dicom_audit_text(ngx_pool_t *pool, ngx_str_t *copy,
     const ngx_str_t *text, size_t max);
 static ngx_str_t ngx_dicom_audit_roles(ngx_pool_t *pool, ngx_uint_t roles);
-static ngx_int_t ngx_dicom_audit_column(ngx_pool_t *pool,
-    const ngx_dicom_audit_t *e, ngx_uint_t column, ngx_str_t *value);
+static void ngx_dicom_audit_column(const ngx_dicom_audit_t *e,
+    ngx_uint_t column, ngx_str_t *value);
+static void ngx_dicom_audit_field(EVP_MD_CTX *ctx, const u_char *data,
+    size_t len);
+static void ngx_dicom_audit_finish(EVP_MD_CTX *ctx, u_char *digest);
 
 
 ngx_int_t
@@ -73,9 +77,18 @@ ngx_dicom_audit_copy(ngx_pool_t *pool, ngx_dicom_audit_t *copy,
         return NGX_ERROR;
     }
 
+    ngx_strlow(copy->id.data, copy->id.data, copy->id.len);
+    ngx_strlow(copy->user.data, copy->user.data, copy->user.len);
+
+    copy->role_names = ngx_dicom_audit_roles(pool, copy->roles);
+    if (copy->role_names.data == NULL) {
+        return NGX_ERROR;
+    }
+
     now = ngx_timeofday();
 
-    ngx_dicom_audit_time((uint64_t) now->sec * 1000 + now->msec, copy->at);
+    copy->ms = (uint64_t) now->sec * 1000 + now->msec;
+    ngx_dicom_audit_time(copy->ms, copy->at);
 
     return NGX_OK;
 }
@@ -148,11 +161,7 @@ ngx_dicom_audit_step(ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt,
     for (column = 0; column + 1 < nparams; column++) {
 
         for (i = 0; i < n; i++) {
-            if (ngx_dicom_audit_column(q->pool, &copies[i], column, &values[i])
-                != NGX_OK)
-            {
-                return NULL;
-            }
+            ngx_dicom_audit_column(&copies[i], column, &values[i]);
         }
 
         params[column + 1] = ngx_dicom_db_text_array(q->pool, values, n);
@@ -167,9 +176,9 @@ ngx_dicom_audit_step(ngx_dicom_db_query_t *q, ngx_dicom_stmt_e stmt,
 
 /* In the order of the statement's arrays. */
 
-static ngx_int_t
-ngx_dicom_audit_column(ngx_pool_t *pool, const ngx_dicom_audit_t *e,
-    ngx_uint_t column, ngx_str_t *value)
+static void
+ngx_dicom_audit_column(const ngx_dicom_audit_t *e, ngx_uint_t column,
+    ngx_str_t *value)
 {
     switch (column) {
 
@@ -201,8 +210,8 @@ ngx_dicom_audit_column(ngx_pool_t *pool, const ngx_dicom_audit_t *e,
         break;
 
     case 6:
-        *value = ngx_dicom_audit_roles(pool, e->roles);
-        return value->data ? NGX_OK : NGX_ERROR;
+        *value = e->role_names;
+        break;
 
     case 7:
         *value = e->address;
@@ -228,8 +237,6 @@ ngx_dicom_audit_column(ngx_pool_t *pool, const ngx_dicom_audit_t *e,
         *value = e->report;
         break;
     }
-
-    return NGX_OK;
 }
 
 
@@ -271,33 +278,91 @@ ngx_dicom_audit_roles(ngx_pool_t *pool, ngx_uint_t roles)
 void
 ngx_dicom_audit_digest(PGresult *res, int row, u_char *digest)
 {
-    int         i, len;
-    u_char      md[EVP_MAX_MD_SIZE], head[NGX_INT_T_LEN + 1];
+    int         i;
     EVP_MD_CTX *ctx;
 
     ctx = EVP_MD_CTX_new();
 
-    if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1) {
-        ngx_memzero(md, 32);
+    if (ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1) {
 
-    } else {
         for (i = 0; i < NGX_DICOM_AUDIT_COLUMNS; i++) {
+            ngx_dicom_audit_field(ctx,
+                                  PQgetisnull(res, row, i)
+                                  ? NULL
+                                  : (u_char *) PQgetvalue(res, row, i),
+                                  PQgetlength(res, row, i));
+        }
+    }
 
-            if (PQgetisnull(res, row, i)) {
-                (void) EVP_DigestUpdate(ctx, "-", 1);
+    ngx_dicom_audit_finish(ctx, digest);
+}
 
-            } else {
-                len = PQgetlength(res, row, i);
 
-                (void) EVP_DigestUpdate(ctx, head,
-                                        ngx_sprintf(head, "%d:", len) - head);
-                (void) EVP_DigestUpdate(ctx, PQgetvalue(res, row, i), len);
+ngx_uint_t
+ngx_dicom_audit_known(const ngx_dicom_audit_t *copy)
+{
+    return copy->study.len == 0 && copy->report.len == 0;
+}
+
+
+void
+ngx_dicom_audit_digest_copy(const ngx_dicom_audit_t *copy,
+    const ngx_str_t *server, u_char *digest)
+{
+    u_char       ms[NGX_INT64_LEN];
+    ngx_str_t    value;
+    ngx_uint_t   column;
+    EVP_MD_CTX  *ctx;
+
+    ctx = EVP_MD_CTX_new();
+
+    if (ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1) {
+
+        /* the row's columns are those of the arrays, and the server third */
+
+        ngx_dicom_audit_field(ctx, copy->id.data, copy->id.len);
+        ngx_dicom_audit_field(ctx, ms, ngx_sprintf(ms, "%uL", copy->ms) - ms);
+        ngx_dicom_audit_field(ctx, server->data, server->len);
+
+        for (column = 2; column < NGX_DICOM_AUDIT_COLUMNS - 1; column++) {
+            ngx_dicom_audit_column(copy, column, &value);
+
+            if (column == NGX_DICOM_AUDIT_USER && value.len == 0) {
+                value.data = NULL;
             }
 
-            (void) EVP_DigestUpdate(ctx, ",", 1);
+            ngx_dicom_audit_field(ctx, value.data, value.len);
         }
+    }
 
-        (void) EVP_DigestFinal_ex(ctx, md, NULL);
+    ngx_dicom_audit_finish(ctx, digest);
+}
+
+
+/* data NULL: SQL NULL. */
+static void
+ngx_dicom_audit_field(EVP_MD_CTX *ctx, const u_char *data, size_t len)
+{
+    u_char  head[NGX_INT_T_LEN + 1];
+
+    if (data == NULL) {
+        (void) EVP_DigestUpdate(ctx, "-,", 2);
+        return;
+    }
+
+    (void) EVP_DigestUpdate(ctx, head, ngx_sprintf(head, "%uz:", len) - head);
+    (void) EVP_DigestUpdate(ctx, data, len);
+    (void) EVP_DigestUpdate(ctx, ",", 1);
+}
+
+
+static void
+ngx_dicom_audit_finish(EVP_MD_CTX *ctx, u_char *digest)
+{
+    u_char  md[EVP_MAX_MD_SIZE];
+
+    if (ctx == NULL || EVP_DigestFinal_ex(ctx, md, NULL) != 1) {
+        ngx_memzero(md, 32);
     }
 
     EVP_MD_CTX_free(ctx);

@@ -42,8 +42,11 @@ typedef struct {
     ngx_str_t    detail;     /* short, no secret */
     ngx_str_t    study;      /* facility: its patient is concerned ... */
     ngx_str_t    report;     /* ... or that of the report's study */
+
+    /* set by ngx_dicom_audit_copy() */
     u_char       at[sizeof("2026-11-22T13:00:00.123Z")];
-                             /* set by ngx_dicom_audit_copy() */
+    uint64_t     ms;         /* the same, since 1970 */
+    ngx_str_t    role_names;
 } ngx_dicom_audit_t;
 
 
@@ -51,19 +54,29 @@ typedef struct {
  * A copy of event that lives in pool: an id where there was none, the time of
  * now, texts cut to max bytes between characters, and NULs after all of them;
  * what is not UTF-8 would fail a whole transaction, so such bytes become '?'.
+ * UUIDs are in lower case, as a database gives them back.
  * NGX_OK or NGX_ERROR (memory, entropy).
  */
 ngx_int_t ngx_dicom_audit_copy(ngx_pool_t *pool, ngx_dicom_audit_t *copy,
     const ngx_dicom_audit_t *event, size_t max);
 
-/* Adds the INSERT of n copies to q, by stmt AUDIT_TOPLEVEL or AUDIT_FACILITY,
-   of the server of this name (NUL-terminated); NULL without memory. */
+/* Adds the INSERT of n copies to q, by a statement AUDIT_TOPLEVEL or
+   AUDIT_FACILITY or their _PUT, of the server of this name (NUL-terminated);
+   NULL without memory. */
 ngx_dicom_db_step_t *ngx_dicom_audit_step(ngx_dicom_db_query_t *q,
     ngx_dicom_stmt_e stmt, const ngx_str_t *server,
     const ngx_dicom_audit_t *copies, ngx_uint_t n);
 
 /* The digest of a row returned; digest: NGX_DICOM_AUDIT_HASH bytes and NUL. */
 void ngx_dicom_audit_digest(PGresult *res, int row, u_char *digest);
+
+/* Whether the row that a copy becomes is known before the database has it: not
+   when the patient is to be looked up there. */
+ngx_uint_t ngx_dicom_audit_known(const ngx_dicom_audit_t *copy);
+
+/* The digest of that row, of the server of this name. */
+void ngx_dicom_audit_digest_copy(const ngx_dicom_audit_t *copy,
+    const ngx_str_t *server, u_char *digest);
 
 /* The next hash of a chain, from the one before it; all hashes and digests
    are hexadecimal with NUL, hash may be previous. */

@@ -30,10 +30,20 @@
   "id, at, event, outcome, user_id, user_name, roles, address, object, "      \
   "patient, detail"
 
+/* no patient to be looked up */
+
+#define NGX_DICOM_SQL_AUDIT_PLAIN                                             \
+  NGX_DICOM_SQL_AUDIT_INSERT "e.patient, e.detail "                           \
+  "FROM unnest(" NGX_DICOM_SQL_AUDIT_ARRAYS ") "                              \
+       "AS e (" NGX_DICOM_SQL_AUDIT_FIELDS ") "
+
+#define NGX_DICOM_SQL_AUDIT_ONCE                                              \
+  "ON CONFLICT (id) DO NOTHING"
+
 /* a row that is returned was made now */
 
 #define NGX_DICOM_SQL_AUDIT_RETURNING                                         \
-  "ON CONFLICT (id) DO NOTHING RETURNING " NGX_DICOM_SQL_AUDIT_ROW
+  NGX_DICOM_SQL_AUDIT_ONCE " RETURNING " NGX_DICOM_SQL_AUDIT_ROW
 
 /* chain, server, when it began */
 

@@ -34,6 +34,7 @@ ngx_dicom_trail_add(ngx_conf_t *cf, const ngx_dicom_config_t *conf,
 
     if (conf->type == NGX_DICOM_TOPLEVEL) {
         trail->write = NGX_DICOM_STMT_AUDIT_TOPLEVEL;
+        trail->put = NGX_DICOM_STMT_AUDIT_TOPLEVEL_PUT;
         trail->begin = NGX_DICOM_STMT_AUDIT_TOPLEVEL_BEGIN;
         trail->seal = NGX_DICOM_STMT_AUDIT_TOPLEVEL_SEAL;
         trail->heads = NGX_DICOM_STMT_AUDIT_TOPLEVEL_HEADS;
@@ -41,6 +42,7 @@ ngx_dicom_trail_add(ngx_conf_t *cf, const ngx_dicom_config_t *conf,
 
     } else {
         trail->write = NGX_DICOM_STMT_AUDIT_FACILITY;
+        trail->put = NGX_DICOM_STMT_AUDIT_FACILITY_PUT;
         trail->begin = NGX_DICOM_STMT_AUDIT_FACILITY_BEGIN;
         trail->seal = NGX_DICOM_STMT_AUDIT_FACILITY_SEAL;
         trail->heads = NGX_DICOM_STMT_AUDIT_FACILITY_HEADS;

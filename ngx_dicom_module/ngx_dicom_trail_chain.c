@@ -15,6 +15,7 @@ static ngx_int_t ngx_dicom_trail_past(ngx_dicom_trail_t *trail, PGresult *res);
 static ngx_int_t ngx_dicom_trail_start(ngx_dicom_trail_t *trail,
     ngx_dicom_trail_batch_t *batch);
 static ngx_int_t ngx_dicom_trail_run(ngx_dicom_trail_batch_t *batch);
+static ngx_uint_t ngx_dicom_trail_known(ngx_dicom_trail_batch_t *batch);
 static ngx_int_t ngx_dicom_trail_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_dicom_trail_link(ngx_dicom_trail_batch_t *batch,
@@ -279,6 +280,7 @@ ngx_dicom_trail_run(ngx_dicom_trail_batch_t *batch)
 {
     ngx_dicom_trail_t     *trail = batch->trail;
 
+    ngx_uint_t             known;
     ngx_dicom_audit_t     *events;
     ngx_dicom_db_step_t   *step;
     ngx_dicom_db_query_t  *q;
@@ -302,14 +304,19 @@ ngx_dicom_trail_run(ngx_dicom_trail_batch_t *batch)
         return NGX_ERROR;
     }
 
+    /* what needs nobody's answer goes in one round trip, COMMIT included */
+
+    known = ngx_dicom_trail_known(batch);
+
     if (batch->events.nelts) {
-        step = ngx_dicom_audit_step(q, trail->write, &trail->server, events,
+        step = ngx_dicom_audit_step(q, known ? trail->put : trail->write,
+                                    &trail->server, events,
                                     batch->events.nelts);
         if (step == NULL) {
             return NGX_ERROR;
         }
 
-        step->check = ngx_dicom_trail_check;
+        step->check = known ? NULL : ngx_dicom_trail_check;
     }
 
     step = ngx_dicom_db_step(q, trail->seal, 5, trail->chain, NULL, NULL, NULL,
@@ -318,13 +325,29 @@ ngx_dicom_trail_run(ngx_dicom_trail_batch_t *batch)
         return NGX_ERROR;
     }
 
-    if (batch->events.nelts == 0
-        && ngx_dicom_trail_link(batch, NULL, step) != NGX_OK)
-    {
+    if (known && ngx_dicom_trail_link(batch, NULL, step) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_dicom_db_run(trail->db, q);
+}
+
+
+static ngx_uint_t
+ngx_dicom_trail_known(ngx_dicom_trail_batch_t *batch)
+{
+    ngx_uint_t          i;
+    ngx_dicom_audit_t  *events;
+
+    events = batch->events.elts;
+
+    for (i = 0; i < batch->events.nelts; i++) {
+        if (!ngx_dicom_audit_known(&events[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -351,7 +374,8 @@ ngx_dicom_trail_check(ngx_dicom_db_query_t *q, ngx_uint_t step, PGresult *res)
 }
 
 
-/* Hashes the rows of res and the seals, into the parameters of step. */
+/* Hashes the events, as rows of res or as they will be, and the seals, into the
+   parameters of step. */
 
 static ngx_int_t
 ngx_dicom_trail_link(ngx_dicom_trail_batch_t *batch, PGresult *res,
@@ -364,10 +388,12 @@ ngx_dicom_trail_link(ngx_dicom_trail_batch_t *batch, PGresult *res,
     ngx_str_t               *value[4];
     ngx_uint_t               i, n, rows, late;
     const char              *array;
+    ngx_dicom_audit_t       *events;
     ngx_dicom_trail_seal_t  *seals;
 
-    rows = res ? PQntuples(res) : 0;
+    rows = batch->events.nelts;
     n = rows + batch->seals.nelts;
+    events = batch->events.elts;
     seals = batch->seals.elts;
 
     for (i = 0; i < 4; i++) {
@@ -389,10 +415,18 @@ ngx_dicom_trail_link(ngx_dicom_trail_batch_t *batch, PGresult *res,
     for (i = 0; i < n; i++) {
 
         if (i < rows) {
-            value[1][i].data = (u_char *) PQgetvalue(res, i, 0);
-            ngx_dicom_audit_digest(res, i, digest);
             d = digest;
             late = 0;
+
+            if (res) {
+                value[1][i].data = (u_char *) PQgetvalue(res, i, 0);
+                ngx_dicom_audit_digest(res, i, digest);
+
+            } else {
+                value[1][i].data = events[i].id.data;
+                ngx_dicom_audit_digest_copy(&events[i], &trail->server,
+                                            digest);
+            }
 
         } else {
             value[1][i].data = seals[i - rows].event;

@@ -55,7 +55,7 @@ struct ngx_dicom_trail_s {
     ngx_str_t                 server;      /* NUL-terminated */
     ngx_str_t                 key;
     ngx_msec_t                timeout;     /* of a transaction */
-    ngx_dicom_stmt_e          write, begin, seal, heads, unsealed;
+    ngx_dicom_stmt_e          write, put, begin, seal, heads, unsealed;
 
     /* of this process */
     ngx_log_t                *log;
