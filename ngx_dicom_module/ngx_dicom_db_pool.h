@@ -104,7 +104,8 @@ struct ngx_dicom_db_run_s {
     unsigned               commit_sent:1;
     unsigned               committed:1;
     unsigned               ambiguous:1;     /* an earlier COMMIT may be done */
-    unsigned               stale:1;         /* retried for that already */
+    unsigned               reused:1;        /* a statement prepared before */
+    unsigned               stale:1;         /* ... which did not fit */
     unsigned               urgent:1;        /* waits at the head */
     unsigned               gathered:1;      /* in db->quick */
 };

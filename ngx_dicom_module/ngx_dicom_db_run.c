@@ -172,6 +172,7 @@ ngx_dicom_db_start(ngx_dicom_db_run_t *run, ngx_dicom_db_conn_t *conn)
     run->failing = 0;
     run->commit_sent = 0;
     run->committed = 0;
+    run->reused = 0;
 
     ngx_dicom_db_clear_results(q);
     ngx_dicom_db_batch(run);
@@ -242,6 +243,10 @@ ngx_dicom_db_send(ngx_dicom_db_run_t *run)
     }
 
     for (i = run->next; i < q->steps.nelts; i++) {
+
+        if (pg->prepared[step[i].stmt]) {
+            run->reused = 1;
+        }
 
         if (ngx_dicom_pg_statement(pg, i, step[i].stmt, step[i].params)
             != NGX_OK)
@@ -491,7 +496,7 @@ ngx_dicom_db_attempt_failed(ngx_dicom_db_run_t *run)
      * nothing was done, and a new connection prepares anew.
      */
     if ((ngx_dicom_db_state(q, "0A000") || ngx_dicom_db_state(q, "26000"))
-        && !run->stale)
+        && run->reused)
     {
         run->stale = 1;
         ngx_dicom_db_drop(run->conn);
@@ -539,6 +544,12 @@ ngx_dicom_db_batch_lost(ngx_dicom_db_run_t *run)
         }
 
         run->ambiguous = 1;
+        ngx_dicom_db_restart(run);
+        return;
+    }
+
+    if (run->stale) {
+        run->stale = 0;
         ngx_dicom_db_restart(run);
         return;
     }

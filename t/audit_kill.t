@@ -40,13 +40,14 @@ srand($seed);
 my @clients = map { client($_) } 1 .. $CLIENTS;
 my %killed;
 for (1 .. $kills) {
-    sleep(0.2 + rand 0.5);
+    sleep(0.3 + rand 0.5);
     my $victim = rand() < 0.6 ? 'nginx' : 'postgres';
     my $pid = child_of($t->pid($victim),
         $victim eq 'nginx' ? qr/worker process/ : qr/postgres: dicom/) or next;
     kill 'KILL', $pid and $killed{$victim}++;
 }
-sleep(1);
+my $until = time + 60;
+sleep(0.2) while time < $until && answered() < 600;
 $t->write_file('stop', '');
 waitpid $_, 0 for @clients;
 
@@ -139,6 +140,13 @@ sub ask {
         return 'cut';
     }
     return $status;
+}
+
+
+sub answered {
+    my $n = 0;
+    $n += () = $t->read_file("client$_.log") =~ /"200"/g for 1 .. $CLIENTS;
+    return $n;
 }
 
 
