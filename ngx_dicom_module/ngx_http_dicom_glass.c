@@ -6,6 +6,7 @@
 
 #include "ngx_http_dicom_glass.h"
 #include "ngx_http_dicom_audit.h"
+#include "ngx_http_dicom_record.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_route.h"
 #include "ngx_dicom_uid.h"
@@ -15,8 +16,9 @@
 #define NGX_HTTP_DICOM_GLASS_PATIENT  10     /* parameter of AUDIT_TOPLEVEL */
 
 
-/* Columns of GLASS_CHECK. */
+/* Columns of GLASS_CHECK, and of STUDY_CHECK. */
 enum { G_FACILITY = 0, G_USER, G_PATIENT };
+enum { S_OWNER_ID = 0, S_OWNER_ISSUER };
 
 
 typedef struct {
@@ -38,6 +40,8 @@ static ngx_int_t ngx_http_dicom_glass_event(ngx_http_request_t *r,
 static ngx_int_t ngx_http_dicom_glass_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_glass_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
+static ngx_int_t ngx_http_dicom_glass_study(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_glass_mint(ngx_http_request_t *r,
     ngx_http_dicom_glass_t *glass, ngx_str_t *token, int64_t *life);
@@ -273,4 +277,80 @@ ngx_http_dicom_glass_mint(ngx_http_request_t *r,
     ngx_explicit_memzero(&rt.keys, sizeof(ngx_dicom_keys_t));
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_dicom_glass_handle(ngx_http_request_t *r)
+{
+    char                  *study;
+    ngx_dicom_claims_t    *claims;
+    ngx_dicom_db_query_t  *q;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+    claims = &ctx->claims;
+
+    /* a list names the patient; a stack was opened by a request that did not
+       come without a body */
+
+    if (!(claims->roles & NGX_DICOM_ROLE_EMERGENCY)
+        || claims->study.len == 0
+        || (ngx_strstr(ctx->route->path, "{uid}") == NULL && ctx->body == NULL))
+    {
+        return ctx->route->handler(r);
+    }
+
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+    study = ngx_http_dicom_cstring(r->pool, &claims->study);
+
+    if (q == NULL || study == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_CHECK, 1, study) == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    q->read_only = 1;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_glass_study);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_glass_study(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    size_t                 len;
+    PGresult              *res;
+    ngx_str_t             *patient;
+    ngx_dicom_db_step_t   *steps;
+    ngx_http_dicom_ctx_t  *ctx;
+
+    ctx = ngx_http_dicom_ctx(r);
+    steps = q->steps.elts;
+    res = steps[0].result;
+
+    if (q->status != NGX_DICOM_DB_OK || res == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (PQntuples(res) == 0) {
+        return ctx->route->handler(r);     /* 404 */
+    }
+
+    patient = &ctx->claims.patient;
+    len = PQgetlength(res, 0, S_OWNER_ISSUER);
+
+    if (patient->len != len + 1 + PQgetlength(res, 0, S_OWNER_ID)
+        || ngx_memcmp(patient->data, PQgetvalue(res, 0, S_OWNER_ISSUER), len)
+           != 0
+        || patient->data[len] != '|'
+        || ngx_memcmp(patient->data + len + 1, PQgetvalue(res, 0, S_OWNER_ID),
+                      patient->len - len - 1)
+           != 0)
+    {
+        return ngx_http_dicom_refuse(r, "beyond-emergency",
+                                     "The study is another patient's.");
+    }
+
+    return ctx->route->handler(r);
 }

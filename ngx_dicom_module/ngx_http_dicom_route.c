@@ -522,7 +522,7 @@ ngx_http_dicom_content_handler(ngx_http_request_t *r)
             return rc;
         }
 
-        return ctx->route->handler(r);
+        return ngx_http_dicom_glass_handle(r);
 
     default: /* NGX_HTTP_DICOM_BODY_JSON */
 
@@ -664,7 +664,7 @@ ngx_http_dicom_body(ngx_http_request_t *r)
                                       "The body must be a JSON object.", NULL);
     }
 
-    return ctx->route->handler(r);
+    return ngx_http_dicom_glass_handle(r);
 }
 
 

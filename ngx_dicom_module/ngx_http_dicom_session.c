@@ -1,14 +1,12 @@
 
 /*
- * Login, renewal, the user of a session, password change.
+ * Login, renewal, the user of a session.
  */
 
 
 #include "ngx_http_dicom_session.h"
-#include "ngx_http_dicom_audit.h"
+#include "ngx_http_dicom_session_impl.h"
 #include "ngx_dicom_uid.h"
-#include "ngx_http_dicom_hash.h"
-#include "ngx_http_dicom_lockout.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_route.h"
 
@@ -31,51 +29,10 @@ enum {
 };
 
 
-/* One session's request, ctx->data. */
-typedef struct {
-    ngx_str_t    username;       /* as given, folded */
-    ngx_str_t    password;       /* current */
-    ngx_str_t    new_password;
-
-    ngx_uint_t   known;          /* the rest is filled */
-    ngx_str_t    id;
-    ngx_str_t    login;
-    ngx_str_t    name;
-    ngx_str_t    email;
-    ngx_str_t    hash;
-    ngx_uint_t   roles;
-    ngx_uint_t   physician;
-    ngx_str_t    facility;
-    ngx_str_t    facility_name;
-    ngx_uint_t   active;
-    int64_t      version;
-    ngx_uint_t   must_change;    /* the password: no roles until then */
-    ngx_uint_t   expired;        /* the password does not count any more */
-
-    ngx_http_dicom_lockout_t  lockout;
-
-    ngx_str_t    token;
-    int64_t      expires_in;
-} ngx_http_dicom_session_t;
-
-
-static ngx_http_dicom_session_t *ngx_http_dicom_session(ngx_http_request_t *r);
-static ngx_int_t ngx_http_dicom_session_read(ngx_http_request_t *r,
-    ngx_dicom_stmt_e stmt, const ngx_str_t *key,
-    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
 static void ngx_http_dicom_session_user(ngx_http_dicom_session_t *s,
-    ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_session_hash(ngx_http_request_t *r,
-    ngx_str_t *password, const char *stored, ngx_http_dicom_hash_pt done);
-static ngx_int_t ngx_http_dicom_session_active(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_login_user(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_login_locked(ngx_http_request_t *r,
-    ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_login_count(ngx_http_request_t *r,
-    const char *outcome,
-    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
 static ngx_int_t ngx_http_dicom_login_verified(ngx_http_request_t *r,
     ngx_int_t rc, const char *hash);
 static ngx_int_t ngx_http_dicom_login_refused(ngx_http_request_t *r,
@@ -86,23 +43,6 @@ static ngx_int_t ngx_http_dicom_token_user(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_me_user(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_password_user(ngx_http_request_t *r,
-    ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_password_verified(ngx_http_request_t *r,
-    ngx_int_t rc, const char *hash);
-static ngx_int_t ngx_http_dicom_password_refused(ngx_http_request_t *r,
-    ngx_dicom_db_query_t *q);
-static ngx_int_t ngx_http_dicom_password_hashed(ngx_http_request_t *r,
-    ngx_int_t rc, const char *hash);
-static ngx_int_t ngx_http_dicom_password_check(ngx_dicom_db_query_t *q,
-    ngx_uint_t step, PGresult *res);
-static ngx_int_t ngx_http_dicom_password_done(ngx_http_request_t *r,
-    ngx_dicom_db_query_t *q);
-static void ngx_http_dicom_session_event(ngx_http_request_t *r,
-    ngx_dicom_audit_t *event, const char *name, const char *outcome);
-static ngx_int_t ngx_http_dicom_session_record(ngx_http_request_t *r,
-    const char *event, const char *outcome,
-    ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q));
 static ngx_int_t ngx_http_dicom_mint(ngx_http_request_t *r,
     ngx_http_dicom_session_t *s, int64_t auth_time);
 static ngx_int_t ngx_http_dicom_session_reply(ngx_http_request_t *r,
@@ -116,14 +56,6 @@ static const ngx_dicom_field_t  ngx_http_dicom_login_fields[] = {
       1, 128, offsetof(ngx_http_dicom_session_t, username) },
     { ngx_string("password"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED,
       1, 1024, offsetof(ngx_http_dicom_session_t, password) },
-    ngx_dicom_null_field
-};
-
-static const ngx_dicom_field_t  ngx_http_dicom_password_fields[] = {
-    { ngx_string("current"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED,
-      1, 1024, offsetof(ngx_http_dicom_session_t, password) },
-    { ngx_string("new"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED,
-      10, 1024, offsetof(ngx_http_dicom_session_t, new_password) },
     ngx_dicom_null_field
 };
 
@@ -185,7 +117,7 @@ ngx_http_dicom_login_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
         ngx_explicit_memzero(s->password.data, s->password.len);
 
         return ngx_http_dicom_session_record(r, "login", "failure",
-                                             ngx_http_dicom_login_locked);
+                                             ngx_http_dicom_session_locked);
     }
 
     /* an unknown or disabled user takes as long as a known one */
@@ -197,8 +129,8 @@ ngx_http_dicom_login_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 }
 
 
-static ngx_int_t
-ngx_http_dicom_login_locked(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+ngx_int_t
+ngx_http_dicom_session_locked(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
     ngx_http_dicom_session_t  *s = ngx_http_dicom_ctx(r)->data;
 
@@ -219,8 +151,8 @@ ngx_http_dicom_login_verified(ngx_http_request_t *r, ngx_int_t rc,
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_dicom_login_count(r, "failure",
-                                          ngx_http_dicom_login_refused);
+        return ngx_http_dicom_session_count(r, "login", 1,
+                                            ngx_http_dicom_login_refused);
     }
 
     if (ngx_http_dicom_mint(r, s, ngx_time()) != NGX_OK) {
@@ -228,8 +160,8 @@ ngx_http_dicom_login_verified(ngx_http_request_t *r, ngx_int_t rc,
     }
 
     if (s->lockout.counted) {
-        return ngx_http_dicom_login_count(r, "success",
-                                          ngx_http_dicom_login_done);
+        return ngx_http_dicom_session_count(r, "login", 0,
+                                            ngx_http_dicom_login_done);
     }
 
     return ngx_http_dicom_session_record(r, "login", "success",
@@ -239,8 +171,9 @@ ngx_http_dicom_login_verified(ngx_http_request_t *r, ngx_int_t rc,
 
 /* One more failure, or none any more. */
 
-static ngx_int_t
-ngx_http_dicom_login_count(ngx_http_request_t *r, const char *outcome,
+ngx_int_t
+ngx_http_dicom_session_count(ngx_http_request_t *r, const char *name,
+    ngx_uint_t failed,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q))
 {
     ngx_int_t                  rc;
@@ -255,9 +188,10 @@ ngx_http_dicom_login_count(ngx_http_request_t *r, const char *outcome,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_dicom_session_event(r, &event, "login", outcome);
+    ngx_http_dicom_session_event(r, &event, name,
+                                 failed ? "failure" : "success");
 
-    if (done == ngx_http_dicom_login_refused) {
+    if (failed) {
         rc = ngx_http_dicom_lockout_count(q, &s->lockout);
 
     } else {
@@ -380,142 +314,7 @@ ngx_http_dicom_me_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 }
 
 
-/* PUT /me/password */
-
-ngx_int_t
-ngx_http_dicom_me_password(ngx_http_request_t *r)
-{
-    ngx_int_t                  rc;
-    ngx_http_dicom_session_t  *s;
-
-    s = ngx_http_dicom_session(r);
-    if (s == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_dicom_bind(r, ngx_http_dicom_password_fields, s);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_dicom_session_read(r, NGX_DICOM_STMT_SESSION_USER,
-                                       &ngx_http_dicom_ctx(r)->claims.sub,
-                                       ngx_http_dicom_password_user);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_password_user(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
-{
-    ngx_int_t                  rc;
-    ngx_http_dicom_session_t  *s;
-
-    rc = ngx_http_dicom_session_active(r, q);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    s = ngx_http_dicom_ctx(r)->data;
-
-    return ngx_http_dicom_session_hash(r, &s->password, (char *) s->hash.data,
-                                       ngx_http_dicom_password_verified);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_password_verified(ngx_http_request_t *r, ngx_int_t rc,
-    const char *hash)
-{
-    ngx_http_dicom_session_t  *s;
-
-    s = ngx_http_dicom_ctx(r)->data;
-
-    if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_dicom_session_record(r, "password", "failure",
-                                             ngx_http_dicom_password_refused);
-    }
-
-    return ngx_http_dicom_session_hash(r, &s->new_password, NULL,
-                                       ngx_http_dicom_password_hashed);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_password_refused(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
-{
-    /* not 401: the token is good, and a viewer would end the session */
-
-    return ngx_http_dicom_problem(r, NGX_HTTP_FORBIDDEN, "invalid-credentials",
-                                  "The current password is wrong.", NULL);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_password_hashed(ngx_http_request_t *r, ngx_int_t rc,
-    const char *hash)
-{
-    ngx_dicom_audit_t          event;
-    ngx_dicom_db_step_t       *step;
-    ngx_dicom_db_query_t      *q;
-    ngx_http_dicom_session_t  *s;
-
-    s = ngx_http_dicom_ctx(r)->data;
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    q = ngx_dicom_db_query(r->pool, r->connection->log);
-    if (q == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    step = ngx_dicom_db_step(q, NGX_DICOM_STMT_SESSION_PASSWORD, 3,
-                             (char *) s->id.data, hash, (char *) s->hash.data);
-
-    ngx_http_dicom_session_event(r, &event, "password", "success");
-
-    if (step == NULL || ngx_http_dicom_audit_step(r, q, &event) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    /* the array may have moved */
-
-    step = q->steps.elts;
-    step->check = ngx_http_dicom_password_check;
-
-    return ngx_http_dicom_query(r, q, ngx_http_dicom_password_done);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_password_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
-    PGresult *res)
-{
-    return PQntuples(res) ? NGX_OK : NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_dicom_password_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
-{
-    if (q->status != NGX_DICOM_DB_OK) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_CONFLICT, "conflict",
-                                      "The password was changed in the "
-                                      "meantime.", NULL);
-    }
-
-    return ngx_http_dicom_reply_empty(r);
-}
-
-
-static ngx_http_dicom_session_t *
+ngx_http_dicom_session_t *
 ngx_http_dicom_session(ngx_http_request_t *r)
 {
     ngx_http_dicom_ctx_t  *ctx = ngx_http_dicom_ctx(r);
@@ -526,7 +325,7 @@ ngx_http_dicom_session(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_dicom_session_read(ngx_http_request_t *r, ngx_dicom_stmt_e stmt,
     const ngx_str_t *key,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q))
@@ -606,9 +405,7 @@ ngx_http_dicom_session_user(ngx_http_dicom_session_t *s,
 }
 
 
-/* The token's user, filled in: NGX_OK, or the result of the 401 reply. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_dicom_session_active(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
     ngx_http_dicom_session_t  *s;
@@ -627,9 +424,7 @@ ngx_http_dicom_session_active(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 }
 
 
-/* As ngx_http_dicom_hash(), which takes a copy: ours is not kept. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_dicom_session_hash(ngx_http_request_t *r, ngx_str_t *password,
     const char *stored, ngx_http_dicom_hash_pt done)
 {
@@ -643,7 +438,7 @@ ngx_http_dicom_session_hash(ngx_http_request_t *r, ngx_str_t *password,
 }
 
 
-static void
+void
 ngx_http_dicom_session_event(ngx_http_request_t *r, ngx_dicom_audit_t *event,
     const char *name, const char *outcome)
 {
@@ -664,9 +459,7 @@ ngx_http_dicom_session_event(ngx_http_request_t *r, ngx_dicom_audit_t *event,
 }
 
 
-/* Nobody gets in, or is turned away, without a line in the audit trail. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_dicom_session_record(ngx_http_request_t *r, const char *event,
     const char *outcome,
     ngx_int_t (*done)(ngx_http_request_t *r, ngx_dicom_db_query_t *q))

@@ -21,13 +21,6 @@
 #define NGX_HTTP_DICOM_MAX_POINTS     1024
 #define NGX_HTTP_DICOM_MAX_NUMBER     40       /* characters */
 
-/* far beyond any image; keeps products of them finite */
-#define NGX_HTTP_DICOM_MAX_VALUE      1e15
-#define NGX_HTTP_DICOM_MAX_PAN        1e6
-#define NGX_HTTP_DICOM_MAX_ZOOM       10000
-#define NGX_HTTP_DICOM_MIN_ZOOM       0.0001
-#define NGX_HTTP_DICOM_MAX_ROTATE     1e6
-
 
 /* The arguments of one request, and what was wrong with them. */
 typedef struct {
@@ -139,8 +132,8 @@ ngx_http_dicom_layer_get(ngx_http_request_t *r)
     }
 
     ngx_http_dicom_view_size(&view, render);
-    ngx_http_dicom_view_window(&view, render);
     ngx_http_dicom_view_voi(&view, render);
+    ngx_http_dicom_view_window(&view, render);
     ngx_http_dicom_view_transform(&view, render);
     ngx_http_dicom_view_output(&view, render);
     ngx_http_dicom_view_presentation(&view, render);
@@ -467,16 +460,21 @@ static void
 ngx_http_dicom_view_window(ngx_http_dicom_view_t *view,
     struct wire_render *render)
 {
-    ngx_int_t  center, window;
+    ngx_int_t   center, window;
+    ngx_uint_t  linear;
 
     center = ngx_http_dicom_view_number(view, "center",
-                              -NGX_HTTP_DICOM_MAX_VALUE,
-                              NGX_HTTP_DICOM_MAX_VALUE,
+                              -WIRE_MAX_VALUE,
+                              WIRE_MAX_VALUE,
                               "A number is required.", &render->center);
 
-    window = ngx_http_dicom_view_number(view, "window", 1e-15,
-                              NGX_HTTP_DICOM_MAX_VALUE,
-                              "A number above 0 is required.",
+    linear = render->voi <= WIRE_VOI_LINEAR;
+
+    window = ngx_http_dicom_view_number(view, "window",
+                              linear ? WIRE_MIN_WINDOW : WIRE_MIN_WINDOW_EXACT,
+                              WIRE_MAX_VALUE,
+                              linear ? "A number from 1 is required."
+                                     : "A number above 0 is required.",
                               &render->window);
 
     if (center == NGX_OK && window == NGX_OK) {
@@ -535,15 +533,15 @@ ngx_http_dicom_view_transform(ngx_http_dicom_view_t *view,
 
     render->zoom = 1;
 
-    rc = ngx_http_dicom_view_number(view, "zoom", NGX_HTTP_DICOM_MIN_ZOOM,
-                                NGX_HTTP_DICOM_MAX_ZOOM,
-                                "A number from 0.0001 to 10000 is required.",
+    rc = ngx_http_dicom_view_number(view, "zoom", WIRE_MIN_ZOOM,
+                                WIRE_MAX_ZOOM,
+                                "A number from 0.001 to 10000 is required.",
                                 &render->zoom);
     render->set |= rc == NGX_OK ? WIRE_SET_ZOOM : 0;
 
     rc = ngx_http_dicom_view_number(view, "rotate",
-                                -NGX_HTTP_DICOM_MAX_ROTATE,
-                                NGX_HTTP_DICOM_MAX_ROTATE,
+                                -WIRE_MAX_ROTATE,
+                                WIRE_MAX_ROTATE,
                                 "A number of degrees is required.",
                                 &render->rotate);
     render->set |= rc == NGX_OK ? WIRE_SET_ROTATE : 0;
@@ -562,8 +560,8 @@ ngx_http_dicom_view_transform(ngx_http_dicom_view_t *view,
                                       2, &n);
 
     if (rc != NGX_OK || n != 2
-        || fabs(pan[0]) > NGX_HTTP_DICOM_MAX_PAN
-        || fabs(pan[1]) > NGX_HTTP_DICOM_MAX_PAN)
+        || fabs(pan[0]) > WIRE_MAX_PAN
+        || fabs(pan[1]) > WIRE_MAX_PAN)
     {
         ngx_http_dicom_view_error(view, "pan",
                           "x,y in pixels of the viewport is required.");
@@ -685,7 +683,7 @@ ngx_http_dicom_parse_doubles(const u_char *p, const u_char *last, double *out,
         if (ngx_http_dicom_parse_double(p, (comma ? comma : last) - p,
                                         &out[*n])
             != NGX_OK
-            || fabs(out[*n]) > NGX_HTTP_DICOM_MAX_VALUE)
+            || fabs(out[*n]) > WIRE_MAX_VALUE)
         {
             return NGX_ERROR;
         }

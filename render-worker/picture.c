@@ -57,8 +57,8 @@ picture_check(const struct wire_render *ask, uint32_t max_dimension)
 {
     uint32_t most = max_dimension < WIRE_MAX_VIEWPORT ? max_dimension
         : WIRE_MAX_VIEWPORT;
-    double narrowest = ask->voi == WIRE_VOI_LINEAR_EXACT
-        || ask->voi == WIRE_VOI_SIGMOID ? 1e-9 : 1;
+    double narrowest = ask->voi <= WIRE_VOI_LINEAR
+        ? WIRE_MIN_WINDOW : WIRE_MIN_WINDOW_EXACT;
 
     if (ask->voi > WIRE_VOI_LUT) {
         return "voi: unknown function";
@@ -91,18 +91,20 @@ picture_check(const struct wire_render *ask, uint32_t max_dimension)
         }
     }
     if ((ask->set & WIRE_SET_WINDOW)
-        && (!within(ask->center, -1e12, 1e12)
-            || !within(ask->window, narrowest, 1e12)))
+        && (!within(ask->center, -WIRE_MAX_VALUE, WIRE_MAX_VALUE)
+            || !within(ask->window, narrowest, WIRE_MAX_VALUE)))
     {
         return "center, window: out of range";
     }
-    if (!within(ask->zoom, 1e-3, 1e4)) {
+    if (!within(ask->zoom, WIRE_MIN_ZOOM, WIRE_MAX_ZOOM)) {
         return "zoom: out of range";
     }
-    if (!within(ask->pan_x, -1e7, 1e7) || !within(ask->pan_y, -1e7, 1e7)) {
+    if (!within(ask->pan_x, -WIRE_MAX_PAN, WIRE_MAX_PAN)
+        || !within(ask->pan_y, -WIRE_MAX_PAN, WIRE_MAX_PAN))
+    {
         return "pan: out of range";
     }
-    if (!within(ask->rotate, -1e6, 1e6)) {
+    if (!within(ask->rotate, -WIRE_MAX_ROTATE, WIRE_MAX_ROTATE)) {
         return "rotate: out of range";
     }
     return NULL;

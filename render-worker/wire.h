@@ -37,6 +37,16 @@
 #define WIRE_MAX_CONTENT     (256u * 1024 * 1024)   /* metadata, value, frame */
 #define WIRE_MAX_TEXT        1500u         /* of struct wire_content */
 
+/* What a view may ask for: farther is beyond any image, and products of these
+   stay finite.  The narrowest linear window is 1 (PS3.3 C.11.2.1.2.1). */
+#define WIRE_MAX_VALUE       1e12          /* of a window, in modality units */
+#define WIRE_MIN_WINDOW      1.0
+#define WIRE_MIN_WINDOW_EXACT  1e-9        /* of functions but the linear one */
+#define WIRE_MIN_ZOOM        1e-3
+#define WIRE_MAX_ZOOM        1e4
+#define WIRE_MAX_PAN         1e7           /* pixels of the viewport */
+#define WIRE_MAX_ROTATE      1e6           /* degrees */
+
 enum wire_type {
     WIRE_HEALTH  = 1,    /* no body -> JSON body */
     WIRE_METRICS = 2,    /* no body -> Prometheus text body */

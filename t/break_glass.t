@@ -120,6 +120,33 @@ $res = see('node', POST => '/api/v1/stacks', token => $token,
     json => { study => '2.25.1', series => '2.25.2.1' });
 is($res->{status}, 404, 'nor a series of another study');
 
+# A study that is not the patient's: the top level cannot know, the facility does
+
+$res = glass($physician, study => '2.25.2');
+is($res->{status}, 200, 'a study of somebody else is asked for');
+my $wrong = $res->{json}{token};
+for my $case ([facility => GET => '/api/v1/studies/2.25.2'],
+    [facility => GET => '/api/v1/studies/2.25.2/reports'],
+    [facility => GET => '/dicom-web/studies/2.25.2/series'],
+    [node => GET => '/dicom-web/studies/2.25.2/series/2.25.2.1/instances'],
+    [node => GET => '/dicom-web/studies/2.25.2/series/2.25.2.1/instances/'
+        . '2.25.2.1.1'],
+    [node => POST => '/api/v1/stacks',
+        { study => '2.25.2', series => '2.25.2.1' }])
+{
+    my ($role, $method, $path, $json) = @$case;
+    $res = see($role, $method => $path, token => $wrong,
+        headers => { Accept => 'application/json, application/dicom' },
+        $json ? (json => $json) : ());
+    is("$res->{status} " . ($res->{json}{detail} // ''),
+        "403 The study is another patient's.", "not $method $path");
+}
+is(see('facility', GET => "/api/v1/studies${of}P-1", token => $wrong)
+    ->{status}, 200, 'the patient\'s own are listed');
+is(see('facility', GET => '/api/v1/studies/2.25.404', token =>
+    glass($physician, study => '2.25.404')->{json}{token})->{status}, 404,
+    'a study that is not there is not there');
+
 $token = glass($physician)->{json}{token};
 is(see('facility', GET => "/api/v1/studies${of}P-1", token => $token)
     ->{status}, 200, 'without a study: the list');

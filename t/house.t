@@ -42,7 +42,7 @@ is(join(', ', @long), '', 'no file of more than 800 lines');
 my @floors = (
     ['module'],
     [qw(route filter error listen)],
-    [qw(session toplevel user patient merge facility studies report report_change
+    [qw(session session_impl password toplevel user patient merge facility studies report report_change
         report_search node upload view events glass
         status qido wado metadata frames)],
     [qw(qido_args resource list list_args create change op record render picture peer

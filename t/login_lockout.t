@@ -79,6 +79,31 @@ unlike($t->psql('toplevel', 'SELECT key FROM login_failures'),
     qr/physician|nobody|127/, 'no name is kept');
 
 
+# A token is not good for trying passwords either.
+
+{
+    my $token = $t->login('radiographer');
+    my $change = sub {
+        return $t->http('toplevel', PUT => '/api/v1/me/password',
+            token => $token,
+            json => { current => $_[0], new => 'another-one-1' });
+    };
+    my @answers = map { $change->('a-wrong-one')->{status} } 1 .. 7;
+    is("@answers", '403 403 403 403 403 403 429',
+        'wrong ones at a change of the password are counted');
+    my $res = $change->($PASSWORD);
+    is($res->{status}, 429, 'the right one has to wait, too');
+    cmp_ok($res->{headers}{'retry-after'} // 0, '>=', 1, 'for so long');
+    is(login('radiographer', $PASSWORD)->{status}, 429, 'and so has a login');
+    later();
+    is($change->($PASSWORD)->{status}, 204, 'then it is changed');
+    is(login('radiographer', 'a-wrong-one')->{status}, 401,
+        'and the count is new');
+    is(login('radiographer', 'another-one-1')->{status}, 200,
+        'with the new one');
+}
+
+
 # An address
 
 $t->psql('toplevel', 'UPDATE login_failures SET failures = 60');

@@ -19,7 +19,7 @@ use Test::Dicom::FakeWorker;
 use constant { RENDER => 7, STATUS => 5, RELEASE => 6, PIXEL => 8, ROI => 9,
     LAYERS => 11 };
 
-my $t = Test::Dicom->new(plan => 84);
+my $t = Test::Dicom->new(plan => 91);
 my $fake = Test::Dicom::FakeWorker->new($t, serve => \&serve)->start();
 
 $t->start_postgres();
@@ -69,8 +69,10 @@ for my $bad ('width=0&height=1', 'width=1&height=100000', 'width=1',
     'width=abc&height=1', 'width=1.5&height=2', 'width=-1&height=1',
     'center=nan&window=1', 'center=inf&window=1', 'center=1&window=0',
     'center=1', 'window=5', 'voi=lut:', 'voi=lut:256', 'voi=lut:-1',
-    'voi=magic', 'zoom=0', 'zoom=0x10', 'zoom=1e9', 'pan=1', 'pan=1,2,3',
-    'pan=,', 'rotate=1e400', 'flip=x', 'interpolation=best', 'format=gif',
+    'voi=magic', 'zoom=0', 'zoom=0.0009', 'zoom=10001',
+    'center=1&window=0.9', 'center=1e13&window=5', 'center=1&window=1e13',
+    'pan=1e8,0', 'center=1&window=1e-10&voi=sigmoid', 'zoom=0x10', 'zoom=1e9',
+    'pan=1', 'pan=1,2,3', 'pan=,', 'rotate=1e400', 'flip=x', 'interpolation=best', 'format=gif',
     'quality=0', 'quality=101', 'invert=2', 'overlays=yes', 'center=&window=',
     'zoom=1&zoom=2', 'unknown=1', 'zoom=%00', 'zoom=1%zz')
 {
