@@ -12,9 +12,13 @@
 #include "ngx_dicom_uid.h"
 
 
-#define NGX_HTTP_DICOM_ASK_TIMEOUT  120000
+/* an upload is read and synced to disk before it is answered */
+#define NGX_HTTP_DICOM_ASK_TIMEOUT  600000
 
 
+static ngx_int_t ngx_http_dicom_ask_begin(ngx_http_dicom_ask_t *ask);
+static ngx_int_t ngx_http_dicom_ask_call(ngx_http_dicom_ask_t *ask,
+    ngx_uint_t type);
 static void ngx_http_dicom_ask_handler(ngx_dicom_call_t *call);
 static void ngx_http_dicom_ask_cleanup(void *data);
 static ngx_int_t ngx_http_dicom_ask_unavailable(ngx_http_request_t *r);
@@ -35,6 +39,7 @@ ngx_http_dicom_ask(ngx_http_request_t *r)
     ngx_memzero(ask, sizeof(ngx_http_dicom_ask_t));
 
     ask->request = r;
+    ask->wake = ngx_http_dicom_stream_wake;
     cln->handler = ngx_http_dicom_ask_cleanup;
 
     if (ngx_http_dicom_render_user(r, ask->call.user) != NGX_OK) {
@@ -55,20 +60,11 @@ ngx_http_dicom_ask_object(ngx_http_dicom_ask_t *ask, ngx_uint_t type,
     ngx_dicom_call_t           *call;
     ngx_http_request_t         *r;
     struct wire_content        *message;
-    ngx_http_dicom_srv_conf_t  *dscf;
 
     r = ask->request;
     call = &ask->call;
-    dscf = ngx_http_dicom_srv_conf(r);
 
-    ask->ready = 0;
-
-    if (ask->pool) {
-        ngx_destroy_pool(ask->pool);
-    }
-
-    ask->pool = ngx_create_pool(4096, r->connection->log);
-    if (ask->pool == NULL) {
+    if (ngx_http_dicom_ask_begin(ask) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -99,22 +95,71 @@ ngx_http_dicom_ask_object(ngx_http_dicom_ask_t *ask, ngx_uint_t type,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ngx_http_dicom_ask_call(ask, type) != NGX_OK) {
+        return ngx_http_dicom_ask_unavailable(r);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_dicom_ask_send(ngx_http_dicom_ask_t *ask, ngx_uint_t type,
+    const ngx_str_t *body)
+{
+    if (ngx_http_dicom_ask_begin(ask) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ask->call.body = *body;
+
+    return ngx_http_dicom_ask_call(ask, type);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_ask_begin(ngx_http_dicom_ask_t *ask)
+{
+    ask->ready = 0;
+    ask->call.rc = NGX_ERROR;
+
+    if (ask->pool) {
+        ngx_destroy_pool(ask->pool);
+    }
+
+    ask->pool = ngx_create_pool(4096, ask->request->connection->log);
+
+    return ask->pool ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_ask_call(ngx_http_dicom_ask_t *ask, ngx_uint_t type)
+{
+    ngx_dicom_call_t           *call;
+    ngx_http_dicom_srv_conf_t  *dscf;
+
+    call = &ask->call;
+    dscf = ngx_http_dicom_srv_conf(ask->request);
+
     call->pool = ask->pool;
-    call->log = r->connection->log;
+    call->log = ask->request->connection->log;
     call->type = type;
     call->timeout = NGX_HTTP_DICOM_ASK_TIMEOUT;
-    call->max_answer = WIRE_MAX_CONTENT;
+    call->max_answer = (type == WIRE_INGEST) ? 0 : WIRE_MAX_CONTENT;
     call->handler = ngx_http_dicom_ask_handler;
     call->data = ask;
-    call->addr = ngx_http_dicom_peer_addr(&dscf->upstream, NULL);
+    call->rc = NGX_ERROR;
+    call->addr = dscf->upstream.upstream
+                 ? ngx_http_dicom_peer_addr(&dscf->upstream, NULL) : NULL;
 
     if (call->addr == NULL || ngx_dicom_call(call) != NGX_OK) {
-        return ngx_http_dicom_ask_unavailable(r);
+        return NGX_ERROR;
     }
 
     ask->asked = 1;
 
-    return NGX_AGAIN;
+    return NGX_OK;
 }
 
 
@@ -162,7 +207,7 @@ ngx_http_dicom_ask_handler(ngx_dicom_call_t *call)
     ask->asked = 0;
     ask->ready = 1;
 
-    ngx_http_dicom_stream_wake(ask->request);
+    ask->wake(ask->request);
 }
 
 

@@ -18,6 +18,9 @@ typedef struct {
     ngx_uint_t            asked;       /* and not answered */
     ngx_uint_t            ready;       /* call holds the answer */
     ngx_pool_t           *pool;        /* of the last question */
+    void                (*wake)(ngx_http_request_t *r);  /* when the answer is
+                                          there: ngx_http_dicom_stream_wake(),
+                                          unless it is set */
     ngx_dicom_call_t      call;
 } ngx_http_dicom_ask_t;
 
@@ -28,12 +31,16 @@ ngx_http_dicom_ask_t *ngx_http_dicom_ask(ngx_http_request_t *r);
 /*
  * Sends a question of type (WIRE_METADATA, _VALUE, _FRAME) about the object at
  * location; what the one before brought is freed.  index: as the database has
- * it, or empty.  ngx_http_dicom_stream_wake() is called when the answer is
- * there.  NGX_AGAIN, or the result of a reply.
+ * it, or empty.  NGX_AGAIN, or the result of a reply.
  */
 ngx_int_t ngx_http_dicom_ask_object(ngx_http_dicom_ask_t *ask,
     ngx_uint_t type, const ngx_str_t *location, const ngx_str_t *text,
     const ngx_str_t *index, const struct wire_content *content);
+
+/* Sends another question, whose body lives until it is answered: NGX_OK; or
+   NGX_ERROR, and call.rc says that there is no answer. */
+ngx_int_t ngx_http_dicom_ask_send(ngx_http_dicom_ask_t *ask, ngx_uint_t type,
+    const ngx_str_t *body);
 
 /* The answer: NGX_OK with ask->call.meta and .answer, until the next question;
    or, when it is an error, the result of a reply, or NGX_ERROR when the reply

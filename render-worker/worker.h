@@ -30,7 +30,7 @@ struct worker_config {
 };
 
 struct worker_counts {
-    uint64_t  requests[16];         /* by type */
+    uint64_t  requests[24];         /* by type */
     uint64_t  refused[6];           /* by hundreds of the status */
     uint64_t  pictures, cancelled;  /* cancelled: before they were drawn */
     uint64_t  picture_bytes, encode_us, queue_us;

@@ -45,6 +45,7 @@ my @floors = (
     [qw(session session_impl password toplevel user patient merge facility studies report report_change
         report_search node upload view events glass
         status qido wado metadata frames)],
+    [qw(ingest)],
     [qw(qido_args resource list list_args create change op record render picture peer
         discard
         hash lockout attribute accept retrieve object parts ask)],
