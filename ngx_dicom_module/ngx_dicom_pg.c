@@ -22,6 +22,12 @@ static void ngx_dicom_pg_timer_handler(ngx_event_t *ev);
 static void ngx_dicom_pg_poll(ngx_dicom_pg_t *pg);
 static void ngx_dicom_pg_input(ngx_dicom_pg_t *pg);
 static ngx_int_t ngx_dicom_pg_item(ngx_dicom_pg_t *pg, PGresult *res);
+static ngx_int_t ngx_dicom_pg_send(ngx_dicom_pg_t *pg, ngx_uint_t tag,
+    ngx_dicom_pg_kind_e kind, const char *sql);
+static void ngx_dicom_pg_sent(ngx_dicom_pg_t *pg, ngx_uint_t tag,
+    ngx_dicom_pg_kind_e kind, ngx_uint_t stmt);
+static ngx_int_t ngx_dicom_pg_plan(ngx_dicom_pg_t *pg, ngx_uint_t tag,
+    ngx_dicom_pg_plan_e plan);
 static ngx_int_t ngx_dicom_pg_flush(ngx_dicom_pg_t *pg);
 static void ngx_dicom_pg_lost(ngx_dicom_pg_t *pg, const char *why);
 static void ngx_dicom_pg_reason(ngx_dicom_pg_t *pg, const char *why);
@@ -44,6 +50,8 @@ ngx_dicom_pg_connect(ngx_dicom_pg_t *pg, const char *const *keywords,
     pg->item = 0;
     pg->fd = -1;
     pg->c = NULL;
+
+    pg->plan = NGX_DICOM_PG_PLAN_EACH;
 
     ngx_memzero(pg->prepared, sizeof(pg->prepared));
 
@@ -279,6 +287,12 @@ ngx_dicom_pg_input(ngx_dicom_pg_t *pg)
                 ngx_del_timer(&pg->timer);
             }
 
+            /* what an open transaction has set may be rolled back */
+
+            if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE) {
+                pg->plan = NGX_DICOM_PG_PLAN_UNKNOWN;
+            }
+
             pg->nitems = 0;
             pg->item = 0;
             pg->state = NGX_DICOM_PG_IDLE;
@@ -334,7 +348,11 @@ ngx_dicom_pg_item(ngx_dicom_pg_t *pg, PGresult *res)
 
     item = &pg->items[pg->item];
 
-    if (!item->prepare) {
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        pg->plan = NGX_DICOM_PG_PLAN_UNKNOWN;
+    }
+
+    if (item->kind == NGX_DICOM_PG_STATEMENT) {
         pg->events->result(pg, item->tag, res);
         return NGX_OK;
     }
@@ -344,7 +362,9 @@ ngx_dicom_pg_item(ngx_dicom_pg_t *pg, PGresult *res)
         return NGX_OK;
     }
 
-    pg->prepared[item->stmt] = 0;
+    if (item->kind == NGX_DICOM_PG_PREPARE) {
+        pg->prepared[item->stmt] = 0;
+    }
 
     if (status == PGRES_PIPELINE_ABORTED) {
         PQclear(res);
@@ -361,8 +381,14 @@ ngx_dicom_pg_item(ngx_dicom_pg_t *pg, PGresult *res)
 ngx_int_t
 ngx_dicom_pg_command(ngx_dicom_pg_t *pg, ngx_uint_t tag, const char *sql)
 {
-    ngx_dicom_pg_item_t  *item;
+    return ngx_dicom_pg_send(pg, tag, NGX_DICOM_PG_STATEMENT, sql);
+}
 
+
+static ngx_int_t
+ngx_dicom_pg_send(ngx_dicom_pg_t *pg, ngx_uint_t tag, ngx_dicom_pg_kind_e kind,
+    const char *sql)
+{
     if (pg->nitems >= NGX_DICOM_PG_MAX_ITEMS) {
         return NGX_ERROR;
     }
@@ -372,11 +398,23 @@ ngx_dicom_pg_command(ngx_dicom_pg_t *pg, ngx_uint_t tag, const char *sql)
         return NGX_ERROR;
     }
 
-    item = &pg->items[pg->nitems++];
-    item->tag = (u_char) tag;
-    item->prepare = 0;
+    ngx_dicom_pg_sent(pg, tag, kind, 0);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_dicom_pg_sent(ngx_dicom_pg_t *pg, ngx_uint_t tag, ngx_dicom_pg_kind_e kind,
+    ngx_uint_t stmt)
+{
+    ngx_dicom_pg_item_t  *item;
+
+    item = &pg->items[pg->nitems++];
+
+    item->tag = (u_char) tag;
+    item->kind = (u_char) kind;
+    item->stmt = (uint16_t) stmt;
 }
 
 
@@ -386,9 +424,7 @@ ngx_dicom_pg_statement(ngx_dicom_pg_t *pg, ngx_uint_t tag,
 {
     const ngx_dicom_stmt_t  *s = &ngx_dicom_stmts[stmt];
 
-    ngx_dicom_pg_item_t  *item;
-
-    if (pg->nitems + 2 > NGX_DICOM_PG_MAX_ITEMS) {
+    if (pg->nitems + 3 > NGX_DICOM_PG_MAX_ITEMS) {
         return NGX_ERROR;
     }
 
@@ -400,11 +436,15 @@ ngx_dicom_pg_statement(ngx_dicom_pg_t *pg, ngx_uint_t tag,
         }
 
         pg->prepared[stmt] = 1;
+        ngx_dicom_pg_sent(pg, tag, NGX_DICOM_PG_PREPARE, stmt);
+    }
 
-        item = &pg->items[pg->nitems++];
-        item->tag = (u_char) tag;
-        item->prepare = 1;
-        item->stmt = (uint16_t) stmt;
+    if (ngx_dicom_pg_plan(pg, tag, ngx_dicom_stmt_one_plan(stmt)
+                                   ? NGX_DICOM_PG_PLAN_ONE
+                                   : NGX_DICOM_PG_PLAN_EACH)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (PQsendQueryPrepared(pg->conn, s->name, (int) s->nparams, params, NULL,
@@ -415,12 +455,26 @@ ngx_dicom_pg_statement(ngx_dicom_pg_t *pg, ngx_uint_t tag,
         return NGX_ERROR;
     }
 
-    item = &pg->items[pg->nitems++];
-    item->tag = (u_char) tag;
-    item->prepare = 0;
-    item->stmt = (uint16_t) stmt;
+    ngx_dicom_pg_sent(pg, tag, NGX_DICOM_PG_STATEMENT, stmt);
 
     return NGX_OK;
+}
+
+
+/* A setting of PostgreSQL's, sent where the session has the other one. */
+static ngx_int_t
+ngx_dicom_pg_plan(ngx_dicom_pg_t *pg, ngx_uint_t tag, ngx_dicom_pg_plan_e plan)
+{
+    if (pg->plan == plan || ngx_dicom_pg_cockroach(pg)) {
+        return NGX_OK;
+    }
+
+    pg->plan = plan;
+
+    return ngx_dicom_pg_send(pg, tag, NGX_DICOM_PG_SETTING,
+                             plan == NGX_DICOM_PG_PLAN_ONE
+                             ? "SET plan_cache_mode = force_generic_plan"
+                             : "SET plan_cache_mode = auto");
 }
 
 

@@ -45,9 +45,21 @@ typedef struct {
     void     (*closing)(ngx_dicom_pg_t *pg);    /* the worker wants to exit */
 } ngx_dicom_pg_events_t;
 
+typedef enum {
+    NGX_DICOM_PG_STATEMENT = 0,        /* its result is handed out */
+    NGX_DICOM_PG_PREPARE,
+    NGX_DICOM_PG_SETTING
+} ngx_dicom_pg_kind_e;
+
+typedef enum {
+    NGX_DICOM_PG_PLAN_EACH = 0,        /* as PostgreSQL judges, its default */
+    NGX_DICOM_PG_PLAN_ONE,
+    NGX_DICOM_PG_PLAN_UNKNOWN          /* the setting may have been undone */
+} ngx_dicom_pg_plan_e;
+
 typedef struct {
     u_char                         tag;
-    u_char                         prepare;     /* not the statement itself */
+    u_char                         kind;        /* ngx_dicom_pg_kind_e */
     uint16_t                       stmt;
 } ngx_dicom_pg_item_t;
 
@@ -63,6 +75,8 @@ struct ngx_dicom_pg_s {
     ngx_uint_t                     item;        /* whose results come now */
     ngx_dicom_pg_item_t            items[NGX_DICOM_PG_MAX_ITEMS];
     u_char                         prepared[NGX_DICOM_STMT_MAX + 1];
+    ngx_dicom_pg_plan_e            plan;        /* of the session, after the
+                                                   batch */
     char                           why[256];
 };
 

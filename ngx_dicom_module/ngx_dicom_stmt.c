@@ -1,6 +1,6 @@
 
 /*
- * The table of statements, and nothing else.
+ * The table of statements, and what is to be known of some.
  */
 
 
@@ -13,3 +13,33 @@ const ngx_dicom_stmt_t  ngx_dicom_stmts[NGX_DICOM_STMT_MAX] = {
 #include "ngx_dicom_stmt_facility.h"
 #undef X
 };
+
+
+ngx_uint_t
+ngx_dicom_stmt_one_plan(ngx_dicom_stmt_e stmt)
+{
+    switch (stmt) {
+
+    case NGX_DICOM_STMT_PATIENT_BY_WORD:
+    case NGX_DICOM_STMT_PATIENT_BY_WORDS:
+
+    case NGX_DICOM_STMT_AUDIT_TOPLEVEL:
+    case NGX_DICOM_STMT_AUDIT_TOPLEVEL_PUT:
+    case NGX_DICOM_STMT_AUDIT_TOPLEVEL_SEAL:
+    case NGX_DICOM_STMT_AUDIT_FACILITY:
+    case NGX_DICOM_STMT_AUDIT_FACILITY_PUT:
+    case NGX_DICOM_STMT_AUDIT_FACILITY_SEAL:
+
+    /* by a key: PostgreSQL finds so by itself, but they change no setting */
+
+    case NGX_DICOM_STMT_SESSION_USER:
+    case NGX_DICOM_STMT_FACILITY_GET:
+    case NGX_DICOM_STMT_SERVER_GET:
+    case NGX_DICOM_STMT_USER_GET:
+    case NGX_DICOM_STMT_PATIENT_GET:
+        return 1;
+
+    default:
+        return 0;
+    }
+}

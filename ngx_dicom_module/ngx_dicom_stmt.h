@@ -36,4 +36,13 @@ typedef struct {
 extern const ngx_dicom_stmt_t  ngx_dicom_stmts[NGX_DICOM_STMT_MAX];
 
 
+/*
+ * Whether one plan does for all parameters.  PostgreSQL may believe that one made
+ * for these very parameters is so much better that it plans each time anew, which
+ * can take several times as long as what is planned.  Not for statements with
+ * optional filters: which index serves them depends on which filters there are.
+ */
+ngx_uint_t ngx_dicom_stmt_one_plan(ngx_dicom_stmt_e stmt);
+
+
 #endif /* _NGX_DICOM_STMT_H_INCLUDED_ */
