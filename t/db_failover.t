@@ -2,7 +2,8 @@
 
 # Two hosts in the database URL (two relays before one PostgreSQL stand for two
 # nodes of a cluster): connections spread over both, one may go at any time,
-# and when it is back it gets its share again.
+# and when it is back it gets its share again.  Meanwhile 16 clients add to
+# counters, which are exact at the end.
 
 use strict;
 use warnings;
@@ -28,28 +29,52 @@ $t->start_nginx();
 $t->seed_demo();
 my $admin = $t->login('admin');
 my $n = 0;
+my $CLIENTS = 16;
+
+# Counters: the version is the count, and one; two clients to each.
+my @counters = map { sprintf '0c000000-0000-4000-8000-%012d', $_ }
+    1 .. $CLIENTS / 2;
+$t->psql('toplevel', join '', map { "INSERT INTO facilities (id, code, name,
+    city) VALUES ('$_', '$_', 'Counter', '0');" } @counters);
+my (%acknowledged, $unknown);
+
+# One more on a counter: the status, and what the counter is then.
+sub add {
+    my ($id) = @_;
+    my $now = $t->http('toplevel', GET => "/api/v1/facilities/$id",
+        token => $admin);
+    return $now if $now->{status} != 200;
+    return $t->http('toplevel', PATCH => "/api/v1/facilities/$id",
+        token => $admin, json => { city => '' . ($now->{json}{city} + 1) },
+        headers => { 'If-Match' => $now->{headers}{etag} });
+}
 
 # Some requests at once, so that the pools open their connections.
 sub load {
     my ($seconds) = @_;
     my @pipes;
-    for my $w (1 .. 6) {
+    for my $w (1 .. $CLIENTS) {
         pipe my $r, my $out or die;
         my $pid = fork() // die;
         if ($pid == 0) {
-            my %status;
+            my (%status, @added);
+            my $id = $counters[$w % @counters];
             my $until = time + $seconds;
             while (time < $until) {
-                $n++;
-                my $res = $n % 3
+                my $kind = (qw(read create add))[$n++ % 3];
+                my $res = $kind eq 'add' ? add($id)
+                    : $kind eq 'read'
                     ? $t->http('toplevel', GET => '/api/v1/servers',
                         token => $admin)
                     : $t->http('toplevel', POST => '/api/v1/facilities',
                         token => $admin, json => { name => 'Failover',
                             code => "F$$-$n" });
                 $status{$res->{status}}++;
+                push @added, "$id=$res->{json}{city}"
+                    if $kind eq 'add' && $res->{status} == 200;
+                $status{unknown}++ if $kind eq 'add' && $res->{status} == 503;
             }
-            print $out join ' ', %status;
+            print $out join ' ', %status, added => join ',', @added;
             close $out;
             POSIX::_exit(0);
         }
@@ -61,10 +86,15 @@ sub load {
         for my $p (@pipes) {
             my $fh = $p->[1];
             local $/;
-            my %status = split ' ', scalar <$fh>;
+            my @words = split ' ', scalar <$fh>;
+            push @words, '' if @words % 2;
+            my %status = @words;
+            $acknowledged{$_}++ for split /,/, delete $status{added};
             $sum{$_} += $status{$_} for keys %status;
             waitpid $p->[0], 0;
         }
+        delete $sum{412};           # the other one was faster
+        $unknown += delete $sum{unknown} // 0;
         return \%sum;
     };
 }
@@ -140,6 +170,21 @@ good(load(0.5)->(), 'one back');
 my $there = $t->psql('toplevel',
     "SELECT count(*) FROM facilities WHERE name = 'Failover'");
 ok($there >= $written, "all $written acknowledged writes are there ($there)");
+
+my $added = keys %acknowledged;
+cmp_ok($added, '>=', 50, "$added additions were acknowledged");
+is((grep { $_ > 1 } values %acknowledged), 0, 'no two of them to the same count');
+my @rows = map { [split /\|/] } split /\n/, $t->psql('toplevel', "SELECT city,
+    version - 1, (SELECT count(*) FROM audit a WHERE a.object = f.id::TEXT
+        AND a.event = 'facility-change')
+    FROM facilities f WHERE name = 'Counter' ORDER BY id");
+is((grep { $_->[0] != $_->[1] || $_->[0] != $_->[2] } @rows), 0,
+    'each counter is as often as it was changed, and recorded')
+    or diag(explain(\@rows));
+my $total = 0;
+$total += $_->[0] for @rows;
+ok($total >= $added && $total <= $added + $unknown, "counted to $total: "
+    . "$added acknowledged, $unknown answered with 503");
 
 $t->finish();
 

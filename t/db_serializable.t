@@ -14,7 +14,7 @@ use lib 't/lib';
 use Test::Dicom;
 
 my $t = Test::Dicom->new();
-my ($writers, $rounds) = (8, 15);
+my ($writers, $rounds) = (16, 8);
 
 $t->start_postgres();
 $t->start_nginx();

@@ -7,7 +7,8 @@
  *   measure encode PNG                    the same pixels encoded in a loop
  *   measure users CA TOKENS ACTIVE SECONDS NODE STUDY SERIES LAYERS
  *
- * get prints what it has when it is told to end (SIGTERM).
+ * get prints what it has when it is told to end (SIGTERM).  "404=URL" expects
+ * that status instead of 200, "401=URL" goes without the token.
  *
  * CA, TOKEN and TOKENS (one a line) are files; TOKEN may be "-": none.  Times
  * are milliseconds, by CLOCK_MONOTONIC.
@@ -132,27 +133,42 @@ struct client {
     unsigned long long  bytes;
 };
 
+/* The status that is expected of a URL, which loses its mark. */
+static int
+expected(const char **url)
+{
+    int status = 200;
+
+    if (sscanf(*url, "%3d=", &status) == 1) {
+        *url += 4;
+    }
+    return status;
+}
+
 static void *
 run_client(void *data)
 {
     struct client *c = data;
     struct http_answer answer;
-    struct http *http = http_open(c->urls[0], c->ca);
+    const char *url = c->urls[0];
 
+    expected(&url);
+    struct http *http = http_open(url, c->ca);
     if (http == NULL) {
         c->errors = c->count;
         return NULL;
     }
     http_accept(http, c->accept);
     for (int i = 0; i < c->count && !enough; i++) {
-        const char *url = c->urls[(c->first + i) % c->nurls];
+        url = c->urls[(c->first + i) % c->nurls];
+        int status = expected(&url);
         double start = now();
-        if (!http_request(http, "GET", http_path(url), c->token, NULL,
-            &answer)) {
+        if (!http_request(http, "GET", http_path(url),
+            status == 401 ? NULL : c->token, NULL, &answer)) {
             c->errors += c->count - i;
             break;
         }
-        if (answer.status != 200) {
+        if (answer.status != status) {
             if (c->errors++ == 0) {
                 fprintf(stderr, "measure: %d: %.200s\n", answer.status,
                     answer.length ? answer.body : "");
