@@ -9,6 +9,9 @@
  * @property {ToplevelApi} toplevel
  * @property {UploadQueue} uploads
  * @property {LineMeter} meter  one for all studies: the line is the same
+ * @property {Emergencies} emergencies
+ * @property {KeptSet} closed  ids of facilities that said they are not the
+ *     user's; nobody asks them again in vain, as each refusal is recorded
  * @property {(id: string) => FacilityApi | null} facility
  * @property {() => string} lastList  hash of the list last looked at
  * @property {() => void} noteList  after the hash was replaced
@@ -25,21 +28,31 @@ import { Registry } from "./api/registry.js";
 import { ToplevelApi } from "./api/toplevel.js";
 import { loadConfig } from "./core/config.js";
 import { Connectivity } from "./core/connectivity.js";
-import { fill, h, icon, loadIcons, setText } from "./core/dom.js";
+import { fill, h, loadIcons, setText } from "./core/dom.js";
 import { explain, Http } from "./core/http.js";
+import { KeptSet } from "./core/kept_set.js";
 import { Session } from "./core/session.js";
+import { Emergencies } from "./emergency/emergencies.js";
+import { EmergencyPage } from "./emergency/emergency_page.js";
 import { LoginForm } from "./shell/login_form.js";
+import { placesOf } from "./shell/nav.js";
+import { ownPasswordPage } from "./shell/own_password_page.js";
 import { StatusLine } from "./shell/status_line.js";
 import { userMenu } from "./shell/user_menu.js";
 import { UploadPanel } from "./upload/upload_panel.js";
 import { UploadQueue } from "./upload/upload_queue.js";
+import { AccessesPage } from "./admin/accesses_page.js";
+import { AuditPage } from "./admin/audit_page.js";
+import { PatientAccessesPage } from "./admin/patient_accesses_page.js";
+import { ServersPage } from "./admin/servers_page.js";
+import { UsersPage } from "./admin/users_page.js";
 import { PatientPage } from "./worklist/patient_page.js";
 import { PatientsPage } from "./worklist/patients_page.js";
 import { StudiesPage } from "./worklist/studies_page.js";
 import { LineMeter } from "./viewer/line_meter.js";
 import { ViewerPage } from "./viewer/viewer_page.js";
 
-const HOME = "#/studies";
+const STUDY_UID = /^[0-9.]{1,64}$/;
 
 class App {
   /** @type {AppContext} */
@@ -48,7 +61,7 @@ class App {
   /** @type {Page | null} */
   #page = null;
 
-  #list = HOME;
+  #list = "";
   #bar = h("header", { class: "bar" });
   #main = h("main", { class: "page", tabindex: "-1" });
 
@@ -59,20 +72,29 @@ class App {
    * @param {import("./core/config.js").Config} config
    * @param {Http} http
    * @param {Session} session
+   * @param {Connectivity} connectivity
    */
-  constructor(config, http, session) {
+  constructor(config, http, session, connectivity) {
     const registry = new Registry(http, config.toplevel);
+    const toplevel = new ToplevelApi(http, config.toplevel);
     this.#context = {
-      config, http, session, registry,
-      toplevel: new ToplevelApi(http, config.toplevel),
+      config, http, session, registry, toplevel,
       uploads: new UploadQueue(session),
+      emergencies: new Emergencies(connectivity, toplevel,
+        session.user?.id ?? ""),
+      closed: new KeptSet("dicom.closed"),
       meter: new LineMeter(),
       facility: (id) => this.#facility(id),
-      lastList: () => this.#list,
+      lastList: () => this.#list || this.#home,
       noteList: () => {
-        this.#list = location.hash || HOME;
+        this.#list = location.hash;
       },
     };
+  }
+
+  /** Where this user begins. */
+  get #home() {
+    return `#/${placesOf(this.#context.session)[0]?.page ?? ""}`;
   }
 
   /** @param {HTMLElement} statusLine */
@@ -124,17 +146,18 @@ class App {
   }
 
   #route() {
-    const [path, query = ""] = (location.hash || HOME).slice(2).split("?");
+    const [path, query = ""] = (location.hash || this.#home).slice(2)
+      .split("?");
     const parts = path.split("/");
     const page = this.#make(parts, new URLSearchParams(query));
     if (!page) {
-      location.replace(HOME);
+      location.replace(this.#home);
       return;
     }
     this.#page?.destroy();
     this.#page = page;
-    if (parts[0] !== "study") {
-      this.#list = location.hash || HOME;
+    if (!["study", "emergency"].includes(parts[0])) {
+      this.#list = location.hash;
     }
     for (const menu of this.#bar.querySelectorAll("details[open]")) {
       menu.removeAttribute("open");
@@ -151,38 +174,52 @@ class App {
    */
   #make(parts, query) {
     const context = this.#context;
-    if (!context.session.may("physician", "radiographer", "facility_admin")) {
-      return noPatientsPage(context);
+    const [name, first = "", second = ""] = parts;
+    if (placesOf(context.session).length === 0) {
+      return ownPasswordPage(context);
     }
-    if (parts[0] === "studies") {
-      return new StudiesPage(context, query);
+    if (name === "study" || name === "emergency") {
+      return this.#study(name, first, second);
     }
-    if (parts[0] === "patients") {
-      return parts[1] ? new PatientPage(context, parts[1])
-        : new PatientsPage(context, query);
+    if (!placesOf(context.session).some(({ page }) => page === name)) {
+      return null;
     }
-    if (parts[0] === "study" && /^[0-9.]{1,64}$/.test(parts[2] ?? "")) {
-      const facility = context.facility(parts[1]);
-      return facility && new ViewerPage(context, facility, parts[2]);
+    switch (name) {
+      case "studies":
+        return new StudiesPage(context, query);
+      case "patients":
+        return first === "" ? new PatientsPage(context, query)
+          : second === "accesses" ? new PatientAccessesPage(context, first)
+            : new PatientPage(context, first);
+      case "users":
+        return new UsersPage(context, query);
+      case "servers":
+        return new ServersPage(context);
+      case "audit":
+        return new AuditPage(context, query);
+      case "accesses":
+        return new AccessesPage(context, query);
+      default:
+        return null;
     }
-    return null;
   }
-}
 
-/**
- * Administrators of the system and auditors see no patients.
- *
- * @param {AppContext} context
- * @returns {Page}
- */
-function noPatientsPage(context) {
-  return {
-    element: h("div", { class: "list-page" }, h("p", { class: "empty" },
-      "This account has no access to patients and their images.")),
-    bar: h("div", { class: "list-bar" }, h("span", { class: "brand" },
-      icon("brand"), h("span", {}, context.config.name))),
-    destroy: () => {},
-  };
+  /**
+   * @param {"study" | "emergency"} how
+   * @param {string} id   of the facility
+   * @param {string} uid
+   * @returns {Page | null}
+   */
+  #study(how, id, uid) {
+    const context = this.#context;
+    const api = context.facility(id);
+    if (!api || !STUDY_UID.test(uid)
+      || !context.session.may("physician", "radiographer", "facility_admin")) {
+      return null;
+    }
+    return how === "study" ? new ViewerPage(context, api, uid)
+      : new EmergencyPage(context, api.facility, uid);
+  }
 }
 
 async function main() {
@@ -207,7 +244,7 @@ async function main() {
     if (!started) {
       started = true;
       // The dialog stays in the document, over whatever comes.
-      const app = new App(config, http, session);
+      const app = new App(config, http, session, connectivity);
       void app.start(statusLine.element);
       document.body.append(login.element);
     }

@@ -9,6 +9,34 @@
  * @property {boolean} physician
  * @property {{id: string, name: string} | null} facility
  *
+ * @typedef {object} Rights  of whoever looks; a session has them
+ * @property {User | null} user
+ * @property {(...roles: string[]) => boolean} may
+ *
+ * @typedef {object} Account  a user as administrators see one
+ * @property {string} id
+ * @property {string} username
+ * @property {string} name
+ * @property {string | null} email
+ * @property {string[]} roles
+ * @property {boolean} physician
+ * @property {string | null} facility  id
+ * @property {boolean} active
+ * @property {string} created_at
+ * @property {string} updated_at
+ *
+ * @typedef {object} AuditEvent
+ * @property {string} id
+ * @property {string} at
+ * @property {string} event
+ * @property {"success" | "failure"} outcome
+ * @property {{id: string | null, name: string | null, roles: string[]}} user
+ * @property {string | null} address
+ * @property {string | null} server
+ * @property {string | null} object
+ * @property {string | null} patient
+ * @property {string | null} detail
+ *
  * @typedef {object} LoginAnswer
  * @property {string} token
  * @property {number} expires_in  seconds
@@ -26,7 +54,9 @@
  * @property {string} id
  * @property {string} name
  * @property {string} code
+ * @property {string | null} [address]
  * @property {string | null} [city]
+ * @property {string | null} [country]
  * @property {string | null} [patient_issuer]
  * @property {boolean} active
  *

@@ -30,6 +30,7 @@ const { Connectivity } = await load("core/connectivity.js");
 const { Draft } = await load("report/draft.js");
 const { Stack } = await load("viewer/stack.js");
 const { partText } = await load("viewer/part_menu.js");
+const { Merge } = await load("core/merge.js");
 
 const image = { columns: 512, rows: 400, aspect: 1.25 };
 const viewport = { width: 900, height: 700 };
@@ -79,6 +80,32 @@ await test("the view is the server's, for every flip and turn", () => {
       near(ours.y, theirs.y, "row");
     }
   }
+});
+
+await test("lists of several servers are one, in the order of all", () => {
+  const merge = new Merge((/** @type {string} */ item) => item);
+  const take = (/** @type {number} */ n) => merge.take(n).rows
+    .map((/** @type {any} */ { item, source }) => `${item}${source}`).join(" ");
+  assert.equal(take(9), "");
+  merge.add("a", ["9", "5"], true);
+  // "b" has not answered: it holds nobody up.
+  assert.equal(take(9), "9a 5a");
+  assert.deepEqual(merge.take(9).wanting, ["a"]);
+  merge.add("b", ["8", "6", "4", "1"], false);
+  // 4 stays back, as "a" may have something before it.
+  assert.equal(take(9), "9a 8b 6b 5a");
+  assert.deepEqual(merge.take(4).wanting, []);
+  merge.add("a", ["4", "3"], true);
+  assert.equal(take(9), "9a 8b 6b 5a 4a 4b 3a");
+  merge.stop("a");
+  assert.equal(take(9), "9a 8b 6b 5a 4a 4b 3a 1b");
+  assert.equal(take(3), "9a 8b 6b");
+  merge.remove("b");
+  assert.equal(take(9), "9a 5a 4a 3a");
+  assert.equal(merge.count("a"), 4);
+  merge.add("c", ["7"], false);
+  assert.equal(take(9), "9a 7c 5a 4a 3a");
+  assert.deepEqual(merge.take(9).wanting, []);
 });
 
 await test("letters follow the picture through every flip and turn", () => {

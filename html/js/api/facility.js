@@ -4,10 +4,12 @@
  */
 
 import { Unreachable } from "../core/http.js";
+import { queryOf } from "./resource.js";
 
 /** @typedef {import("../types.js").Report} Report */
 /** @typedef {import("../types.js").StudyItem} StudyItem */
 /** @typedef {import("../types.js").StudyDetail} StudyDetail */
+/** @typedef {import("../types.js").AuditEvent} AuditEvent */
 /** @typedef {import("../core/http.js").RequestOptions} RequestOptions */
 
 /**
@@ -61,13 +63,8 @@ export class FacilityApi {
    * @returns {Promise<import("../types.js").Page<StudyItem>>}
    */
   async studies(filter, options) {
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(filter)) {
-      if (value) {
-        query.set(name, value);
-      }
-    }
-    return (await this.#studies(`?${query}`, options)).json();
+    return (await this.#studies(`?${queryOf({ ...filter })}`, options))
+      .json();
   }
 
   /**
@@ -144,11 +141,38 @@ export class FacilityApi {
   }
 
   /**
+   * The facility's own audit trail.
+   *
+   * @param {Record<string, string | null | undefined>} filter
+   * @param {RequestOptions} [options]
+   * @returns {Promise<import("../types.js").Page<AuditEvent>>}
+   */
+  async audit(filter, options) {
+    return (await this.#request(`/audit?${queryOf(filter)}`, options)).json();
+  }
+
+  /**
+   * Who looked at a patient's studies here.
+   *
+   * @param {string} identifier  "issuer|value"
+   * @param {string | null} cursor
+   * @param {RequestOptions} [options]
+   * @returns {Promise<import("../types.js").Page<AuditEvent>>}
+   */
+  async accesses(identifier, cursor, options) {
+    return (await this.#request("/accesses?"
+      + queryOf({ identifier, limit: "100", cursor }), options)).json();
+  }
+
+  /**
    * @param {string} path
    * @param {RequestOptions} [options]
    */
   async #request(path, options = {}) {
     const { servers } = this.#facility;
+    if (servers.length === 0) {
+      throw new Error("No server of it is registered");
+    }
     for (let left = servers.length; ; left--) {
       const base = servers[this.#turn % servers.length];
       const last = left <= 1;

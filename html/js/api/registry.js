@@ -25,6 +25,12 @@ export class Registry {
   /** @type {Facility[]} */
   #facilities = [];
 
+  /** @type {FacilityEntry[]} */
+  #all = [];
+
+  /** @type {ServerEntry[]} */
+  #entries = [];
+
   /**
    * @param {import("../core/http.js").Http} http
    * @param {string} base  of the top-level server
@@ -36,9 +42,11 @@ export class Registry {
 
   async load() {
     const [facilities, servers] = await Promise.all([
-      this.#all(/** @type {FacilityEntry[]} */ ([]), "facilities"),
-      this.#all(/** @type {ServerEntry[]} */ ([]), "servers"),
+      this.#list(/** @type {FacilityEntry[]} */ ([]), "facilities"),
+      this.#list(/** @type {ServerEntry[]} */ ([]), "servers"),
     ]);
+    this.#all = facilities;
+    this.#entries = servers;
     this.#facilities = facilities.map((facility) => {
       const own = servers.filter((server) => server.active !== false
         && (server.facility === facility.id || server.facility === null));
@@ -49,12 +57,27 @@ export class Registry {
         servers: urlsOf(own, "facility"),
         nodes: urlsOf(own, "node"),
       };
-    }).filter((facility) => facility.servers.length > 0);
+    });
   }
 
-  /** Facilities with at least one server, in the top level's order. */
+  /** In the top level's order; one without a server is there to be named. */
   get facilities() {
     return this.#facilities;
+  }
+
+  /** The same as they are registered. */
+  get all() {
+    return this.#all;
+  }
+
+  /** All servers as they are registered. */
+  get entries() {
+    return this.#entries;
+  }
+
+  /** @param {string | null | undefined} id */
+  name(id) {
+    return this.#all.find((facility) => facility.id === id)?.name ?? null;
   }
 
   /** @param {string | null | undefined} id */
@@ -67,7 +90,7 @@ export class Registry {
    * @param {T[]} items  grows
    * @param {string} what
    */
-  async #all(items, what) {
+  async #list(items, what) {
     /** @type {string | null} */
     let next = null;
     do {

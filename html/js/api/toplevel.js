@@ -1,8 +1,23 @@
 /**
- * The top-level server: patients.
+ * The top-level server: patients, people, servers, its audit trail.
  */
 
+import { queryOf, Resource } from "./resource.js";
+
 /** @typedef {import("../types.js").Patient} Patient */
+/** @typedef {import("../types.js").Account} Account */
+/** @typedef {import("../types.js").ServerEntry} ServerEntry */
+/** @typedef {import("../types.js").FacilityEntry} FacilityEntry */
+/** @typedef {import("../types.js").AuditEvent} AuditEvent */
+
+/**
+ * @typedef {object} GlassRequest
+ * @property {string} facility  id
+ * @property {string} issuer
+ * @property {string} patient_id
+ * @property {string} [study]   UID; without one the studies are only listed
+ * @property {string} reason
+ */
 
 export class ToplevelApi {
   /** @type {import("../core/http.js").Http} */
@@ -11,6 +26,18 @@ export class ToplevelApi {
   /** @type {string} */
   #base;
 
+  /** @type {Resource<Account>} */
+  users;
+
+  /** @type {Resource<FacilityEntry>} */
+  facilities;
+
+  /** @type {Resource<ServerEntry>} */
+  servers;
+
+  /** @type {Resource<Patient>} */
+  #patients;
+
   /**
    * @param {import("../core/http.js").Http} http
    * @param {string} base
@@ -18,25 +45,19 @@ export class ToplevelApi {
   constructor(http, base) {
     this.#http = http;
     this.#base = `${base}/api/v1`;
+    this.users = new Resource(http, `${this.#base}/users`);
+    this.facilities = new Resource(http, `${this.#base}/facilities`);
+    this.servers = new Resource(http, `${this.#base}/servers`);
+    this.#patients = new Resource(http, `${this.#base}/patients`);
   }
 
   /**
    * @param {{q?: string, birthDate?: string, cursor?: string | null}} filter
    * @param {AbortSignal} [signal]
-   * @returns {Promise<import("../types.js").Page<Patient>>}
    */
   patients({ q, birthDate, cursor }, signal) {
-    const query = new URLSearchParams({ limit: "50" });
-    if (q) {
-      query.set("q", q);
-    }
-    if (birthDate) {
-      query.set("birth_date", birthDate);
-    }
-    if (cursor) {
-      query.set("cursor", cursor);
-    }
-    return this.#http.json(`${this.#base}/patients?${query}`, { signal });
+    return this.#patients.list(
+      { limit: "50", q, birth_date: birthDate, cursor }, signal);
   }
 
   /**
@@ -45,22 +66,13 @@ export class ToplevelApi {
    * @returns {Promise<{patient: Patient, etag: string}>}
    */
   async patient(id, signal) {
-    const response = await this.#http.request(
-      `${this.#base}/patients/${encodeURIComponent(id)}`, { signal });
-    return {
-      patient: await response.json(),
-      etag: response.headers.get("ETag") ?? "",
-    };
+    const { item, etag } = await this.#patients.read(id, signal);
+    return { patient: item, etag };
   }
 
-  /**
-   * Repeatable: the id is chosen by the caller.
-   *
-   * @param {Partial<Patient>} patient
-   */
+  /** @param {Partial<Patient>} patient  with an id of the caller's */
   async createPatient(patient) {
-    await this.#http.request(`${this.#base}/patients`,
-      { method: "POST", json: patient, retries: 2 });
+    await this.#patients.create(patient);
   }
 
   /**
@@ -69,9 +81,62 @@ export class ToplevelApi {
    * @param {string} etag
    */
   async changePatient(id, change, etag) {
-    await this.#http.request(
-      `${this.#base}/patients/${encodeURIComponent(id)}`, {
-        method: "PATCH", json: change, headers: { "If-Match": etag },
-      });
+    await this.#patients.change(id, change, etag);
+  }
+
+  /**
+   * Who looked at a patient, as far as the top level saw it.
+   *
+   * @param {string} id
+   * @param {string | null} cursor
+   * @param {import("../core/http.js").RequestOptions} [options]
+   * @returns {Promise<import("../types.js").Page<AuditEvent>>}
+   */
+  accesses(id, cursor, options) {
+    return this.#http.json(
+      `${this.#base}/patients/${encodeURIComponent(id)}/accesses?`
+      + queryOf({ limit: "100", cursor }), options);
+  }
+
+  /**
+   * @param {Record<string, string | null | undefined>} filter
+   * @param {import("../core/http.js").RequestOptions} [options]
+   * @returns {Promise<import("../types.js").Page<AuditEvent>>}
+   */
+  audit(filter, options) {
+    return this.#http.json(`${this.#base}/audit?${queryOf(filter)}`, options);
+  }
+
+  /**
+   * A token for a study of another facility, recorded with its reason.
+   *
+   * @param {GlassRequest} request
+   * @returns {Promise<{token: string, expires_in: number}>}  seconds
+   */
+  breakGlass(request) {
+    return this.#http.json(`${this.#base}/break-glass`,
+      { method: "POST", json: request });
+  }
+
+  /**
+   * A password for one day.
+   *
+   * @param {string} user  id
+   * @returns {Promise<{password: string, expires_in: number}>}  seconds
+   */
+  resetPassword(user) {
+    return this.#http.json(
+      `${this.#base}/users/${encodeURIComponent(user)}/reset`,
+      { method: "POST" });
+  }
+
+  /**
+   * @param {string} current
+   * @param {string} wanted
+   */
+  async changePassword(current, wanted) {
+    await this.#http.request(`${this.#base}/me/password`, {
+      method: "PUT", json: { current, new: wanted },
+    });
   }
 }

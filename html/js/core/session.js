@@ -100,8 +100,12 @@ export class Session extends EventTarget {
       method: "POST", json: { username, password }, anonymous: true,
     });
     const before = this.#user?.id;
+    const another = before !== undefined && before !== answer.user.id;
+    if (another) {
+      sessionStorage.clear();
+    }
     this.#accept(answer);
-    if (before && before !== answer.user.id) {
+    if (another) {
       // Another person: nothing of the former one may stay on the screen.
       location.hash = "";
       location.reload();
@@ -133,6 +137,11 @@ export class Session extends EventTarget {
     await new Promise((/** @type {(value: void) => void} */ resolve) => {
       this.#waiting.add(resolve);
     });
+  }
+
+  /** A new token now: what the user may do has changed. */
+  async renew() {
+    await this.#renew();
   }
 
   /** Renews, once for all who ask meanwhile. */
@@ -195,7 +204,8 @@ export class Session extends EventTarget {
     clearTimeout(this.#timer);
     this.#token = null;
     this.#user = null;
-    sessionStorage.removeItem(KEY);
+    // All that this tab kept was this user's.
+    sessionStorage.clear();
   }
 
   /** @param {number} milliseconds */

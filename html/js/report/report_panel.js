@@ -17,7 +17,7 @@ export class ReportPanel {
   /** @type {import("../types.js").StudyDetail} */
   #study;
 
-  /** @type {import("../core/session.js").Session} */
+  /** @type {import("../types.js").Rights} */
   #session;
 
   /** @type {Draft | null} */
@@ -36,7 +36,7 @@ export class ReportPanel {
   /**
    * @param {import("../api/facility.js").FacilityApi} facility
    * @param {import("../types.js").StudyDetail} study
-   * @param {import("../core/session.js").Session} session
+   * @param {import("../types.js").Rights} session
    */
   constructor(facility, study, session) {
     this.#facility = facility;
@@ -69,9 +69,11 @@ export class ReportPanel {
     try {
       const { items } = await this.#facility.reports(this.#study.uid,
         { signal: this.#aborter.signal });
-      // The list may leave out what one report has: addenda and versions.
-      const full = await Promise.all(items.map(({ id }) =>
-        this.#facility.report(id, { signal: this.#aborter.signal })));
+      // The one that may be changed here is read with its version.
+      const full = await Promise.all(items.map((report) =>
+        this.#isOwnDraft(report)
+          ? this.#facility.report(report.id, { signal: this.#aborter.signal })
+          : { report, etag: "" }));
       if (!this.#aborter.signal.aborted) {
         this.#show(full);
       }
@@ -82,14 +84,18 @@ export class ReportPanel {
     }
   }
 
+  /** @param {Report} report */
+  #isOwnDraft({ status, author }) {
+    return this.#session.may("physician") && status === "draft"
+      && author.id === this.#session.user?.id;
+  }
+
   /** @param {{report: Report, etag: string}[]} reports */
   #show(reports) {
-    const me = this.#session.user?.id;
     const physician = this.#session.may("physician");
     this.#draft = null;
     fill(this.#cards);
-    const own = physician ? reports.find(({ report }) =>
-      report.status === "draft" && report.author.id === me) : undefined;
+    const own = reports.find(({ report }) => this.#isOwnDraft(report));
     if (own) {
       this.#edit(own, false);
     }

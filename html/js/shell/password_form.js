@@ -6,8 +6,12 @@ import { formDialog } from "./form_dialog.js";
 
 const SHORTEST = 10;
 
-/** @param {import("../app.js").AppContext} context */
-export function changePassword({ http, config }) {
+/**
+ * Resolves true when it was changed.
+ *
+ * @param {import("../app.js").AppContext} context
+ */
+export function changePassword({ toplevel }) {
   return formDialog({
     title: "Change password",
     yes: "Change",
@@ -24,9 +28,7 @@ export function changePassword({ http, config }) {
       if (values.new !== values.again) {
         throw new Error("The two new passwords differ.");
       }
-      await http.request(`${config.toplevel}/api/v1/me/password`, {
-        method: "PUT", json: { current: values.current, new: values.new },
-      });
+      await toplevel.changePassword(values.current, values.new);
     },
   });
 }

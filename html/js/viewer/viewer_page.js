@@ -22,6 +22,14 @@ import { showShortcuts } from "./shortcuts.js";
 /** @typedef {import("../types.js").SeriesItem} SeriesItem */
 /** @typedef {import("./view.js").View} View */
 
+/**
+ * What a viewer needs of the application; in an emergency its requests have a
+ * token of their own.
+ *
+ * @typedef {Pick<import("../app.js").AppContext, "config" | "http" | "meter"
+ *     | "lastList"> & {session: import("../types.js").Rights}} ViewerContext
+ */
+
 /** Stacks left open, so that going back to a series costs nothing. */
 const OPEN_STACKS = 3;
 
@@ -31,7 +39,7 @@ const SCOUT_IMAGES = 3;
 export class ViewerPage {
   #aborter = new AbortController();
 
-  /** @type {import("../app.js").AppContext} */
+  /** @type {ViewerContext} */
   #context;
 
   /** @type {import("../api/facility.js").FacilityApi} */
@@ -92,7 +100,7 @@ export class ViewerPage {
   bar;
 
   /**
-   * @param {import("../app.js").AppContext} context
+   * @param {ViewerContext} context
    * @param {import("../api/facility.js").FacilityApi} facility
    * @param {string} uid
    */
@@ -236,7 +244,7 @@ export class ViewerPage {
   /** @param {StudyDetail} study */
   #openReport(study) {
     const { session } = this.#context;
-    if (!session.may("physician", "radiographer")) {
+    if (!session.may("physician", "radiographer", "emergency")) {
       this.#reportButton.hidden = true;
       this.#aside.hidden = true;
       return;

@@ -1,35 +1,53 @@
 /**
  * One patient: the studies of every facility, each facility asked directly.
- * One that does not answer is named.
+ * One that does not answer is named; one that shows its studies to its own
+ * people only is opened in an emergency.
  */
 
-import { fill, h, icon } from "../core/dom.js";
+import { FacilityApi } from "../api/facility.js";
+import { fill, h, icon, setText } from "../core/dom.js";
 import { day, joinName, sexName } from "../core/format.js";
-import { explain, HttpError, Unreachable } from "../core/http.js";
-import { certificateHint } from "../shell/certificate_hint.js";
+import { explain } from "../core/http.js";
+import { openInEmergency } from "../emergency/emergency_dialog.js";
+import { confirmed } from "../shell/confirm.js";
 import { listBar } from "../shell/nav.js";
+import { BESIDE, studyKey, studySource } from "./facility_studies.js";
+import { MergedList } from "./merged_list.js";
+import { OtherFacilities } from "./other_facilities.js";
 import { editPatient } from "./patient_form.js";
-import { StudyTable } from "./study_table.js";
+import { SourceNotes } from "./source_notes.js";
+import { keepFocus, StudyTable } from "./study_table.js";
 
 /** @typedef {import("../types.js").Patient} Patient */
 /** @typedef {import("../types.js").StudyItem} StudyItem */
 /** @typedef {import("../api/registry.js").Facility} Facility */
-/** @typedef {import("./study_table.js").StudyRow} StudyRow */
+/** @typedef {import("../emergency/emergencies.js").Grant} Grant */
+/** @typedef {import("./merged_list.js").SourceState} SourceState */
 
-const TIMEOUT_MS = 8000;
+const PAGE = "100";
+
+/** Begins the id of a list that an emergency opened. */
+const EMERGENCY = "emergency";
 
 export class PatientPage {
   /** @type {import("../app.js").AppContext} */
   #context;
 
+  /** @type {Patient | null} */
+  #patient = null;
+
   #aborter = new AbortController();
   #head = h("header", { class: "patient-head" });
   #table = new StudyTable({ patient: false, facility: true });
-  #foot = h("div", { class: "list-foot", role: "status" }, "Searching …");
-  #silent = h("div", { class: "silent" });
+  #notes = new SourceNotes("studies", (id) => this.#list.again(id));
 
-  /** @type {StudyRow[]} */
-  #rows = [];
+  /** @type {MergedList<StudyItem>} */
+  #list;
+
+  /** @type {OtherFacilities} */
+  #others;
+
+  #message = h("p", { class: "list-foot", role: "alert", hidden: true });
 
   /** @type {HTMLElement} */
   element;
@@ -44,20 +62,30 @@ export class PatientPage {
   constructor(context, id) {
     this.#context = context;
     this.bar = listBar(context, "patients");
-    this.element = h("div", { class: "list-page" }, this.#head, this.#silent,
-      h("div", { class: "list-scroll" }, this.#table.element, this.#foot));
+    this.#list = new MergedList({
+      key: studyKey,
+      show: (rows) => this.#show(rows),
+      changed: (states) => this.#changed(states),
+      empty: "None of the facilities that show their studies to you has one "
+        + "of this patient.",
+    });
+    this.#others = new OtherFacilities(context, {
+      open: (facility) => void this.#breakGlass(facility),
+      end: (grant) => context.emergencies.end(grant),
+    });
+    this.element = h("div", { class: "list-page" }, this.#head,
+      h("div", { class: "list-scroll" }, this.#notes.element,
+        this.#table.element, this.#list.foot, this.#message,
+        this.#others.element));
+    context.emergencies.addEventListener("change", () => this.#emergencies(),
+      { signal: this.#aborter.signal });
     void this.#load(id);
   }
 
   destroy() {
     this.#aborter.abort();
-  }
-
-  /** @param {string} id */
-  #again(id) {
-    this.#rows = [];
-    fill(this.#silent);
-    void this.#load(id);
+    this.#list.close();
+    this.#others.close();
   }
 
   /** @param {string} id */
@@ -65,96 +93,186 @@ export class PatientPage {
     const { signal } = this.#aborter;
     try {
       const read = await this.#context.toplevel.patient(id, signal);
-      const { patient } = read;
-      fill(this.#head,
-        h("a", { class: "tool", href: "#/patients", title: "All patients",
-          "aria-label": "All patients" }, icon("back")),
-        h("h1", {}, joinName(patient.name)),
-        h("p", {}, [day(patient.birth_date), sexName(patient.sex)]
-          .filter(Boolean).join("  ·  ")),
-        h("p", { class: "muted" }, patient.identifiers.map((one) =>
-          `${one.value} (${one.issuer})`).join(", ")),
-        h("div", { class: "bar-end" }, h("button", { type: "button",
-          class: "button", onclick: () => void editPatient(this.#context,
-            read, () => this.#again(id)) }, icon("pen"), "Change")));
-      await Promise.all(this.#context.registry.facilities.map((facility) =>
-        this.#ask(facility, patient)));
-      if (!signal.aborted) {
-        fill(this.#foot, this.#rows.length > 0 ? ""
-          : this.#silent.childElementCount > 0 ? ""
-            : "No facility has studies of this patient.");
-      }
+      this.#patient = read.patient;
+      this.#name(read);
+      this.#table.show([], true);
+      this.#list.restart(this.#context.registry.facilities.flatMap((one) =>
+        this.#sources(one, read.patient)));
+      this.#emergencies();
     } catch (error) {
       if (!signal.aborted) {
-        fill(this.#foot, explain(error));
+        setText(this.#message, explain(error));
+        this.#message.hidden = false;
       }
     }
+  }
+
+  /** @param {{patient: Patient, etag: string}} read */
+  #name(read) {
+    const { patient } = read;
+    const { session } = this.#context;
+    fill(this.#head,
+      h("a", { class: "tool", href: "#/patients", title: "All patients",
+        "aria-label": "All patients" }, icon("back")),
+      h("h1", {}, joinName(patient.name)),
+      h("p", {}, [day(patient.birth_date), sexName(patient.sex)]
+        .filter(Boolean).join("  ·  ")),
+      h("p", { class: "muted" }, patient.identifiers.map((one) =>
+        `${one.value} (${one.issuer})`).join(", ")),
+      h("div", { class: "bar-end" },
+        session.may("facility_admin") ? h("a", { class: "button",
+          href: `#/patients/${patient.id}/accesses` }, "Who looked") : null,
+        h("button", { type: "button", class: "button",
+          onclick: () => void editPatient(this.#context, read,
+            () => void this.#load(patient.id)) }, icon("pen"), "Change")));
   }
 
   /**
-   * @param {Facility} facility
-   * @param {Patient} patient
-   */
-  async #ask(facility, patient) {
-    const api = this.#context.facility(facility.id);
-    const { signal } = this.#aborter;
-    if (!api) {
-      return;
-    }
-    try {
-      const pages = await Promise.all(patient.identifiers.map((one) =>
-        api.studies({
-          patient_id: one.value, issuer: one.issuer, limit: "500",
-        }, { signal, retries: 1, timeout: TIMEOUT_MS, quiet: true })));
-      /** @type {Map<string, StudyItem>} */
-      const studies = new Map();
-      for (const { items } of pages) {
-        for (const study of items) {
-          studies.set(study.uid, study);
-        }
-      }
-      this.#show([...studies.values()].map((study) => ({
-        study, facility: facility.id, facilityName: facility.name,
-      })));
-    } catch (error) {
-      if (!signal.aborted) {
-        this.#name(facility, patient, error);
-      }
-    }
-  }
-
-  /** @param {StudyRow[]} rows */
-  #show(rows) {
-    this.#rows.push(...rows);
-    const stamp = (/** @type {StudyRow} */ { study }) =>
-      `${study.date ?? ""}${study.time ?? ""}`;
-    this.#rows.sort((a, b) => stamp(b).localeCompare(stamp(a)));
-    this.#table.clear();
-    this.#table.append(this.#rows);
-  }
-
-  /**
-   * Says which facility is missing from the list, and why.
+   * One list for each number of the patient.  The others wait for the first:
+   * a facility that is closed says so once.
    *
    * @param {Facility} facility
    * @param {Patient} patient
-   * @param {unknown} error
    */
-  #name(facility, patient, error) {
-    const refused = error instanceof HttpError && error.status === 403;
-    const text = refused
-      ? `You have no access to the studies of ${facility.name}.`
-      : error instanceof Unreachable
-        ? `${facility.name} does not answer: its studies are not in this list.`
-        : `${facility.name}: ${explain(error)}`;
-    const note = h("p", { class: "silent-note", role: "alert" },
-      icon("warning"), h("span", {}, text),
-      error instanceof Unreachable ? certificateHint(error.origin) : null,
-      refused ? null : h("button", { type: "button", class: "button",
-        onclick: () => {
-          note.remove();
-          void this.#ask(facility, patient);
-        } }, "Ask again"));
-    this.#silent.append(note);
+  #sources(facility, patient) {
+    /** @type {Promise<unknown> | null} */
+    let first = null;
+    return patient.identifiers.map(({ issuer, value }, n) => {
+      const source = studySource(this.#context, facility,
+        { patient_id: value, issuer, limit: PAGE }, false);
+      return {
+        ...source, id: n === 0 ? facility.id : `${facility.id} ${n}`,
+        fetch: async (/** @type {string | null} */ cursor,
+          /** @type {AbortSignal} */ signal) => {
+          if (n > 0) {
+            await first;
+          }
+          const page = source.fetch(cursor, signal);
+          if (n === 0) {
+            first = page.catch(() => {});
+          }
+          return page;
+        },
+      };
+    });
   }
+
+  /** Their lists, each with its own token. */
+  #emergencies() {
+    const patient = this.#patient;
+    if (!patient) {
+      return;
+    }
+    const grants = this.#context.emergencies.lists(patient.id);
+    const wanted = new Map(grants.map((grant) => [idOf(grant), grant]));
+    for (const { id } of this.#list.states) {
+      if (id.startsWith(EMERGENCY) && !wanted.delete(id)) {
+        this.#list.remove(id);
+      }
+    }
+    for (const [id, grant] of wanted) {
+      this.#addEmergency(id, grant);
+    }
+    this.#others.show(patient, this.#list.states);
+  }
+
+  /**
+   * @param {string} id
+   * @param {Grant} grant
+   */
+  #addEmergency(id, grant) {
+    const { registry, emergencies } = this.#context;
+    const facility = registry.find(grant.facility);
+    if (facility) {
+      const api = new FacilityApi(emergencies.http(grant), facility);
+      this.#list.add({ id, name: facility.name,
+        fetch: (cursor, signal) => api.studies({ limit: PAGE, cursor,
+          issuer: grant.issuer, patient_id: grant.number },
+        { signal, ...BESIDE }) });
+    }
+  }
+
+  /** @param {SourceState[]} states */
+  #changed(states) {
+    // A refusal of the facility's own is told below, with the way around it.
+    this.#notes.show(states, false);
+    if (this.#patient) {
+      this.#others.show(this.#patient, states);
+    }
+  }
+
+  /** @param {import("../core/merge.js").Merged<StudyItem>[]} rows */
+  #show(rows) {
+    /** @type {Map<string, import("./study_table.js").StudyRow>} */
+    const shown = new Map();
+    for (const { item, source } of rows) {
+      const [kind, id] = source.startsWith(EMERGENCY)
+        ? source.split(" ") : ["", source.split(" ")[0]];
+      const key = `${id} ${item.uid}`;
+      if (!shown.has(key)) {
+        shown.set(key, { study: item, facility: id,
+          facilityName: this.#context.registry.find(id)?.name,
+          ...kind ? { mark: "Emergency",
+            open: () => void this.#openStudy(id, item) } : {} });
+      }
+    }
+    keepFocus(this.#table.element, this.element, () =>
+      this.#table.show([...shown.values()], false));
+  }
+
+  /** @param {Facility} facility */
+  async #breakGlass(facility) {
+    const patient = this.#patient;
+    if (patient) {
+      await openInEmergency(this.#context, { facility, study: null,
+        patient: { ...patient, name: joinName(patient.name) } });
+    }
+  }
+
+  /**
+   * A study of a list that an emergency opened: for the same reason.
+   *
+   * @param {string} facility  id
+   * @param {StudyItem} study
+   */
+  async #openStudy(facility, study) {
+    const { emergencies } = this.#context;
+    const list = emergencies.lists(this.#patient?.id ?? "")
+      .find((grant) => grant.facility === facility);
+    try {
+      if (!emergencies.ofStudy(facility, study.uid)) {
+        if (!list || !await this.#sure(list, study)) {
+          return;
+        }
+        await emergencies.open({ ...list, study: study.uid });
+      }
+      location.hash = `#/emergency/${facility}/${study.uid}`;
+    } catch (error) {
+      setText(this.#message, `Not opened: ${explain(error)}`);
+      this.#message.hidden = false;
+    }
+  }
+
+  /**
+   * @param {Grant} list
+   * @param {StudyItem} study
+   */
+  #sure({ name, reason }, study) {
+    return confirmed({
+      title: "Open this study in an emergency?",
+      body: [
+        h("p", {}, h("strong", {}, name), h("br"),
+          [study.description || "Study", day(study.date),
+            study.modalities.join(" ")].filter(Boolean).join(", ")),
+        h("p", { class: "muted" }, `Recorded with your reason: “${reason}”`),
+      ],
+      yes: "Open the study", danger: true,
+    });
+  }
+}
+
+/** @param {Grant} grant */
+function idOf({ facility, token }) {
+  // Each access is a list of its own, also of the same facility.
+  return `${EMERGENCY} ${facility} ${token.slice(-16)}`;
 }

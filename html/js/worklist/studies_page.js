@@ -1,16 +1,19 @@
 /**
- * The worklist of a facility: its studies, newest first.
+ * The worklist: the studies of one facility, or of all, newest first.
  */
 
-import { h, icon } from "../core/dom.js";
+import { h, icon, setText } from "../core/dom.js";
 import { debounce } from "../core/latest.js";
 import { listBar } from "../shell/nav.js";
-import { PagedList } from "./paged_list.js";
+import { studyKey, studySource } from "./facility_studies.js";
+import { MergedList } from "./merged_list.js";
+import { SourceNotes } from "./source_notes.js";
 import { keepFocus, StudyTable } from "./study_table.js";
 
 /** @typedef {import("../types.js").StudyItem} StudyItem */
 
 const MODALITIES = ["CT", "MR", "CR", "DX", "MG", "US", "XA", "NM", "PT"];
+const ALL = "all";
 const SPANS = [
   { days: 0, title: "Today" }, { days: 6, title: "7 days" },
   { days: 29, title: "30 days" },
@@ -23,10 +26,12 @@ export class StudiesPage {
   /** @type {URLSearchParams} */
   #query;
 
-  /** @type {PagedList<StudyItem>} */
+  /** @type {MergedList<StudyItem>} */
   #list;
 
-  #table = new StudyTable({ patient: true, facility: false });
+  #table = new StudyTable({ patient: true, facility: true });
+  #notes = new SourceNotes("studies", (id) => this.#list.again(id));
+  #fresh = true;
   #aborter = new AbortController();
 
   #search = h("input", {
@@ -58,19 +63,20 @@ export class StudiesPage {
     this.#query = query;
     this.bar = listBar(context, "studies");
     this.#fillForm();
-    this.#list = new PagedList({
-      fetch: (cursor, signal) => this.#fetch(cursor, signal),
-      show: (items, first) => this.#show(items, first),
+    this.#list = new MergedList({
+      key: studyKey,
+      show: (rows) => this.#show(rows),
+      changed: (states) => this.#notes.show(states),
       empty: "No studies match.",
     });
     this.element = h("div", { class: "list-page" },
       h("h1", { class: "unseen" }, "Studies"), this.#form(),
-      h("div", { class: "list-scroll" }, this.#table.element,
-        this.#list.foot));
+      h("div", { class: "list-scroll" }, this.#notes.element,
+        this.#table.element, this.#list.foot));
     context.uploads.addEventListener("stored",
-      debounce(800, () => void this.#list.restart()),
+      debounce(800, () => this.#restart()),
       { signal: this.#aborter.signal });
-    void this.#list.restart();
+    this.#restart();
     queueMicrotask(() => this.#search.focus());
   }
 
@@ -81,8 +87,9 @@ export class StudiesPage {
 
   #fillForm() {
     const { registry, session } = this.#context;
-    this.#facility.append(...registry.facilities.map(({ id, name }) =>
-      h("option", { value: id }, name)));
+    this.#facility.append(h("option", { value: ALL }, "All facilities"),
+      ...registry.facilities.map(({ id, name }) =>
+        h("option", { value: id }, name)));
     this.#facility.hidden = registry.facilities.length < 2;
     const own = registry.find(session.user?.facility?.id);
     this.#facility.value = this.#query.get("facility")
@@ -150,36 +157,36 @@ export class StudiesPage {
       history.replaceState(null, "",
         `#/studies${query.size > 0 ? `?${query}` : ""}`);
       this.#context.noteList();
-      void this.#list.restart();
+      this.#restart();
     }
   }
 
-  /**
-   * @param {string | null} cursor
-   * @param {AbortSignal} signal
-   */
-  #fetch(cursor, signal) {
-    const facility = this.#context.facility(this.#facility.value);
-    if (!facility) {
-      throw new Error("No facility server is registered yet.");
-    }
-    return facility.studies({
+  #restart() {
+    const { registry } = this.#context;
+    const { value } = this.#facility;
+    const asked = registry.facilities.filter(({ id }) =>
+      value === ALL || value === id);
+    const filter = {
       q: this.#search.value.trim(), date_from: this.#from.value,
-      date_to: this.#to.value, modality: this.#modality.value, cursor,
-    }, { signal });
+      date_to: this.#to.value, modality: this.#modality.value,
+    };
+    this.#fresh = true;
+    this.#table.facilities = value === ALL;
+    this.#list.restart(asked.map((facility) =>
+      studySource(this.#context, facility, filter, asked.length === 1)));
+    if (asked.length === 0) {
+      setText(this.#list.foot, "No facility server is registered yet.");
+    }
   }
 
-  /**
-   * @param {StudyItem[]} items
-   * @param {boolean} first
-   */
-  #show(items, first) {
+  /** @param {import("../core/merge.js").Merged<StudyItem>[]} rows */
+  #show(rows) {
+    const { registry } = this.#context;
     keepFocus(this.#table.element, this.#search, () => {
-      if (first) {
-        this.#table.clear();
-      }
-      this.#table.append(items.map((study) =>
-        ({ study, facility: this.#facility.value })));
+      this.#table.show(rows.map(({ item, source }) => ({ study: item,
+        facility: source, facilityName: registry.find(source)?.name })),
+      this.#fresh);
+      this.#fresh = false;
     });
   }
 }

@@ -12,10 +12,15 @@ import { age, clock, day, dicomName, plural } from "../core/format.js";
  * @property {StudyItem} study
  * @property {string} facility       id
  * @property {string} [facilityName] shown when given
+ * @property {string} [mark]         said before the facility's name
+ * @property {() => void} [open]     instead of following the row's link
  */
 
 export class StudyTable {
   #body = h("tbody");
+
+  /** Rows drawn since the last clear(). @type {Map<string, HTMLElement>} */
+  #drawn = new Map();
 
   /** @type {HTMLTableElement} */
   element;
@@ -43,29 +48,47 @@ export class StudyTable {
     this.element.addEventListener("keydown", (event) => moveRow(event));
   }
 
-  get empty() {
-    return this.#body.childElementCount === 0;
+  /** @param {boolean} shown  the column of facilities */
+  set facilities(shown) {
+    this.element.toggleAttribute("data-one-facility", !shown);
   }
 
-  clear() {
-    fill(this.#body);
-  }
-
-  /** @param {StudyRow[]} rows */
-  append(rows) {
-    for (const row of rows) {
-      this.#body.append(this.#row(row));
+  /**
+   * These rows and no others; those that are there already stay.
+   *
+   * @param {StudyRow[]} rows
+   * @param {boolean} fresh  draw all anew
+   */
+  show(rows, fresh) {
+    if (fresh) {
+      this.#drawn.clear();
+    }
+    const elements = rows.map((row) => {
+      const key = `${row.mark ?? ""} ${row.facility} ${row.study.uid}`;
+      const element = this.#drawn.get(key) ?? this.#row(row);
+      this.#drawn.set(key, element);
+      return element;
+    });
+    const shown = this.#body.children;
+    const same = [...shown].every((one, n) => one === elements[n]);
+    if (same) {
+      this.#body.append(...elements.slice(shown.length));
+    } else {
+      fill(this.#body, ...elements);
     }
   }
 
   /** @param {StudyRow} row */
-  #row({ study, facility, facilityName }) {
-    const href = `#/study/${facility}/${study.uid}`;
+  #row({ study, facility, facilityName, mark, open }) {
+    const href = `#/${open ? "emergency" : "study"}/${facility}/${study.uid}`;
     const { patient } = study;
     const name = dicomName(patient.name);
     const title = study.description || "Study without description";
-    const link = h("a", { href, class: "row-link" },
-      this.#withPatient ? name : title);
+    const link = h("a", { href, class: "row-link",
+      onclick: open && ((/** @type {Event} */ event) => {
+        event.preventDefault();
+        open();
+      }) }, this.#withPatient ? name : title);
     /** @type {(text: import("../core/dom.js").Child, kind: string) =>
      *     HTMLTableCellElement} */
     const cell = (text, kind) => h("td", { class: `col-${kind}` }, text);
@@ -95,7 +118,9 @@ export class StudyTable {
       h("span", { class: "muted" }, ` in ${study.series_count}`)),
       h("td", { class: "col-report" }, reportChip(study)));
     if (this.#withFacility) {
-      row.append(cell(facilityName ?? "", "facility"));
+      row.append(h("td", { class: "col-facility" }, mark
+        ? h("span", { class: "chip chip-emergency" }, mark) : null,
+      facilityName ?? ""));
     }
     return row;
   }

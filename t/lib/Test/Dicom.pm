@@ -17,7 +17,8 @@ package Test::Dicom;
 #
 # When $t goes out of scope the daemons are stopped, and two more tests are
 # made, which the plan need not count: "no alerts", "no sanitizer errors".
-# new(address => '198.18.0.1') listens there instead of on 127.0.0.1.
+# new(address => '198.18.0.1') listens there instead of on 127.0.0.1;
+# new(part => 1) is one more system in a test whose plan is another one's.
 # Without a plan, $t->finish() (or the end of scope) also calls done_testing().
 #
 # Environment: DICOM_TEST_BUILD=release|asan, DICOM_BUILD (folder of builds),
@@ -69,7 +70,7 @@ sub new {
     my ($class, %opt) = @_;
 
     my $self = bless {
-        plan    => $opt{plan},
+        plan    => $opt{plan} // ($opt{part} ? 0 : undef),
         kind    => $ENV{DICOM_TEST_BUILD} || 'release',
         address => $opt{address} || '127.0.0.1',
         ports   => {},

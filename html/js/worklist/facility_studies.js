@@ -1,0 +1,66 @@
+/**
+ * The studies of one facility as a list to be merged with those of others.
+ *
+ * @typedef {import("../types.js").StudyItem} StudyItem
+ * @typedef {import("../api/registry.js").Facility} Facility
+ * @typedef {import("./merged_list.js").Source<StudyItem>} StudySource
+ */
+
+import { HttpError } from "../core/http.js";
+
+/** Beside others, whoever does not answer within this is silent. */
+const TIMEOUT_MS = 8000;
+
+/** How one is asked beside others: the page says itself who is silent. */
+export const BESIDE = { retries: 1, timeout: TIMEOUT_MS, quiet: true };
+
+/** @param {StudyItem} study */
+export function studyKey({ date, time }) {
+  return `${date ?? ""} ${time ?? ""}`;
+}
+
+/**
+ * A facility that said that this user is another one's is not asked again:
+ * each refusal is recorded there as one.
+ *
+ * @param {import("../app.js").AppContext} context
+ * @param {Facility} facility
+ * @param {import("../api/facility.js").StudyFilter} filter
+ * @param {boolean} alone  no other is asked: it is waited for
+ * @returns {StudySource}
+ */
+export function studySource(context, facility, filter, alone) {
+  const { closed } = context;
+  return {
+    id: facility.id,
+    name: facility.name,
+    fetch: async (cursor, signal) => {
+      const api = context.facility(facility.id);
+      if (!api) {
+        throw new Error("It has no server any more");
+      }
+      if (closed.has(facility.id)) {
+        throw otherFacility();
+      }
+      try {
+        return await api.studies({ ...filter, cursor },
+          alone ? { signal } : { signal, ...BESIDE });
+      } catch (error) {
+        if (isOtherFacility(error)) {
+          closed.add(facility.id);
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+/** @param {unknown} error */
+export function isOtherFacility(error) {
+  return error instanceof HttpError && error.slug === "other-facility";
+}
+
+function otherFacility() {
+  return new HttpError(403, { type: "urn:dicom:problem:other-facility",
+    title: "This server belongs to another facility than yours." });
+}
