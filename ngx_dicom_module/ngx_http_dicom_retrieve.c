@@ -103,42 +103,61 @@ ngx_http_dicom_retrieve_uids(ngx_http_request_t *r,
 }
 
 
-/* A node that was not told its own URL has the one it was asked by. */
-
 static ngx_int_t
 ngx_http_dicom_retrieve_url(ngx_http_request_t *r,
     ngx_http_dicom_retrieve_t *retrieve)
 {
-    ngx_str_t    host, *node;
-    const char  *scheme;
+    ngx_str_t  base;
 
-    node = &ngx_http_dicom_srv_conf(r)->conf->node_url;
-    scheme = "";
-    host = *node;
-
-    if (node->len == 0 && r->headers_in.host
-        && r->headers_in.host->value.len < 256)
-    {
-        scheme = "http://";
-        host = r->headers_in.host->value;
-
-#if (NGX_HTTP_SSL)
-        if (r->connection->ssl) {
-            scheme = "https://";
-        }
-#endif
+    if (ngx_http_dicom_base_url(r, &base) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    retrieve->url.data = ngx_pnalloc(r->pool, host.len + 64
-                                     + sizeof("https:///dicom-web/studies/"));
+    retrieve->url.data = ngx_pnalloc(r->pool, base.len + 64
+                                     + sizeof("/dicom-web/studies/"));
     if (retrieve->url.data == NULL) {
         return NGX_ERROR;
     }
 
     retrieve->url.len = ngx_sprintf(retrieve->url.data,
-                                    "%s%V/dicom-web/studies/%s", scheme, &host,
+                                    "%V/dicom-web/studies/%s", &base,
                                     retrieve->uid[0])
                         - retrieve->url.data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_base_url(ngx_http_request_t *r, ngx_str_t *base)
+{
+    ngx_str_t    *node, *host;
+    const char   *scheme;
+
+    node = &ngx_http_dicom_srv_conf(r)->conf->node_url;
+
+    if (node->len || r->headers_in.host == NULL
+        || r->headers_in.host->value.len > 255)
+    {
+        *base = *node;
+        return NGX_OK;
+    }
+
+    host = &r->headers_in.host->value;
+    scheme = "http";
+
+#if (NGX_HTTP_SSL)
+    if (r->connection->ssl) {
+        scheme = "https";
+    }
+#endif
+
+    base->data = ngx_pnalloc(r->pool, sizeof("https://") + host->len);
+    if (base->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    base->len = ngx_sprintf(base->data, "%s://%V", scheme, host) - base->data;
 
     return NGX_OK;
 }

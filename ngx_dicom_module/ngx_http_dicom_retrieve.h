@@ -53,4 +53,9 @@ ngx_str_t ngx_http_dicom_retrieve_text(const ngx_http_dicom_retrieve_t *t,
     ngx_uint_t row, int column);
 
 
+/* The URL of the node, in r's memory: what it was told, or else as it was asked
+   by this request.  NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_dicom_base_url(ngx_http_request_t *r, ngx_str_t *base);
+
+
 #endif /* _NGX_HTTP_DICOM_RETRIEVE_H_INCLUDED_ */

@@ -17,6 +17,7 @@
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_session.h"
 #include "ngx_http_dicom_status.h"
+#include "ngx_http_dicom_stow.h"
 #include "ngx_http_dicom_toplevel.h"
 #include "ngx_http_dicom_wado.h"
 
@@ -181,7 +182,7 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
     { NODE, GET, "/api/v1/stacks/{id}/layers/{n}/roi", SEE, OWN,
       NONE, ngx_http_dicom_roi_get },
 
-    /* DICOMweb: QIDO-RS on both, as they share a database; WADO-RS */
+    /* DICOMweb: QIDO-RS on both, as they share a database; WADO-RS, STOW-RS */
 
     { FACILITY|NODE, GET, "/dicom-web/studies", FADM|PHYS|RADI, OWN, NONE,
       ngx_http_dicom_qido_studies },
@@ -189,6 +190,10 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       OWN, NONE, ngx_http_dicom_qido_series },
     { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances",
       SEE, OWN, NONE, ngx_http_dicom_qido_instances },
+    { NODE, POST, "/dicom-web/studies", FADM|PHYS|RADI, OWN, RAW,
+      ngx_http_dicom_stow },
+    { NODE, POST, "/dicom-web/studies/{uid}", FADM|PHYS|RADI, OWN, RAW,
+      ngx_http_dicom_stow_study },
     { NODE, GET, "/dicom-web/studies/{uid}", SEE, OWN, NONE,
       ngx_http_dicom_wado_study },
     { NODE, GET, "/dicom-web/studies/{uid}/series/{uid}", SEE, OWN, NONE,

@@ -44,7 +44,8 @@ my @floors = (
     [qw(route filter error listen)],
     [qw(session session_impl password toplevel user patient merge facility studies report report_change
         report_search node upload view events glass
-        status qido wado metadata frames)],
+        status qido wado metadata frames stow)],
+    ['stow_reply'],
     [qw(ingest)],
     [qw(qido_args resource list list_args create change op record render picture peer
         discard

@@ -188,8 +188,12 @@ search(ngx_http_request_t *r)
 static void
 accept_header(ngx_http_request_t *r, ngx_str_t *value)
 {
-    ngx_str_t        syntax = ngx_string("1.2.840.10008.1.2.1");
-    ngx_uint_t       multipart;
+    static const ngx_http_dicom_offer_t  offers[] = {
+        { "application/dicom", 1, "1.2.840.10008.1.2.1" },
+        { "image/jp2", 0, "1.2.840.10008.1.2.4.90" },
+        { "application/octet-stream", 0, NULL }
+    };
+    ngx_int_t        chosen;
     ngx_table_elt_t  h;
 
     memset(&h, 0, sizeof(h));
@@ -198,8 +202,8 @@ accept_header(ngx_http_request_t *r, ngx_str_t *value)
     r->headers_in.headers.part.elts = &h;
     r->headers_in.headers.part.nelts = 1;
 
-    (void) ngx_http_dicom_accept_dicom(r, &syntax, &multipart);
-    fuzz_check(multipart <= 1);
+    chosen = ngx_http_dicom_accept(r, offers, 3);
+    fuzz_check(chosen == NGX_DECLINED || (chosen >= 0 && chosen < 3));
 }
 
 
