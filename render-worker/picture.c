@@ -251,6 +251,7 @@ picture_free(struct picture *picture)
 {
     if (picture->counted) {
         picture->worker->in_work--;
+        picture->worker->small -= picture->painting.size < LARGE;
     }
     stack_voi_release(picture->voi);
     buffers_give(&picture->worker->pictures, picture->painting.pixels);
@@ -403,7 +404,7 @@ picture_cancel(struct request *request)
  *
  * Layers in plain memory are drawn by the thread that encodes: each hand-over
  * costs as much time as drawing.  For the same reason a small picture is made
- * at once, unless others are in work: it takes a millisecond.
+ * at once, unless others are: it takes a millisecond.
  */
 static bool
 picture_submit(struct picture *picture)
@@ -413,13 +414,14 @@ picture_submit(struct picture *picture)
 
     picture->counted = true;
     picture->helped = worker->in_work++ == 0 || size >= LARGE;
+    worker->small += size < LARGE;
     picture->job.turn.user = picture->painting.user;
     picture->job.run = picture_run;
     picture->job.done = picture_done;
     if (!worker->direct) {
         return painter_draw(worker->painter, &picture->painting);
     }
-    if (size <= SMALL && worker->in_work == 1
+    if (size <= SMALL && worker->small == 1
         && picture->ask.interpolation != WIRE_CUBIC
         && !present_marks(&picture->present))
     {

@@ -49,7 +49,8 @@ struct worker {
     struct pool          *encoders;     /* small pictures to bytes */
     struct pool          *patient;      /* large ones, which give way */
     struct bands         *bands;        /* helps those, and lonely ones */
-    unsigned              in_work;      /* pictures being drawn or encoded */
+    unsigned              in_work;      /* pictures being drawn or encoded, */
+    unsigned              small;        /* and small ones of these */
     bool                  direct;       /* the renderer's info.direct */
     struct pool          *openers;      /* stacks, lists of layers */
     struct pool          *readers;      /* pixels, roi: these may decode */

@@ -108,6 +108,55 @@ check_jpeg(const uint8_t *data, size_t length, uint32_t width,
 }
 
 
+/* The restart interval that a file begins with, 0: none (T.81 B.2.4.4). */
+static unsigned
+restart_interval(const uint8_t *data)
+{
+    for (size_t at = 2; data[at + 1] != 0xda;
+         at += 2 + ((size_t) data[at + 2] << 8) + data[at + 3])
+    {
+        if (data[at + 1] == 0xdd) {
+            return (unsigned) data[at + 4] << 8 | data[at + 5];
+        }
+    }
+    return 0;
+}
+
+
+/* Gray has the very bytes that libjpeg writes. */
+static void
+check_gray(const uint8_t *data, size_t length, const uint8_t *pixels,
+    uint32_t width, uint32_t height, unsigned quality)
+{
+    struct jpeg_compress_struct  info;
+    struct jpeg_error_mgr        errors;
+    uint8_t                     *want = NULL;
+    unsigned long                n = 0;
+
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    jpeg_mem_dest(&info, &want, &n);
+    info.image_width = width;
+    info.image_height = height;
+    info.input_components = 1;
+    info.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&info);
+    jpeg_set_quality(&info, (int) quality, TRUE);
+    info.restart_interval = restart_interval(data);
+    jpeg_start_compress(&info, TRUE);
+    while (info.next_scanline < height) {
+        JSAMPROW  row = (JSAMPROW) (uintptr_t) (pixels
+            + (size_t) info.next_scanline * width);
+
+        jpeg_write_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    fuzz_check(length == n && memcmp(data, want, n) == 0);
+    free(want);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -147,6 +196,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_png(out, length, pixels, width, height, samples);
     } else {
         check_jpeg(out, length, width, height, samples);
+        if (samples == 1) {
+            check_gray(out, length, pixels, width, height, quality);
+        }
     }
     free(out);
     free(some);
