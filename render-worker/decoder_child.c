@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@
 #define SOCKET         3
 #define EXPLICIT_BE    "1.2.840.10008.1.2.2"
 #define GE_PRIVATE_BE  "1.2.840.113619.5.2"
+
+#define KEPT_MAP       (32 * 1024 * 1024)   /* the largest that glibc takes */
+#define KEPT_HEAP      (128 * 1024 * 1024)
 
 struct call {
     struct child_call     c;
@@ -61,6 +65,31 @@ read_file(void *data, uint64_t offset, void *buffer, size_t size)
 }
 
 
+/* Turns around each of the words of 2, 4, ... bytes that fit into length. */
+static void
+swap_words(uint8_t *p, size_t length, unsigned bytes)
+{
+    if (bytes == 2) {
+        for (size_t i = 0; i + 2 <= length; i += 2) {
+            uint16_t  word;
+
+            memcpy(&word, p + i, sizeof(word));
+            word = (uint16_t) (word << 8 | word >> 8);
+            memcpy(p + i, &word, sizeof(word));
+        }
+        return;
+    }
+    for (size_t i = 0; i + bytes <= length; i += bytes) {
+        for (unsigned k = 0; k < bytes / 2; k++) {
+            uint8_t  swap = p[i + k];
+
+            p[i + k] = p[i + bytes - 1 - k];
+            p[i + bytes - 1 - k] = swap;
+        }
+    }
+}
+
+
 /*
  * Big-endian pixels: under OW, bytes and bits are packed into 16-bit words;
  * wider samples are swapped whole.  Before the first frame stand the VR and,
@@ -83,8 +112,12 @@ read_big_endian(struct call *call, uint8_t *span)
     if (bytes == 1 && memcmp(vr, "OW", 2) == 0) {
         bytes = 2;
     }
-    if (bytes == 1) {
-        return read_file(&call->file, first, span, (size_t) (end - first));
+    if (bytes == 1
+        || ((first - base) % bytes == 0 && (end - base) % bytes == 0))
+    {
+        done = read_file(&call->file, first, span, (size_t) (end - first));
+        swap_words(span, (size_t) (end - first), bytes);
+        return done;
     }
 
     /* frames of an odd number of bytes begin in the middle of a word */
@@ -98,16 +131,7 @@ read_big_endian(struct call *call, uint8_t *span)
         end = call->c.file_size;
     }
     done = read_file(&call->file, first, words, (size_t) (end - first));
-
-    for (uint8_t *p = words; first + bytes <= end; p += bytes) {
-        for (unsigned i = 0; i < bytes / 2; i++) {
-            uint8_t  swap = p[i];
-
-            p[i] = p[bytes - 1 - i];
-            p[bytes - 1 - i] = swap;
-        }
-        first += bytes;
-    }
+    swap_words(words, (size_t) (end - first), bytes);
     memcpy(span, words + (call->c.offset - base) % bytes,
         (size_t) call->c.length);
     free(words);
@@ -225,6 +249,19 @@ decode(const struct call *call, struct codec *codec)
 }
 
 
+/* Whether the pixels stand in the file as the result wants them. */
+static bool
+is_plain(const struct call *call)
+{
+    const struct child_call  *c = &call->c;
+
+    return is_native(call) && c->length == c->result_size
+        && c->bits_allocated >= 8 && (!c->planar || c->samples == 1)
+        && c->photometric != PHOTOMETRIC_YBR_FULL_422
+        && c->photometric != PHOTOMETRIC_YBR_PARTIAL_422;
+}
+
+
 static bool
 do_frame(struct call *call, uint8_t *result)
 {
@@ -250,6 +287,10 @@ do_frame(struct call *call, uint8_t *result)
     }
     if (c->length == 0 || c->length > c->memory) {
         return call_fail(call, DECODER_MEMORY, "the frame is too large");
+    }
+    if (is_plain(call)) {
+        call->reply.photometric = codec.photometric;
+        return read_span(call, result);
     }
 
     span = malloc((size_t) c->length + CODEC_ROOM);
@@ -329,8 +370,9 @@ static void
 serve(struct call *call)
 {
     size_t   size = (size_t) call->c.result_size;
-    uint8_t *result = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-        call->result, 0);
+    /* a frame needs all of its pages: one call instead of a fault for each */
+    uint8_t *result = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED
+        | (call->c.task == CHILD_FRAME ? MAP_POPULATE : 0), call->result, 0);
     bool     done;
 
     if (result == MAP_FAILED) {
@@ -408,6 +450,10 @@ decoder_child_run(const struct sandbox *sandbox, int socket, uint64_t memory,
     if (!sandbox_enter(sandbox, socket, memory, seconds)) {
         _exit(1);
     }
+
+    /* what one frame needed the next one needs too: memory stays */
+    mallopt(M_MMAP_THRESHOLD, KEPT_MAP);
+    mallopt(M_TRIM_THRESHOLD, KEPT_HEAP);
 
     for (;;) {
         struct call  call;
