@@ -112,6 +112,8 @@ static const ngx_dicom_yaml_key_t  ngx_dicom_config_keys[] = {
       1, 256 },
     { "maxInstanceSize", ngx_dicom_yaml_size, ngx_dicom_conf(max_instance),
       1, 0x7fffffffffffLL },
+    { "renderTimeout", ngx_dicom_config_seconds,
+      ngx_dicom_conf(render_timeout), 1, 3600 },
     { "discardDelay", ngx_dicom_config_seconds, ngx_dicom_conf(discard_delay),
       1, 86400 * 365 },
 
@@ -148,6 +150,7 @@ ngx_dicom_config_read(ngx_pool_t *pool, const ngx_str_t *file,
     conf->database_connections = 8;
     conf->database_queue = 256;
     conf->database_timeout = 10000;
+    conf->render_timeout = 30000;
     conf->max_instance = (off_t) 8 * 1024 * 1024 * 1024;
     conf->runtime.token_life = NGX_DICOM_TOKEN_LIFE;
 

@@ -71,6 +71,7 @@ typedef struct {
                                                   renderWorker, one or list */
     off_t                     max_instance;    /* node: bytes; 8 GiB */
 
+    ngx_msec_t                render_timeout;  /* node: renderTimeout; 30 s */
     ngx_msec_t                discard_delay;   /* node: discardDelay; 60 s */
 
     ngx_uint_t                weak;            /* a secret under 32 bytes */

@@ -19,12 +19,12 @@ use Test::Dicom::FakeWorker;
 use constant { RENDER => 7, STATUS => 5, RELEASE => 6, PIXEL => 8, ROI => 9,
     LAYERS => 11 };
 
-my $t = Test::Dicom->new(plan => 91);
+my $t = Test::Dicom->new(plan => 95);
 my $fake = Test::Dicom::FakeWorker->new($t, serve => \&serve)->start();
 
 $t->start_postgres();
 $t->seed_demo();
-$t->yaml('node', renderWorker => 'unix:' . $fake->socket);
+$t->yaml('node', renderWorker => 'unix:' . $fake->socket, renderTimeout => 3);
 $t->start_nginx();
 
 my $token = $t->login('physician');
@@ -150,6 +150,13 @@ print $client "GET /api/v1/stacks/$id/layers/0?width=8&height=1 HTTP/1.1\r\n"
 wait_for(qr/stalling/);
 close $client;
 ok(wait_for(qr/client gone/), 'a client that goes away cancels');
+
+my $asked = time;
+my $hung = layer(8);
+is($hung->{status}, 503, 'a worker that hangs is given up');
+is($hung->{json}{type}, 'urn:dicom:problem:renderer-unavailable', 'and said so');
+like($hung->{headers}{'retry-after'} // '', qr/^\d+\z/, 'with Retry-After');
+cmp_ok(time - $asked, '>', 2.5, 'after renderTimeout');
 
 $fake->stop();
 $t->allow_alerts(qr/connect\(\) to unix:.* failed/);
