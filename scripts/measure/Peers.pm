@@ -1,11 +1,13 @@
 package Peers;
 
 # What others need for the same pictures: Orthanc, in a folder and on a port of
-# its own, and DCMTK's dcmj2pnm.
+# its own, and DCMTK's dcmj2pnm; and for decoding the same files.
 
 use strict;
 use warnings;
 
+use Cwd ();
+use File::Basename ();
 use File::Path ();
 use IO::Socket::INET ();
 use JSON::PP ();
@@ -151,6 +153,47 @@ sub dcmj2pnm {
     }
     @times = sort { $a <=> $b } @times;
     return $times[$#times / 2];
+}
+
+
+# How DCMTK's programs write a native file in other transfer syntaxes.
+my @conversions = (
+    ['explicit little endian', 'dcmconv', '+te'],
+    ['explicit big endian', 'dcmconv', '+tb'],
+    ['deflated', 'dcmconv', '+td'],
+    ['RLE', 'dcmcrle'],
+    ['JPEG extended, 12 bit', 'dcmcjpeg', '+ee'],
+    ['JPEG lossless', 'dcmcjpeg', '+e1'],
+    ['JPEG-LS', 'dcmcjpls', '+el'],
+    ['JPEG-LS near-lossless', 'dcmcjpls', '+en'],
+);
+
+# What scripts/measure/decoders prints of native in all of these, as rows of
+# [name, worker, GDCM, DCMTK]; or why it cannot be measured.
+sub decoders {
+    my ($native, $folder) = @_;
+
+    my %lacking = map { $_->[1] => 1 } grep { system("command -v $_->[1] "
+        . '>/dev/null 2>&1') != 0 } @conversions;
+    return 'DCMTK lacks ' . join ', ', sort keys %lacking if %lacking;
+    return 'Debian\'s libdcmtk-dev is not installed'
+        unless -e '/usr/include/dcmtk/config/osconfig.h';
+
+    my (@names, @files);
+    for (@conversions) {
+        my ($name, $program, @options) = @$_;
+        my $file = sprintf '%s/%02d.dcm', $folder, scalar @files;
+        system("$program @options '$native' '$file' >/dev/null 2>&1") == 0
+            or return "$program failed";
+        push @names, $name;
+        push @files, $file;
+    }
+    my $here = File::Basename::dirname(Cwd::realpath(__FILE__));
+    open my $pipe, '-|', "$here/decoders", @files or die "decoders: $!\n";
+    my @rows = map { [(split / *\| */)[3 .. 5]] } grep { /^\| \d+\.dcm/ } <$pipe>;
+    close $pipe;
+    return 'scripts/measure/decoders failed' unless @rows == @names;
+    return [map { [$names[$_], @{$rows[$_]}] } 0 .. $#names];
 }
 
 1;
