@@ -188,6 +188,28 @@ X(INSTANCE_RENEW, 3,
   "WHERE uid = $1::TEXT AND md5 = $3::TEXT")
 
 
+/* heartbeats: name, type, host; status; since when the process runs */
+
+X(PULSE_WRITE, 5,
+  "INSERT INTO heartbeats (name, type, host, status, started_at, seen_at) "
+  "VALUES ($1::TEXT, $2::TEXT, $3::TEXT, $4::TEXT, $5::TIMESTAMPTZ, now()) "
+  "ON CONFLICT (name, type, host) DO UPDATE SET status = excluded.status, "
+      "started_at = excluded.started_at, seen_at = excluded.seen_at")
+
+X(PULSE_FORGET, 0,
+  "DELETE FROM heartbeats WHERE seen_at < now() - interval '7 days'")
+
+/* three missed, and what a list may be old */
+X(PULSE_LIST, 4,
+  "SELECT name, type, host, "
+         "CASE WHEN seen_at < now() - interval '35 seconds' THEN 'silent' "
+              "ELSE status END AS status, started_at, seen_at, "
+         "name AS key1, type AS key2, host AS key3 "
+  "FROM heartbeats "
+  "WHERE (name, type, host) > ($1::TEXT, $2::TEXT, $3::TEXT) "
+  "ORDER BY name, type, host LIMIT $4::INT8")
+
+
 /* objects that no row may name any more */
 
 X(DISCARDED_STUDY, 1,

@@ -132,12 +132,14 @@ ngx_http_dicom_in_emergency(ngx_http_dicom_ctx_t *ctx)
 }
 
 
-/* An auditor of no facility audits all of them. */
+/* An auditor of no facility audits all of them, and an administrator of none
+   looks at their servers. */
 
 static ngx_uint_t
 ngx_http_dicom_oversees(ngx_http_dicom_ctx_t *ctx)
 {
-    return (ctx->route->roles & ctx->claims.roles & NGX_DICOM_ROLE_AUDITOR)
+    return (ctx->route->roles & ctx->claims.roles
+            & (NGX_DICOM_ROLE_AUDITOR|NGX_DICOM_ROLE_ADMIN))
            && ctx->claims.facility.len == 0;
 }
 

@@ -11,6 +11,7 @@
 #include "ngx_http_dicom_error.h"
 #include "ngx_http_dicom_filter.h"
 #include "ngx_http_dicom_listen.h"
+#include "ngx_http_dicom_pulse.h"
 #include "ngx_http_dicom_route.h"
 #include "ngx_http_dicom_peer.h"
 
@@ -736,6 +737,10 @@ ngx_http_dicom_init_process(ngx_cycle_t *cycle)
         if (servers[i]->trail) {
             ngx_dicom_trail_open(servers[i]->trail, cycle->log, dmcf->reload);
         }
+    }
+
+    if (ngx_http_dicom_pulse_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_http_dicom_discard_init_process(cycle);

@@ -13,6 +13,7 @@
 #include "ngx_http_dicom_glass.h"
 #include "ngx_http_dicom_metadata.h"
 #include "ngx_http_dicom_node.h"
+#include "ngx_http_dicom_pulse.h"
 #include "ngx_http_dicom_qido.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_session.h"
@@ -160,6 +161,8 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
 
     { FACILITY, GET, "/api/v1/accesses", FADM|AUDI, OWN, NONE,
       ngx_http_dicom_accesses },
+    { FACILITY, GET, "/api/v1/heartbeats", ADM|FADM|PHYS|RADI|AUDI, OWN, NONE,
+      ngx_http_dicom_pulse_list },
 
     /* node: instances, stacks, layers */
 

@@ -47,6 +47,21 @@ push @all, map { [$_, $_] } 'BEGIN ISOLATION LEVEL SERIALIZABLE',
     'BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, '
     . 'AS OF SYSTEM TIME follower_read_timestamp()';
 
+# What scripts/migrate grants, and how it finds that out.
+my $migrate = do {
+    open my $fh, '<', "$top/scripts/migrate" or die;
+    local $/;
+    <$fh>;
+};
+my ($rights) = $migrate =~ /run -c "(SELECT CASE WHEN w\.wanted.*?)"\n/s
+    or die "scripts/migrate has another query\n";
+$rights =~ s/\$append_only/'audit'/;
+$rights =~ s/\$role/dicom_server/g;
+push @all, map { [substr($_, 0, 20), $_] } $rights,
+    'CREATE ROLE dicom_server LOGIN',
+    'GRANT UPDATE ON studies TO dicom_server',
+    'REVOKE UPDATE ON audit FROM dicom_server';
+
 sub ask {
     my @lines = map { $json->encode({ name => $_->[0], sql => $_->[1] }) } @_;
     open my $fh, '>', "$build/statements" or die;

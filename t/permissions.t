@@ -18,7 +18,8 @@ my %username = (facility_admin => 'facadmin');
 my %server_of = map { $_->[0] => $_->[1] } (
     map({ [$_, 'toplevel'] } qw(facilities servers modalities users token me
         patients audit break-glass)),
-    map({ [$_, 'facility'] } qw(studies series reports accesses)),
+    map({ [$_, 'facility'] } qw(studies series reports accesses
+        heartbeats)),
     map({ [$_, 'node'] } qw(instances stacks)));
 
 my %table;
