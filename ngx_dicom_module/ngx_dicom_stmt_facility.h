@@ -414,6 +414,17 @@ X(REPORT_FINALIZE, 1,
   "WHERE v.report = $1::UUID GROUP BY v.report "
   "ON CONFLICT (report) DO NOTHING")
 
+/* final ones of before there was a search */
+X(REPORT_WORDLESS, 1,
+  "SELECT f.report, v.text, "
+         "COALESCE((SELECT string_agg(a.text, ' ') FROM report_addenda a "
+                   "WHERE a.report = f.report), '') AS addenda "
+  "FROM report_finals f JOIN report_versions v "
+       "ON v.report = f.report AND v.version = f.version "
+  "WHERE NOT EXISTS (SELECT 1 FROM report_words w "
+                    "WHERE w.word = '' AND w.report = f.report) "
+  "LIMIT $1::INT8")
+
 X(REPORT_WORDS, 2,
   "INSERT INTO report_words (word, report) "
   "SELECT t.word, $1::UUID FROM unnest($2::TEXT[]) AS t (word) "

@@ -12,6 +12,7 @@
 #include "ngx_http_dicom_filter.h"
 #include "ngx_http_dicom_listen.h"
 #include "ngx_http_dicom_pulse.h"
+#include "ngx_http_dicom_report.h"
 #include "ngx_http_dicom_route.h"
 #include "ngx_http_dicom_peer.h"
 
@@ -739,7 +740,9 @@ ngx_http_dicom_init_process(ngx_cycle_t *cycle)
         }
     }
 
-    if (ngx_http_dicom_pulse_init_process(cycle) != NGX_OK) {
+    if (ngx_http_dicom_pulse_init_process(cycle) != NGX_OK
+        || ngx_http_dicom_report_init_process(cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

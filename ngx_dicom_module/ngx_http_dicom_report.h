@@ -34,10 +34,14 @@ ngx_int_t ngx_http_dicom_report_reply(ngx_http_request_t *r,
     ngx_uint_t status, PGresult *report, PGresult *addenda,
     PGresult *versions);
 
-/* What final text and addenda are found by, for REPORT_WORDS: folded words and
-   an empty one, TEXT[] in pool; NULL without memory. */
+/* What a text is found by, for REPORT_WORDS: its folded words, and when it is
+   all of a report so far, an empty one; TEXT[] in pool, NULL without memory. */
 const char *ngx_http_dicom_report_words(ngx_pool_t *pool,
-    const ngx_str_t *text);
+    const ngx_str_t *text, ngx_uint_t all);
+
+/* From init_process: one nginx worker of a facility server looks for final
+   reports of before there was a search.  NGX_OK or NGX_ERROR (memory). */
+ngx_int_t ngx_http_dicom_report_init_process(ngx_cycle_t *cycle);
 
 /* The answer to a request that was repeated: the report as it is now. */
 ngx_int_t ngx_http_dicom_report_reread(ngx_http_request_t *r, const char *id);

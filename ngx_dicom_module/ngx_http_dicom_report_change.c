@@ -20,7 +20,6 @@
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_report.h"
 #include "ngx_http_dicom_route.h"
-#include "ngx_dicom_fold.h"
 #include "ngx_dicom_uid.h"
 
 
@@ -387,36 +386,11 @@ ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     text.data = (u_char *) PQgetvalue(res, 0, R_TEXT);
     text.len = PQgetlength(res, 0, R_TEXT);
 
-    words = ngx_http_dicom_report_words(q->pool, &text);
+    words = ngx_http_dicom_report_words(q->pool, &text, 1);
     steps = q->steps.elts;
 
     return words ? ngx_dicom_db_param(q, &steps[CHANGE_WORDS], 1, words)
                  : NGX_ERROR;
-}
-
-
-const char *
-ngx_http_dicom_report_words(ngx_pool_t *pool, const ngx_str_t *text)
-{
-    ngx_str_t    *word;
-    ngx_array_t   words;
-
-    if (ngx_array_init(&words, pool, 64, sizeof(ngx_str_t)) != NGX_OK) {
-        return NULL;
-    }
-
-    word = ngx_array_push(&words);
-    if (word == NULL) {
-        return NULL;
-    }
-
-    ngx_str_set(word, "");
-
-    if (ngx_dicom_fold(pool, text, &words) == NGX_ERROR) {
-        return NULL;
-    }
-
-    return ngx_dicom_db_text_array(pool, words.elts, words.nelts);
 }
 
 
@@ -491,7 +465,7 @@ ngx_http_dicom_report_addendum(ngx_http_request_t *r)
         return rc;
     }
 
-    words = ngx_http_dicom_report_words(r->pool, &report->text);
+    words = ngx_http_dicom_report_words(r->pool, &report->text, 0);
 
     if (words == NULL
         || ngx_http_dicom_report_identify(r, report, id) != NGX_OK

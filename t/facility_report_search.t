@@ -144,4 +144,35 @@ is($t->psql('facility', "SELECT count(*) FROM audit WHERE event = 'report-list'
     AND detail = 'q=herz' AND user_name = 'Dr. Petra Physician'"), 1,
     'the search is recorded');
 
+
+
+# final reports of before there was a search get their words when a server starts
+
+$t->psql('facility', 'DELETE FROM report_words');
+$t->psql('facility', "INSERT INTO report_words (word, report)
+    VALUES ('nachtrag', '$id{d}'), ('luk', '$id{d}')");
+$t->psql('facility', join '', map { sprintf "INSERT INTO reports (id,
+        study_uid, author, author_name, created_as, created_at) VALUES (
+        '0000%04d-0000-4000-8000-000000000000', '1.3', '%s', '', '',
+        '2026-10-01');
+    INSERT INTO report_versions (report, version, text, author, author_name)
+        SELECT id, 1, 'Alt %d', author, '' FROM reports
+        WHERE id = '0000%04d-0000-4000-8000-000000000000';
+    INSERT INTO report_finals (report, version)
+        VALUES ('0000%04d-0000-4000-8000-000000000000', 1);\n",
+    $_, $t->user_id('physician'), $_, $_, $_ } 1 .. 45);
+is(found('q=rundherd'), '', 'their words are not there');
+$t->stop_nginx();
+$t->start_nginx();
+for (1 .. 200) {
+    last if $t->psql('facility', "SELECT count(*) FROM report_words
+        WHERE word = ''") == 48;
+    select undef, undef, undef, 0.1;
+}
+is(found('q=rundherd', $t->login('physician')), 'b a', 'now they are');
+is(found('q=nachtrag syndrom', $t->login('physician')), 'd',
+    'of text and addenda');
+is(scalar @{search('q=alt', $t->login('physician'))->{json}{items}}, 45,
+    'of more than a batch');
+
 $t->finish();

@@ -43,7 +43,8 @@ my @floors = (
     ['module'],
     [qw(route filter error listen)],
     [qw(session session_impl password toplevel user patient merge facility studies report report_change
-        report_search pulse node upload view events glass
+        report_search report_words pulse
+        node upload view events glass
         status qido wado metadata frames stow)],
     ['stow_reply'],
     [qw(ingest)],
