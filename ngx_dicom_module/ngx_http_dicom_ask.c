@@ -151,7 +151,8 @@ ngx_http_dicom_ask_call(ngx_http_dicom_ask_t *ask, ngx_uint_t type)
     call->data = ask;
     call->rc = NGX_ERROR;
     call->addr = dscf->upstream.upstream
-                 ? ngx_http_dicom_peer_addr(&dscf->upstream, NULL) : NULL;
+                 ? ngx_http_dicom_peer_addr(&dscf->upstream, ask->worker)
+                 : NULL;
 
     if (call->addr == NULL || ngx_dicom_call(call) != NGX_OK) {
         return NGX_ERROR;

@@ -15,6 +15,8 @@
 
 typedef struct {
     ngx_http_request_t   *request;
+    const u_char         *worker;      /* chooses it (ngx_http_dicom_peer.h);
+                                          NULL, as it is at first: any */
     ngx_uint_t            asked;       /* and not answered */
     ngx_uint_t            ready;       /* call holds the answer */
     ngx_pool_t           *pool;        /* of the last question */

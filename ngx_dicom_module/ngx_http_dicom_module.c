@@ -10,6 +10,7 @@
 #include "ngx_http_dicom_discard.h"
 #include "ngx_http_dicom_error.h"
 #include "ngx_http_dicom_filter.h"
+#include "ngx_http_dicom_follow.h"
 #include "ngx_http_dicom_listen.h"
 #include "ngx_http_dicom_pulse.h"
 #include "ngx_http_dicom_report.h"
@@ -496,6 +497,7 @@ ngx_http_dicom_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_http_dicom_filter_init(cf) != NGX_OK
+        || ngx_http_dicom_follow_init(cf) != NGX_OK
         || ngx_http_dicom_listen_init(cf) != NGX_OK)
     {
         return NGX_ERROR;

@@ -64,6 +64,7 @@ typedef struct {
     ngx_int_t                    (*stream)(ngx_http_request_t *r,
                                            ngx_chain_t **out);
                                                /* makes the answer's pieces */
+    void                          *follow;     /* of the follow room */
     ngx_dicom_audit_t             *note;       /* to record before done */
     ngx_uint_t                     note_list;
     const char                    *refusal;    /* slug of a 403 that waits */

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_dicom_node.h"
+#include "ngx_http_dicom_follow.h"
 #include "ngx_http_dicom_ingest.h"
 #include "ngx_http_dicom_record.h"
 #include "ngx_http_dicom_reply.h"
@@ -23,8 +24,10 @@ ngx_int_t
 ngx_http_dicom_instance_put(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
+    ngx_http_dicom_ctx_t       *ctx;
     ngx_http_dicom_srv_conf_t  *dscf;
 
+    ctx = ngx_http_dicom_ctx(r);
     dscf = ngx_http_dicom_srv_conf(r);
 
     if (r->headers_in.content_length_n > dscf->conf->max_instance) {
@@ -36,6 +39,12 @@ ngx_http_dicom_instance_put(ngx_http_request_t *r)
     {
         return ngx_http_dicom_problem(r, 507, "store-full",
                                       "The store has no room for it.", NULL);
+    }
+
+    ctx->data = (void *) ngx_http_dicom_follow(r);
+
+    if (ctx->data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     r->request_body_in_file_only = 1;
@@ -86,6 +95,8 @@ ngx_http_dicom_upload_body(ngx_http_request_t *r)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ingest->ask->worker = ngx_http_dicom_ctx(r)->data;
 
     return ngx_http_dicom_ingest(r, ingest);
 }

@@ -7,90 +7,113 @@
 
 #include "digest.h"
 
-#define BLOCK  (1024u * 1024)
+/* How much is read at a time, and how far reading may be ahead of MD5. */
+#define BLOCK   (256u * 1024)
+#define BLOCKS  4u
 
 /*
- * MD5, the slower of the two, has a thread of its own: it takes a block while
- * the caller computes SHA-256 of it and reads the next.
+ * MD5, the slower of the two, has a thread of its own: it takes the blocks of a
+ * ring while the caller computes SHA-256 of them and reads ahead.  A small file
+ * is done before the thread is made; without one the work is the same, only
+ * slower.
  */
-struct helper {
+struct digest_stream {
     pthread_mutex_t   mutex;
     pthread_cond_t    changed;
-    EVP_MD_CTX       *md5;
-    const uint8_t    *block;        /* to be done, or NULL */
-    size_t            length;
+    pthread_t         thread;
+    bool              threaded;
+    EVP_MD_CTX       *md5, *sha;
+    uint8_t          *blocks;       /* the ring */
+    size_t            lengths[BLOCKS];
+    uint64_t          position;
+    uint64_t          given, done;  /* blocks, since the beginning */
     bool              stop;
     bool              failed;
 };
 
 
+static bool
+update(EVP_MD_CTX *context, const struct digest_stream *stream, uint64_t block)
+{
+    return EVP_DigestUpdate(context, stream->blocks + block % BLOCKS * BLOCK,
+        stream->lengths[block % BLOCKS]) == 1;
+}
+
+
 static void *
 helper_run(void *data)
 {
-    struct helper  *h = data;
+    struct digest_stream  *stream = data;
 
-    pthread_mutex_lock(&h->mutex);
+    pthread_mutex_lock(&stream->mutex);
     for (;;) {
-        while (h->block == NULL && !h->stop) {
-            pthread_cond_wait(&h->changed, &h->mutex);
+        while (stream->done == stream->given && !stream->stop) {
+            pthread_cond_wait(&stream->changed, &stream->mutex);
         }
-        if (h->block == NULL) {
+        if (stream->done == stream->given) {
             break;
         }
-        pthread_mutex_unlock(&h->mutex);
-        bool  done = EVP_DigestUpdate(h->md5, h->block, h->length) == 1;
-        pthread_mutex_lock(&h->mutex);
-        h->failed |= !done;
-        h->block = NULL;
-        pthread_cond_broadcast(&h->changed);
+        pthread_mutex_unlock(&stream->mutex);
+        bool  hashed = update(stream->md5, stream, stream->done);
+        pthread_mutex_lock(&stream->mutex);
+        stream->failed |= !hashed;
+        stream->done++;
+        pthread_cond_broadcast(&stream->changed);
     }
-    pthread_mutex_unlock(&h->mutex);
+    pthread_mutex_unlock(&stream->mutex);
     return NULL;
 }
 
 
+/* One more block is there; this thread does it when there is no helper. */
 static void
-helper_give(struct helper *h, const uint8_t *block, size_t length)
+helper_give(struct digest_stream *stream)
 {
-    pthread_mutex_lock(&h->mutex);
-    h->block = block;
-    h->length = length;
-    pthread_cond_broadcast(&h->changed);
-    pthread_mutex_unlock(&h->mutex);
-}
-
-
-static void
-helper_wait(struct helper *h)
-{
-    pthread_mutex_lock(&h->mutex);
-    while (h->block != NULL) {
-        pthread_cond_wait(&h->changed, &h->mutex);
+    if (!stream->threaded) {
+        stream->failed |= !update(stream->md5, stream, stream->done);
+        stream->done++;
+        stream->given++;
+        return;
     }
-    pthread_mutex_unlock(&h->mutex);
+    pthread_mutex_lock(&stream->mutex);
+    stream->given++;
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->mutex);
+}
+
+
+/* Until at most so many blocks are to be done. */
+static void
+helper_wait(struct digest_stream *stream, unsigned left)
+{
+    pthread_mutex_lock(&stream->mutex);
+    while (stream->given - stream->done > left) {
+        pthread_cond_wait(&stream->changed, &stream->mutex);
+    }
+    pthread_mutex_unlock(&stream->mutex);
 }
 
 
 static void
-helper_stop(struct helper *h, pthread_t thread)
+helper_stop(struct digest_stream *stream)
 {
-    pthread_mutex_lock(&h->mutex);
-    h->stop = true;
-    pthread_cond_broadcast(&h->changed);
-    pthread_mutex_unlock(&h->mutex);
-    pthread_join(thread, NULL);
+    pthread_mutex_lock(&stream->mutex);
+    stream->stop = true;
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->mutex);
+    pthread_join(stream->thread, NULL);
 }
 
 
-/* Up to a block from offset; 0 at the end, -1 with errno. */
+/* Up to length bytes, at most a block; 0 at the end, -1 with errno. */
 static ssize_t
-read_block(int fd, uint8_t *block, uint64_t offset)
+read_block(int fd, uint8_t *block, uint64_t offset, uint64_t length)
 {
-    size_t  length = 0;
+    size_t  want = length < BLOCK ? (size_t) length : BLOCK, have = 0;
 
-    while (length < BLOCK) {
-        ssize_t  n = pread(fd, block + length, BLOCK - length,
-            (off_t) (offset + length));
+    while (have < want) {
+        ssize_t  n = pread(fd, block + have, want - have,
+            (off_t) (offset + have));
 
         if (n == -1 && errno == EINTR) {
             continue;
@@ -101,9 +124,9 @@ read_block(int fd, uint8_t *block, uint64_t offset)
         if (n == 0) {
             break;
         }
-        length += (size_t) n;
+        have += (size_t) n;
     }
-    return (ssize_t) length;
+    return (ssize_t) have;
 }
 
 
@@ -123,81 +146,118 @@ write_hex(EVP_MD_CTX *context, char *hex)
 }
 
 
-/* Without a thread the work is the same, only slower. */
-static bool
-digest_blocks(int fd, struct helper *h, bool threaded, EVP_MD_CTX *sha,
-    uint8_t *blocks, uint64_t *size)
+struct digest_stream *
+digest_begin(void)
 {
-    uint8_t  *block = blocks, *other = blocks + BLOCK, *swap;
-    ssize_t   n = read_block(fd, block, 0);
+    struct digest_stream  *stream = calloc(1, sizeof(*stream));
 
-    while (n > 0) {
-        ssize_t  next;
-
-        if (threaded) {
-            helper_give(h, block, (size_t) n);
-        } else if (EVP_DigestUpdate(h->md5, block, (size_t) n) != 1) {
-            h->failed = true;
-        }
-        if (EVP_DigestUpdate(sha, block, (size_t) n) != 1) {
-            h->failed = true;
-        }
-        *size += (uint64_t) n;
-        next = (size_t) n == BLOCK ? read_block(fd, other, *size) : 0;
-        if (threaded) {
-            helper_wait(h);
-        }
-        n = next;
-        swap = block;
-        block = other;
-        other = swap;
+    if (stream == NULL) {
+        return NULL;
     }
-    if (n == 0 && h->failed) {
+    pthread_mutex_init(&stream->mutex, NULL);
+    pthread_cond_init(&stream->changed, NULL);
+    stream->md5 = EVP_MD_CTX_new();
+    stream->sha = EVP_MD_CTX_new();
+    stream->blocks = malloc((size_t) BLOCKS * BLOCK);
+    if (stream->md5 == NULL || stream->sha == NULL || stream->blocks == NULL
+        || EVP_DigestInit_ex(stream->md5, EVP_md5(), NULL) != 1
+        || EVP_DigestInit_ex(stream->sha, EVP_sha256(), NULL) != 1)
+    {
+        digest_destroy(stream);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return stream;
+}
+
+
+uint64_t
+digest_position(const struct digest_stream *stream)
+{
+    return stream->position;
+}
+
+
+bool
+digest_advance(struct digest_stream *stream, int fd, uint64_t end)
+{
+    bool     hashed = true;
+    ssize_t  n;
+
+    if (end - stream->position > BLOCK && !stream->threaded) {
+        stream->threaded = pthread_create(&stream->thread, NULL, helper_run,
+            stream) == 0;
+    }
+    for (;;) {
+        uint64_t  block = stream->given;
+
+        helper_wait(stream, BLOCKS - 1);
+        n = read_block(fd, stream->blocks + block % BLOCKS * BLOCK,
+            stream->position, end - stream->position);
+        if (n <= 0) {
+            break;
+        }
+        stream->lengths[block % BLOCKS] = (size_t) n;
+        stream->position += (uint64_t) n;
+        helper_give(stream);
+        hashed = update(stream->sha, stream, block) && hashed;
+    }
+    helper_wait(stream, 0);
+    stream->failed |= !hashed;
+    if (n == 0 && stream->failed) {
+        errno = EIO;
+    }
+    return n == 0 && !stream->failed;
+}
+
+
+bool
+digest_finish(struct digest_stream *stream, struct digest *digest)
+{
+    memset(digest, 0, sizeof(*digest));
+    if (stream->failed) {
         errno = EIO;
         return false;
     }
-    return n == 0;
+    write_hex(stream->md5, digest->md5);
+    write_hex(stream->sha, digest->sha256);
+    digest->size = stream->position;
+    return true;
+}
+
+
+void
+digest_destroy(struct digest_stream *stream)
+{
+    if (stream == NULL) {
+        return;
+    }
+    if (stream->threaded) {
+        helper_stop(stream);
+    }
+    EVP_MD_CTX_free(stream->md5);
+    EVP_MD_CTX_free(stream->sha);
+    free(stream->blocks);
+    pthread_cond_destroy(&stream->changed);
+    pthread_mutex_destroy(&stream->mutex);
+    free(stream);
 }
 
 
 bool
 digest_file(int fd, struct digest *digest)
 {
-    struct helper   h = { .mutex = PTHREAD_MUTEX_INITIALIZER,
-        .changed = PTHREAD_COND_INITIALIZER };
-    EVP_MD_CTX     *sha = EVP_MD_CTX_new();
-    uint8_t        *blocks = malloc(2 * BLOCK);
-    pthread_t       thread;
-    bool            threaded, done = false;
-    int             error;
+    struct digest_stream  *stream = digest_begin();
+    off_t                  end = lseek(fd, 0, SEEK_END);
+    bool                   done;
+    int                    error;
 
     memset(digest, 0, sizeof(*digest));
-    h.md5 = EVP_MD_CTX_new();
-    if (sha == NULL || h.md5 == NULL || blocks == NULL
-        || EVP_DigestInit_ex(h.md5, EVP_md5(), NULL) != 1
-        || EVP_DigestInit_ex(sha, EVP_sha256(), NULL) != 1)
-    {
-        errno = ENOMEM;
-        goto done;
-    }
-
-    /* a small file is done before a thread is made */
-    threaded = lseek(fd, 0, SEEK_END) > (off_t) BLOCK
-        && pthread_create(&thread, NULL, helper_run, &h) == 0;
-    done = digest_blocks(fd, &h, threaded, sha, blocks, &digest->size);
+    done = stream != NULL && end != -1
+        && digest_advance(stream, fd, (uint64_t) end)
+        && digest_finish(stream, digest);
     error = errno;
-    if (threaded) {
-        helper_stop(&h, thread);
-    }
-    if (done) {
-        write_hex(h.md5, digest->md5);
-        write_hex(sha, digest->sha256);
-    }
+    digest_destroy(stream);
     errno = error;
-
-done:
-    EVP_MD_CTX_free(h.md5);
-    EVP_MD_CTX_free(sha);
-    free(blocks);
     return done;
 }

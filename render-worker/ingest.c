@@ -194,8 +194,9 @@ make_fields(const struct decoder_header *header, const struct digest *digest,
 
 /* What the file behind fd is, and where it belongs. */
 static bool
-describe(struct decoder *decoder, int fd, const uint8_t user[16],
-    char location[STORE_LOCATION_SIZE], struct ingest_result *result)
+describe(struct decoder *decoder, struct follower *follower, int fd,
+    const uint8_t user[16], char location[STORE_LOCATION_SIZE],
+    struct ingest_result *result)
 {
     struct decoder_header   header = { 0 };
     struct decoder_error    error = { 0 };
@@ -205,7 +206,7 @@ describe(struct decoder *decoder, int fd, const uint8_t user[16],
 
     if (!decoder_header(decoder, fd, user, &header, &error)) {
         refuse_header(fd, &error, result);
-    } else if (!digest_file(fd, &digest) || fstat(fd, &st) == -1
+    } else if (!follower_digest(follower, fd, &digest) || fstat(fd, &st) == -1
         || digest.size != (uint64_t) st.st_size)
     {
         refuse_disk(result, "a file cannot be read");
@@ -232,8 +233,9 @@ finish(struct ingest_result *result, bool done)
 
 
 void
-ingest_file(struct store *store, struct decoder *decoder, const char *path,
-    const uint8_t user[16], struct ingest_result *result)
+ingest_file(struct store *store, struct decoder *decoder,
+    struct follower *follower, const char *path, const uint8_t user[16],
+    struct ingest_result *result)
 {
     char  location[STORE_LOCATION_SIZE];
     bool  created = false, done;
@@ -244,7 +246,7 @@ ingest_file(struct store *store, struct decoder *decoder, const char *path,
     if (fd == -1) {
         return;
     }
-    done = describe(decoder, fd, user, location, result)
+    done = describe(decoder, follower, fd, user, location, result)
         && enter_store(store, fd, path, location, &created, result);
     if (done && created) {
         uint8_t  *end = result->fields + result->fields_length;
@@ -254,6 +256,24 @@ ingest_file(struct store *store, struct decoder *decoder, const char *path,
     }
     finish(result, done);
     close(fd);
+}
+
+
+void
+ingest_follow(struct store *store, struct follower *follower,
+    const char *path, struct ingest_result *result)
+{
+    int  fd;
+
+    memset(result, 0, sizeof(*result));
+    fd = is_incoming(path) ? store_incoming(store, path) : -1;
+    if (fd == -1) {
+        refuse(result, 404, "upload-not-found", "there is no such upload");
+    } else if (!follower_begin(follower, fd)) {
+        refuse(result, 503, "busy", "too many uploads are under way");
+    } else {
+        result->status = 204;
+    }
 }
 
 
@@ -277,7 +297,7 @@ ingest_object(struct store *store, struct decoder *decoder,
         }
         return;
     }
-    done = describe(decoder, fd, user, found, result);
+    done = describe(decoder, NULL, fd, user, found, result);
     if (done && strcmp(found, location) != 0) {
         done = refuse(result, 422, "object-damaged",
             "the object's bytes are not those that entered the store");

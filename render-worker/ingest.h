@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "decoder.h"
+#include "follow.h"
 #include "store.h"
 
 struct ingest_result {
@@ -23,8 +24,8 @@ struct ingest_result {
 
 /*
  * Takes the file at path (relative to the store's root, below incoming/):
- * header in the sandbox, MD5 and SHA-256 in one pass, fsync, link.  The
- * incoming file itself is left to its owner.  Any thread; blocks for as long
+ * header in the sandbox, MD5 and SHA-256 in one pass (or by follower, which may
+ * be NULL), fsync, link.  The incoming file itself is left to its owner.  Any thread; blocks for as long
  * as the disk takes.  The caller frees result->fields.
  *
  * Refusals: 400 not-dicom (no DICOM file), 422 invalid-dicom (neither SOP Class
@@ -32,7 +33,16 @@ struct ingest_result {
  * decoder-unavailable, 507 store-full, 500 store-error.
  */
 void ingest_file(struct store *store, struct decoder *decoder,
-    const char *path, const uint8_t user[16], struct ingest_result *result);
+    struct follower *follower, const char *path, const uint8_t user[16],
+    struct ingest_result *result);
+
+/*
+ * Begins to hash the file at path while it is still written, so that
+ * ingest_file() finds that done.  Refusals: 404 upload-not-found, and
+ * 503 busy when it is not followed.  Any thread.
+ */
+void ingest_follow(struct store *store, struct follower *follower,
+    const char *path, struct ingest_result *result);
 
 /*
  * The same of an object that is in the store already, at location: nothing is

@@ -67,7 +67,11 @@ enum wire_type {
     WIRE_VALUE   = 14,   /* struct wire_content -> struct wire_value, and the
                             bytes unless they are in the object as they are;
                             404: there is no such value */
-    WIRE_FRAME   = 15    /* struct wire_content -> the frame's bytes */
+    WIRE_FRAME   = 15,   /* struct wire_content -> the frame's bytes */
+    WIRE_FOLLOW  = 17,   /* struct wire_ingest -> 204: the file at path, which
+                            is still written, is hashed as it grows, for its
+                            WIRE_INGEST; a refusal changes nothing */
+    WIRE_TYPES           /* one more than the last */
 };
 
 struct wire_request {

@@ -19,6 +19,9 @@
 #define RING_BYTES           ((size_t) 24 * 1024 * 1024)
 #define OPEN_FILES           64
 
+/* Uploads hashed while they arrive: each takes two threads and 1 MB. */
+#define FOLLOWED             8
+
 /* Added to the niceness of those who encode large pictures. */
 #define PATIENCE             5
 
@@ -84,8 +87,9 @@ worker_pools(struct worker *worker)
     worker->openers = pool_create(&openers);
     worker->readers = pool_create(&readers);
     worker->ingesters = pool_create(&ingesters);
+    worker->follower = follower_create(FOLLOWED);
     return worker->encoders != NULL && worker->patient != NULL
-        && worker->bands != NULL
+        && worker->bands != NULL && worker->follower != NULL
         && worker->openers != NULL
         && worker->readers != NULL && worker->ingesters != NULL;
 }
@@ -178,6 +182,7 @@ worker_finish(struct worker *worker)
 {
     loader_stop(worker->loader);
     pool_destroy(worker->ingesters);
+    follower_destroy(worker->follower);
     pool_destroy(worker->openers);
     pool_destroy(worker->readers);
     worker_drain(worker);
@@ -209,6 +214,8 @@ worker_body_bounds(unsigned type, uint32_t *least, uint32_t *most)
         [WIRE_INGEST] = { sizeof(struct wire_ingest) + 1,
             sizeof(struct wire_ingest) + 4096 },
         [WIRE_DISCARD] = { sizeof(struct wire_ingest) + 1,
+            sizeof(struct wire_ingest) + 4096 },
+        [WIRE_FOLLOW] = { sizeof(struct wire_ingest) + 1,
             sizeof(struct wire_ingest) + 4096 },
         [WIRE_OPEN] = { sizeof(struct wire_open), WIRE_MAX_REQUEST },
         [WIRE_STATUS] = { sizeof(struct wire_stack),
@@ -309,13 +316,17 @@ metric(struct json *json, const char *name, const char *kind,
 static void
 metrics_of_requests(struct worker *worker, struct json *json)
 {
-    static const char *const names[] = { NULL, "health", "metrics", "ingest",
-        "open", "status", "release", "render", "pixel", "roi", "discard",
-        "layers", "presentation", "metadata", "value", "frame" };
+    static const char *const names[WIRE_TYPES] = { NULL, "health", "metrics",
+        "ingest", "open", "status", "release", "render", "pixel", "roi",
+        "discard", "layers", "presentation", "metadata", "value", "frame",
+        [WIRE_FOLLOW] = "follow" };
 
     json_text(json, "# HELP dicom_render_requests_total Requests by type.\n"
         "# TYPE dicom_render_requests_total counter\n");
-    for (unsigned i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (unsigned i = 1; i < WIRE_TYPES; i++) {
+        if (names[i] == NULL) {
+            continue;
+        }
         json_text(json, "dicom_render_requests_total{type=\"%s\"} %llu\n",
             names[i], (unsigned long long) worker->counts.requests[i]);
     }
@@ -334,10 +345,12 @@ worker_metrics(struct worker *worker, struct request *request)
     struct session_stats session;
     struct painter_stats painter;
     struct loader_stats loader;
+    struct follower_stats follower;
 
     session_stats(worker->session, &session);
     painter_stats(worker->painter, &painter);
     loader_stats(worker->loader, &loader);
+    follower_stats(worker->follower, &follower);
 
     metrics_of_requests(worker, &json);
     metric(&json, "pictures_total", "counter", "Pictures drawn.",
@@ -360,6 +373,9 @@ worker_metrics(struct worker *worker, struct request *request)
         "Layers that could not be loaded.", (double) loader.failed);
     metric(&json, "loaded_bytes_total", "counter",
         "Bytes of texels loaded.", (double) loader.bytes);
+    metric(&json, "followed_bytes_total", "counter",
+        "Bytes of uploads hashed while they arrived.",
+        (double) follower.bytes);
     metric(&json, "stacks_built_total", "counter",
         "Stacks that were opened and were not there.",
         (double) worker->counts.built);
@@ -437,8 +453,8 @@ ingest_run(struct job *job)
         ingest_object(worker->config.store, worker->config.decoder, path,
             request->head.user, result);
     } else {
-        ingest_file(worker->config.store, worker->config.decoder, path,
-            request->head.user, result);
+        ingest_file(worker->config.store, worker->config.decoder,
+            worker->follower, path, request->head.user, result);
     }
     free(path);
 }
@@ -476,6 +492,26 @@ ingest_handle(struct worker *worker, struct request *request)
     }
 }
 
+/* Now, and not after the uploads that wait: this one still grows. */
+static void
+follow_handle(struct worker *worker, struct request *request)
+{
+    struct ingest_result result = { .status = 400,
+        .slug = "malformed-request",
+        .detail = "the follow request contradicts itself" };
+    char *path = ingest_path(request);
+
+    if (path != NULL) {
+        ingest_follow(worker->config.store, worker->follower, path, &result);
+    }
+    free(path);
+    if (result.status < 300) {
+        request_answer(request, result.status, NULL, 0, NULL, 0);
+    } else {
+        request_problem(request, result.status, result.slug, result.detail);
+    }
+}
+
 void
 worker_handle(struct worker *worker, struct request *request)
 {
@@ -492,6 +528,9 @@ worker_handle(struct worker *worker, struct request *request)
     case WIRE_INGEST:
     case WIRE_DISCARD:
         ingest_handle(worker, request);
+        break;
+    case WIRE_FOLLOW:
+        follow_handle(worker, request);
         break;
     case WIRE_OPEN:
         open_handle(worker, request);

@@ -30,7 +30,7 @@ struct worker_config {
 };
 
 struct worker_counts {
-    uint64_t  requests[24];         /* by type */
+    uint64_t  requests[WIRE_TYPES]; /* by type */
     uint64_t  refused[6];           /* by hundreds of the status */
     uint64_t  pictures, cancelled;  /* cancelled: before they were drawn */
     uint64_t  picture_bytes, encode_us, queue_us;
@@ -55,6 +55,7 @@ struct worker {
     struct pool          *openers;      /* stacks, lists of layers */
     struct pool          *readers;      /* pixels, roi: these may decode */
     struct pool          *ingesters;    /* uploads */
+    struct follower      *follower;     /* of those on their way */
     unsigned              threads;      /* processors */
     unsigned              connections;  /* of the server, for metrics */
     bool                  lost;         /* renderer or zygote: end with 75 */

@@ -46,7 +46,7 @@ my @floors = (
         report_search report_words pulse
         node upload view events glass
         status qido wado metadata frames stow)],
-    ['stow_reply'],
+    [qw(stow_reply follow)],
     [qw(ingest)],
     [qw(qido_args resource list list_args create change op record render picture peer
         discard
@@ -98,7 +98,7 @@ is(join("\n", @upward), '', 'the module calls downward only');
     [qw(series series_text)],
     [qw(voi voi_impl voi_settle geometry)],
     [qw(index index_values store presentation pack tables meta charset encode encode_png
-        encode_jpeg jpeg_gray deflate json digest buffer pool turns log multiversion
+        encode_jpeg jpeg_gray deflate json digest follow buffer pool turns log multiversion
         gather bands wire)],
 );
 # What a child of the decoder is started by and with.

@@ -29,7 +29,7 @@
 #include "wire.h"
 
 /* links: render-worker/ingest.c render-worker/digest.c render-worker/identity.c */
-/* links: render-worker/store.c */
+/* links: render-worker/store.c render-worker/follow.c */
 /* links: render-worker/decoder.c render-worker/decoder_child.c */
 /* links: render-worker/zygote.c render-worker/sandbox.c */
 /* links: render-worker/header.c render-worker/header_frames.c */
@@ -156,7 +156,7 @@ upload(struct fixture *f, struct dicom_bytes *b, struct ingest_result *result)
     free(b->data);
     memset(b, 0, sizeof(*b));
 
-    ingest_file(f->store, f->decoder, "incoming/0001", user, result);
+    ingest_file(f->store, f->decoder, NULL, "incoming/0001", user, result);
     unlink(path);
 }
 
@@ -489,7 +489,7 @@ test_claim(void **state)
     int64_t                later = time(NULL) + 100;
 
     write_incoming(f, "a", "1.2.3.40");
-    ingest_file(f->store, f->decoder, "incoming/a", user, &result);
+    ingest_file(f->store, f->decoder, NULL, "incoming/a", user, &result);
     assert_int_equal(result.status, 200);
     assert_true(get_field(&result, WIRE_F_LOCATION, location,
         sizeof(location)));
@@ -499,7 +499,7 @@ test_claim(void **state)
     assert_int_equal(errno, EBUSY);
 
     /* looked at again: still its own */
-    ingest_file(f->store, f->decoder, "incoming/a", user, &result);
+    ingest_file(f->store, f->decoder, NULL, "incoming/a", user, &result);
     assert_int_equal(result.status, 200);
     assert_false(get_field(&result, WIRE_F_CREATED, text, sizeof(text)));
     free(result.fields);
@@ -507,7 +507,7 @@ test_claim(void **state)
 
     /* the same file of somebody else becomes a name of the object */
     write_incoming(f, "b", "1.2.3.40");
-    ingest_file(f->store, f->decoder, "incoming/b", user, &result);
+    ingest_file(f->store, f->decoder, NULL, "incoming/b", user, &result);
     assert_int_equal(result.status, 200);
     free(result.fields);
     assert_int_equal(names_of(f, location), 3);
@@ -569,7 +569,7 @@ test_race(void **state)
     char                  text[10];
 
     write_incoming(racer.f, "race", "1.2.3.41");
-    ingest_file(racer.f->store, racer.f->decoder, "incoming/race", user,
+    ingest_file(racer.f->store, racer.f->decoder, NULL, "incoming/race", user,
         &result);
     assert_true(get_field(&result, WIRE_F_LOCATION, racer.location,
         sizeof(racer.location)));
@@ -580,8 +580,8 @@ test_race(void **state)
     for (unsigned i = 0; i < 100; i++) {
         write_incoming(racer.f, "race", "1.2.3.41");
         write_incoming(racer.f, "again", "1.2.3.41");
-        ingest_file(racer.f->store, racer.f->decoder, "incoming/race", user,
-            &result);
+        ingest_file(racer.f->store, racer.f->decoder, NULL,
+            "incoming/race", user, &result);
         assert_int_equal(result.status, 200);
         created += get_field(&result, WIRE_F_CREATED, text, sizeof(text));
         free(result.fields);
@@ -589,8 +589,8 @@ test_race(void **state)
 
         /* one goes just as another comes */
         remove_incoming(racer.f, "race");
-        ingest_file(racer.f->store, racer.f->decoder, "incoming/again", user,
-            &result);
+        ingest_file(racer.f->store, racer.f->decoder, NULL,
+            "incoming/again", user, &result);
         assert_int_equal(result.status, 200);
         found += !get_field(&result, WIRE_F_CREATED, text, sizeof(text));
         free(result.fields);
@@ -669,7 +669,7 @@ test_paths(void **state)
     struct ingest_result   result;
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        ingest_file(f->store, f->decoder, paths[i], user, &result);
+        ingest_file(f->store, f->decoder, NULL, paths[i], user, &result);
         assert_int_equal(result.status, 500);
         assert_string_equal(result.slug, "store-error");
     }

@@ -18,7 +18,7 @@ use JSON::PP ();
 
 our %TYPE = (health => 1, metrics => 2, ingest => 3, open => 4, status => 5,
     release => 6, render => 7, pixel => 8, roi => 9, discard => 10,
-    layers => 11, state => 12);
+    layers => 11, state => 12, follow => 17);
 
 our @FIELDS = (undef, qw(study series instance sop_class transfer_syntax md5
     location size created index patient_id patient_issuer patient_name
