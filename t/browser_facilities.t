@@ -45,10 +45,10 @@ $other->start_worker();
 $other->yaml($_, facility => $id{other}, patientIssuer => 'OTHER',
     corsOrigins => [$web]) for qw(facility node);
 my $clinic_yaml = $other->read_file('facility.yaml');
-$clinic_yaml =~ s/^(?:facility|port|databasePort|nodeUrl): .*\n//mg;
-$other->write_file('clinic.yaml', $clinic_yaml . 'databaseUrl: "'
-    . $other->database_url('clinic') . "\"\nport: "
-    . $other->port('clinic') . "\n");
+$clinic_yaml =~ s/^(?:facility|port|nodeUrl): .*\n//mg;
+$clinic_yaml =~ s{^(databaseUrl: .*)/facility}{$1/clinic}m or die;
+$other->write_file('clinic.yaml',
+    $clinic_yaml . 'port: ' . $other->port('clinic') . "\n");
 my @other = (tls => 1, conf => "%%GLOBALS%%\n%%EVENTS%%\nhttp {\n"
     . "%%HTTP%%\n%%SERVERS%%    server {\n"
     . "        listen 127.0.0.1:%%PORT_clinic%% ssl http2;\n"

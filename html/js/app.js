@@ -48,6 +48,7 @@ import { ServersPage } from "./admin/servers_page.js";
 import { UsersPage } from "./admin/users_page.js";
 import { PatientPage } from "./worklist/patient_page.js";
 import { PatientsPage } from "./worklist/patients_page.js";
+import { ReportsPage } from "./worklist/reports_page.js";
 import { StudiesPage } from "./worklist/studies_page.js";
 import { LineMeter } from "./viewer/line_meter.js";
 import { ViewerPage } from "./viewer/viewer_page.js";
@@ -191,6 +192,8 @@ class App {
         return first === "" ? new PatientsPage(context, query)
           : second === "accesses" ? new PatientAccessesPage(context, first)
             : new PatientPage(context, first);
+      case "reports":
+        return new ReportsPage(context, query);
       case "users":
         return new UsersPage(context, query);
       case "servers":

@@ -78,6 +78,19 @@
  * @property {"M" | "F" | "O" | "U" | null} sex
  * @property {Identifier[]} identifiers
  * @property {boolean} active
+ * @property {string | null} merged_into  id of the record it lives on in
+ * @property {MergedPatient[]} merged     records that live on in this one
+ *
+ * @typedef {object} MergedPatient
+ * @property {string} id
+ * @property {string} into
+ * @property {PersonName} name
+ * @property {string | null} birth_date
+ * @property {string | null} sex
+ * @property {Identifier[]} identifiers
+ * @property {string} reason
+ * @property {string} at
+ * @property {string} by  name of the user
  *
  * @typedef {object} StudyPatient
  * @property {string | null} id
@@ -147,6 +160,20 @@
  * @property {Addendum[]} [addenda]
  * @property {{version: number, author: ReportAuthor | string, at: string}[]}
  *     [versions]
+ *
+ * @typedef {object} ReportFound  of a search
+ * @property {string} id
+ * @property {string} study
+ * @property {"draft" | "final"} status
+ * @property {ReportAuthor} author
+ * @property {string} created_at
+ * @property {string} updated_at
+ * @property {string | null} finalized_at
+ * @property {string} excerpt
+ * @property {{id: string | null, issuer: string | null, name: string | null,
+ *     birth_date: string | null}} patient
+ * @property {string | null} study_date
+ * @property {string | null} description
  *
  * @typedef {object} WindowSetting
  * @property {number} center

@@ -7,6 +7,7 @@ import { plural } from "../core/format.js";
 import { explain } from "../core/http.js";
 import { debounce } from "../core/latest.js";
 import { listBar } from "../shell/nav.js";
+import { keepSearch } from "../worklist/filters.js";
 import { PagedList } from "../worklist/paged_list.js";
 import { collect, save } from "./audit_export.js";
 import { eventTitle, EventTable, KINDS } from "./event_table.js";
@@ -131,19 +132,10 @@ export class AuditPage {
   }
 
   #changed() {
-    const query = new URLSearchParams();
-    const values = { of: this.#trail.value, from: this.#from.value,
+    keepSearch(this.#context, "audit", { of: this.#trail.value, from: this.#from.value,
       to: this.#to.value, event: this.#event.value,
       outcome: this.#outcome.value, patient: this.#patient.value.trim(),
-      user: this.#user.id, name: this.#user.id && this.#user.name };
-    for (const [name, value] of Object.entries(values)) {
-      if (value) {
-        query.set(name, value);
-      }
-    }
-    history.replaceState(null, "",
-      `#/audit${query.size > 0 ? `?${query}` : ""}`);
-    this.#context.noteList();
+      user: this.#user.id, name: this.#user.id && this.#user.name });
     this.#restart();
   }
 

@@ -7,6 +7,7 @@ import { fill, h, icon } from "../core/dom.js";
 import { joinName } from "../core/format.js";
 import { explain } from "../core/http.js";
 import { listBar } from "../shell/nav.js";
+import { numbersOf } from "../worklist/merged_records.js";
 import { Accesses, facilityTrail, topTrail } from "./accesses.js";
 
 export class PatientAccessesPage {
@@ -54,7 +55,7 @@ export class PatientAccessesPage {
         h("p", { class: "muted" }, "What other facilities recorded is read by "
           + "their own administrators, and by auditors."));
       this.#accesses.show([topTrail(context, id),
-        ...own ? patient.identifiers.map(({ issuer, value }) =>
+        ...own ? numbersOf(patient).map(({ issuer, value }) =>
           facilityTrail(context, own, `${issuer}|${value}`)) : []]);
     } catch (error) {
       if (!signal.aborted) {

@@ -67,7 +67,7 @@ export function editServer({ toplevel, registry }, existing, facility = "") {
       { name: "type", label: "Kind", required: true, value: "facility",
         options: TYPES },
       { name: "url", label: "Public address", type: "url", required: true,
-        hint: "As browsers reach it, such as https://node.example:8446" },
+        hint: "As browsers reach it, with its port" },
       { name: "facility", label: "Facility", value: facility,
         options: [{ value: "", title: "None" },
           ...registry.all.map(({ id, name }) =>

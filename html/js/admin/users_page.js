@@ -8,6 +8,7 @@ import { explain } from "../core/http.js";
 import { debounce } from "../core/latest.js";
 import { confirmed } from "../shell/confirm.js";
 import { listBar } from "../shell/nav.js";
+import { keepSearch } from "../worklist/filters.js";
 import { PagedList } from "../worklist/paged_list.js";
 import { moveRow } from "../worklist/study_table.js";
 import { mayManage, roleTitle } from "./roles.js";
@@ -107,18 +108,9 @@ export class UsersPage {
   }
 
   #changed() {
-    const query = new URLSearchParams();
-    const values = { q: this.#search.value.trim(),
+    keepSearch(this.#context, "users", { q: this.#search.value.trim(),
       active: this.#active.value === "true" ? "" : this.#active.value,
-      facility: this.#facility.value };
-    for (const [name, value] of Object.entries(values)) {
-      if (value) {
-        query.set(name, value);
-      }
-    }
-    history.replaceState(null, "",
-      `#/users${query.size > 0 ? `?${query}` : ""}`);
-    this.#context.noteList();
+      facility: this.#facility.value });
     void this.#list.restart();
   }
 

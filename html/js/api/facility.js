@@ -10,6 +10,7 @@ import { queryOf } from "./resource.js";
 /** @typedef {import("../types.js").StudyItem} StudyItem */
 /** @typedef {import("../types.js").StudyDetail} StudyDetail */
 /** @typedef {import("../types.js").AuditEvent} AuditEvent */
+/** @typedef {import("../types.js").ReportFound} ReportFound */
 /** @typedef {import("../core/http.js").RequestOptions} RequestOptions */
 
 /**
@@ -92,6 +93,16 @@ export class FacilityApi {
    */
   async report(id, options) {
     return tagged(await this.#request(`/reports/${id}`, options));
+  }
+
+  /**
+   * @param {Record<string, string | null | undefined>} filter
+   * @param {RequestOptions} [options]
+   * @returns {Promise<import("../types.js").Page<ReportFound>>}
+   */
+  async searchReports(filter, options) {
+    return (await this.#request(`/reports?${queryOf(filter)}`, options))
+      .json();
   }
 
   /**

@@ -85,6 +85,33 @@ export class ToplevelApi {
   }
 
   /**
+   * A duplicate lives on in another record.
+   *
+   * @param {string} id    of the duplicate
+   * @param {string} etag  of it
+   * @param {string} into  id
+   * @param {string} reason
+   */
+  async mergePatient(id, etag, into, reason) {
+    await this.#http.request(this.#merge(id), { method: "POST",
+      json: { into, reason }, headers: { "If-Match": etag } });
+  }
+
+  /**
+   * @param {string} id    of what was merged
+   * @param {string} etag  of it
+   */
+  async unmergePatient(id, etag) {
+    await this.#http.request(this.#merge(id),
+      { method: "DELETE", headers: { "If-Match": etag } });
+  }
+
+  /** @param {string} id */
+  #merge(id) {
+    return `${this.#base}/patients/${encodeURIComponent(id)}/merge`;
+  }
+
+  /**
    * Who looked at a patient, as far as the top level saw it.
    *
    * @param {string} id

@@ -15,6 +15,7 @@ export const PLACES = [
     roles: ["physician", "radiographer", "facility_admin"] },
   { page: "patients", title: "Patients",
     roles: ["physician", "radiographer", "facility_admin"] },
+  { page: "reports", title: "Reports", roles: ["physician", "radiographer"] },
   { page: "users", title: "Users", roles: ["admin", "facility_admin"] },
   { page: "servers", title: "Servers", roles: ["admin"] },
   { page: "audit", title: "Audit trail", roles: ["auditor"] },

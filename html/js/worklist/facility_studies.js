@@ -1,5 +1,5 @@
 /**
- * The studies of one facility as a list to be merged with those of others.
+ * The lists of one facility, to be merged with those of others.
  *
  * @typedef {import("../types.js").StudyItem} StudyItem
  * @typedef {import("../api/registry.js").Facility} Facility
@@ -20,9 +20,6 @@ export function studyKey({ date, time }) {
 }
 
 /**
- * A facility that said that this user is another one's is not asked again:
- * each refusal is recorded there as one.
- *
  * @param {import("../app.js").AppContext} context
  * @param {Facility} facility
  * @param {import("../api/facility.js").StudyFilter} filter
@@ -30,6 +27,25 @@ export function studyKey({ date, time }) {
  * @returns {StudySource}
  */
 export function studySource(context, facility, filter, alone) {
+  return facilitySource(context, facility, alone, (api, cursor, options) =>
+    api.studies({ ...filter, cursor }, options));
+}
+
+/**
+ * A list of a facility.  One that said that this user is another one's is not
+ * asked again: each refusal is recorded there as one.
+ *
+ * @template T
+ * @param {import("../app.js").AppContext} context
+ * @param {Facility} facility
+ * @param {boolean} alone  no other is asked: it is waited for
+ * @param {(api: import("../api/facility.js").FacilityApi,
+ *     cursor: string | null,
+ *     options: import("../core/http.js").RequestOptions) =>
+ *     Promise<import("../types.js").Page<T>>} ask
+ * @returns {import("./merged_list.js").Source<T>}
+ */
+export function facilitySource(context, facility, alone, ask) {
   const { closed } = context;
   return {
     id: facility.id,
@@ -43,7 +59,7 @@ export function studySource(context, facility, filter, alone) {
         throw otherFacility();
       }
       try {
-        return await api.studies({ ...filter, cursor },
+        return await ask(api, cursor,
           alone ? { signal } : { signal, ...BESIDE });
       } catch (error) {
         if (isOtherFacility(error)) {
@@ -56,7 +72,7 @@ export function studySource(context, facility, filter, alone) {
 }
 
 /** @param {unknown} error */
-export function isOtherFacility(error) {
+function isOtherFacility(error) {
   return error instanceof HttpError && error.slug === "other-facility";
 }
 

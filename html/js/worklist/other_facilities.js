@@ -10,6 +10,7 @@
 import { fill, h, icon, setText } from "../core/dom.js";
 import { plural } from "../core/format.js";
 import { timeLeft } from "../emergency/emergencies.js";
+import { numbersOf } from "./merged_records.js";
 
 /** @typedef {import("../types.js").Patient} Patient */
 /** @typedef {import("../api/registry.js").Facility} Facility */
@@ -59,7 +60,7 @@ export class OtherFacilities {
     const grants = emergencies.lists(patient.id);
     const rows = registry.facilities.filter(({ id }) => refused.has(id))
       .map((facility) => ({
-        facility, number: patient.identifiers.find(({ issuer }) =>
+        facility, number: numbersOf(patient).find(({ issuer }) =>
           issuer === facility.issuer && issuer !== "")?.value ?? "",
         grant: grants.find((one) => one.facility === facility.id) ?? null,
         list: states.find(({ id }) =>

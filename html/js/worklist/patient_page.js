@@ -15,6 +15,8 @@ import { BESIDE, studyKey, studySource } from "./facility_studies.js";
 import { MergedList } from "./merged_list.js";
 import { OtherFacilities } from "./other_facilities.js";
 import { editPatient } from "./patient_form.js";
+import { mergePatient } from "./patient_merge.js";
+import { MergedRecords, numbersOf } from "./merged_records.js";
 import { SourceNotes } from "./source_notes.js";
 import { keepFocus, StudyTable } from "./study_table.js";
 
@@ -38,6 +40,10 @@ export class PatientPage {
 
   #aborter = new AbortController();
   #head = h("header", { class: "patient-head" });
+
+  /** @type {MergedRecords} */
+  #records;
+
   #table = new StudyTable({ patient: false, facility: true });
   #notes = new SourceNotes("studies", (id) => this.#list.again(id));
 
@@ -69,14 +75,15 @@ export class PatientPage {
       empty: "None of the facilities that show their studies to you has one "
         + "of this patient.",
     });
+    this.#records = new MergedRecords(context, () => void this.#load(id));
     this.#others = new OtherFacilities(context, {
       open: (facility) => void this.#breakGlass(facility),
       end: (grant) => context.emergencies.end(grant),
     });
     this.element = h("div", { class: "list-page" }, this.#head,
-      h("div", { class: "list-scroll" }, this.#notes.element,
-        this.#table.element, this.#list.foot, this.#message,
-        this.#others.element));
+      h("div", { class: "list-scroll" }, this.#records.element,
+        this.#notes.element, this.#table.element, this.#list.foot,
+        this.#message, this.#others.element));
     context.emergencies.addEventListener("change", () => this.#emergencies(),
       { signal: this.#aborter.signal });
     void this.#load(id);
@@ -95,6 +102,7 @@ export class PatientPage {
       const read = await this.#context.toplevel.patient(id, signal);
       this.#patient = read.patient;
       this.#name(read);
+      this.#records.show(read.patient);
       this.#table.show([], true);
       this.#list.restart(this.#context.registry.facilities.flatMap((one) =>
         this.#sources(one, read.patient)));
@@ -117,14 +125,19 @@ export class PatientPage {
       h("h1", {}, joinName(patient.name)),
       h("p", {}, [day(patient.birth_date), sexName(patient.sex)]
         .filter(Boolean).join("  ·  ")),
-      h("p", { class: "muted" }, patient.identifiers.map((one) =>
+      h("p", { class: "muted" }, numbersOf(patient).map((one) =>
         `${one.value} (${one.issuer})`).join(", ")),
       h("div", { class: "bar-end" },
         session.may("facility_admin") ? h("a", { class: "button",
           href: `#/patients/${patient.id}/accesses` }, "Who looked") : null,
-        h("button", { type: "button", class: "button",
-          onclick: () => void editPatient(this.#context, read,
-            () => void this.#load(patient.id)) }, icon("pen"), "Change")));
+        session.may("facility_admin") && !patient.merged_into
+          ? h("button", { type: "button", class: "button",
+            onclick: () => void mergePatient(this.#context, read) },
+          "Merge …") : null,
+        patient.merged_into ? null : h("button", { type: "button",
+          class: "button", onclick: () => void editPatient(this.#context,
+            read, () => void this.#load(patient.id)) },
+        icon("pen"), "Change")));
   }
 
   /**
@@ -137,7 +150,7 @@ export class PatientPage {
   #sources(facility, patient) {
     /** @type {Promise<unknown> | null} */
     let first = null;
-    return patient.identifiers.map(({ issuer, value }, n) => {
+    return numbersOf(patient).map(({ issuer, value }, n) => {
       const source = studySource(this.#context, facility,
         { patient_id: value, issuer, limit: PAGE }, false);
       return {
@@ -225,7 +238,8 @@ export class PatientPage {
     const patient = this.#patient;
     if (patient) {
       await openInEmergency(this.#context, { facility, study: null,
-        patient: { ...patient, name: joinName(patient.name) } });
+        patient: { id: patient.id, name: joinName(patient.name),
+          identifiers: numbersOf(patient) } });
     }
   }
 

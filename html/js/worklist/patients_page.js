@@ -6,6 +6,7 @@ import { fill, h, icon } from "../core/dom.js";
 import { day, joinName, sexName } from "../core/format.js";
 import { debounce } from "../core/latest.js";
 import { listBar } from "../shell/nav.js";
+import { downToList, keepSearch } from "./filters.js";
 import { PagedList } from "./paged_list.js";
 import { editPatient } from "./patient_form.js";
 import { keepFocus, moveRow } from "./study_table.js";
@@ -80,26 +81,13 @@ export class PatientsPage {
           location.hash = `#/patients/${id}`;
         }) }, icon("plus"), "New patient")));
     form.addEventListener("input", soon);
-    this.#search.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowDown") {
-        event.preventDefault();
-        this.#body.querySelector("a")?.focus();
-      }
-    });
+    downToList(this.#search, this.#body);
     return form;
   }
 
   #changed() {
-    const query = new URLSearchParams();
-    if (this.#search.value.trim()) {
-      query.set("q", this.#search.value.trim());
-    }
-    if (this.#born.value) {
-      query.set("born", this.#born.value);
-    }
-    history.replaceState(null, "",
-      `#/patients${query.size > 0 ? `?${query}` : ""}`);
-    this.#context.noteList();
+    keepSearch(this.#context, "patients",
+      { q: this.#search.value.trim(), born: this.#born.value });
     void this.#list.restart();
   }
 

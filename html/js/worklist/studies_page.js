@@ -6,6 +6,7 @@ import { h, icon, setText } from "../core/dom.js";
 import { debounce } from "../core/latest.js";
 import { listBar } from "../shell/nav.js";
 import { studyKey, studySource } from "./facility_studies.js";
+import { downToList, keepSearch } from "./filters.js";
 import { MergedList } from "./merged_list.js";
 import { SourceNotes } from "./source_notes.js";
 import { keepFocus, StudyTable } from "./study_table.js";
@@ -23,8 +24,8 @@ export class StudiesPage {
   /** @type {import("../app.js").AppContext} */
   #context;
 
-  /** @type {URLSearchParams} */
-  #query;
+  /** The search that is shown. */
+  #shown = "";
 
   /** @type {MergedList<StudyItem>} */
   #list;
@@ -60,9 +61,8 @@ export class StudiesPage {
    */
   constructor(context, query) {
     this.#context = context;
-    this.#query = query;
     this.bar = listBar(context, "studies");
-    this.#fillForm();
+    this.#fillForm(query);
     this.#list = new MergedList({
       key: studyKey,
       show: (rows) => this.#show(rows),
@@ -85,19 +85,20 @@ export class StudiesPage {
     this.#list.close();
   }
 
-  #fillForm() {
+  /** @param {URLSearchParams} query */
+  #fillForm(query) {
     const { registry, session } = this.#context;
     this.#facility.append(h("option", { value: ALL }, "All facilities"),
       ...registry.facilities.map(({ id, name }) =>
         h("option", { value: id }, name)));
     this.#facility.hidden = registry.facilities.length < 2;
     const own = registry.find(session.user?.facility?.id);
-    this.#facility.value = this.#query.get("facility")
+    this.#facility.value = query.get("facility")
       ?? own?.id ?? registry.facilities[0]?.id ?? "";
-    this.#search.value = this.#query.get("q") ?? "";
-    this.#from.value = this.#query.get("from") ?? "";
-    this.#to.value = this.#query.get("to") ?? "";
-    this.#modality.value = this.#query.get("modality") ?? "";
+    this.#search.value = query.get("q") ?? "";
+    this.#from.value = query.get("from") ?? "";
+    this.#to.value = query.get("to") ?? "";
+    this.#modality.value = query.get("modality") ?? "";
   }
 
   #form() {
@@ -123,12 +124,7 @@ export class StudiesPage {
         this.#changed();
       }
     });
-    this.#search.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowDown") {
-        event.preventDefault();
-        this.#table.element.querySelector("a")?.focus();
-      }
-    });
+    downToList(this.#search, this.#table.element);
     return form;
   }
 
@@ -140,23 +136,15 @@ export class StudiesPage {
   }
 
   #changed() {
-    const query = new URLSearchParams();
     const values = {
       q: this.#search.value.trim(), from: this.#from.value,
       to: this.#to.value, modality: this.#modality.value,
       facility: this.#facility.hidden ? "" : this.#facility.value,
     };
-    for (const [name, value] of Object.entries(values)) {
-      if (value) {
-        query.set(name, value);
-      }
-    }
-    if (String(query) !== String(this.#query)) {
-      this.#query = query;
-      // The search stays in the address without a step back for each letter.
-      history.replaceState(null, "",
-        `#/studies${query.size > 0 ? `?${query}` : ""}`);
-      this.#context.noteList();
+    const search = JSON.stringify(values);
+    if (search !== this.#shown) {
+      this.#shown = search;
+      keepSearch(this.#context, "studies", values);
       this.#restart();
     }
   }
