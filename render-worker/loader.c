@@ -18,6 +18,9 @@
 #define YIELD_MS  25
 #define TURN_MS   2
 
+/* The share of the ring that layers have which somebody waits for: few. */
+#define HURRY  4
+
 /* What a thread looks for. */
 enum loader_duty { DUTY_READ, DUTY_READ_AHEAD, DUTY_DECODE, DUTY_COUNT };
 
@@ -37,8 +40,10 @@ struct loader {
     unsigned               pictures;        /* on their way */
     bool                   stopping;
     struct stack          *first, *last;    /* with layers to load, in turn */
-    struct buffers         rings[WAY_COUNT];   /* slow decoding must not
-                                                   hold up reading */
+    struct buffers         rings[DUTY_COUNT];  /* slow decoding must not
+                                                   hold up reading, nor
+                                                   reading ahead the layer
+                                                   that is waited for */
     struct loader_stats    stats;
     unsigned               nthreads;
     struct loader_thread   threads[];
@@ -48,6 +53,7 @@ struct loader {
 struct load {
     struct upload       upload;     /* first */
     struct loader      *loader;
+    struct buffers     *ring;
     struct buffer      *buffer;
     struct frame_range  range;
 };
@@ -242,21 +248,13 @@ loader_settle(struct loader *loader, struct stack *stack, uint32_t number,
     stack_release(loader->config.painter, stack);
 }
 
-static struct buffers *
-load_ring(const struct load *load)
-{
-    const struct upload *upload = &load->upload;
-
-    return &load->loader->rings[upload->stack->layers[upload->layer].way];
-}
-
 static void
 load_done(struct upload *upload, const char *slug, const char *detail)
 {
     struct load *load = (struct load *) upload;
     struct loader *loader = load->loader;
 
-    buffers_give(load_ring(load), load->buffer);
+    buffers_give(load->ring, load->buffer);
     loader_settle(loader, upload->stack, upload->layer, &load->range, slug,
         detail);
     free(load);
@@ -328,9 +326,10 @@ loader_run_direct(struct loader *loader, struct stack *stack,
     return full || room != NULL;
 }
 
-/* Reads one layer and hands it to the painter. */
+/* Reads one layer and hands it to the painter; urgent: a picture waits. */
 static void
-loader_run(struct loader *loader, struct stack *stack, uint32_t number)
+loader_run(struct loader *loader, struct stack *stack, uint32_t number,
+    enum loader_duty duty, bool urgent)
 {
     struct layer *layer = &stack->layers[number];
     struct frame_error error = { 0 };
@@ -345,9 +344,11 @@ loader_run(struct loader *loader, struct stack *stack, uint32_t number)
     }
     load->upload.stack = stack;
     load->upload.layer = number;
+    load->upload.urgent = urgent;
     load->upload.done = load_done;
     load->loader = loader;
-    load->buffer = buffers_take(load_ring(load),
+    load->ring = &loader->rings[duty];
+    load->buffer = buffers_take(load->ring,
         stack->groups[layer->group].layer_bytes);
     if (load->buffer == NULL) {
         goto short_memory;
@@ -357,7 +358,7 @@ loader_run(struct loader *loader, struct stack *stack, uint32_t number)
     if (!loader_read(loader, stack, number, load->buffer->data, &load->range,
             &error))
     {
-        buffers_give(load_ring(load), load->buffer);
+        buffers_give(load->ring, load->buffer);
         free(load);
         loader_settle(loader, stack, number, NULL, error.slug, error.detail);
         return;
@@ -442,11 +443,12 @@ loader_thread(void *data)
         uint32_t next = stack->pending[WAY_READ] != 0
             && self->duty == DUTY_READ_AHEAD
             ? stack->cursor[WAY_READ] : LAYER_NONE;
+        bool urgent = stack->layers[layer].wanted;
         pthread_mutex_unlock(&loader->mutex);
         if (next != LAYER_NONE) {
             loader_prefetch(loader, stack, next);
         }
-        loader_run(loader, stack, layer);
+        loader_run(loader, stack, layer, self->duty, urgent);
         pthread_mutex_lock(&loader->mutex);
     }
     pthread_mutex_unlock(&loader->mutex);
@@ -474,8 +476,9 @@ loader_create(const struct loader_config *config)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&loader->quiet, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    for (int way = 0; way < WAY_COUNT; way++) {
-        buffers_init(&loader->rings[way], config->ring);
+    for (int duty = 0; duty < DUTY_COUNT; duty++) {
+        buffers_init(&loader->rings[duty], duty == DUTY_READ
+            ? config->ring / HURRY : config->ring);
     }
 
     loader->nthreads = nthreads;
@@ -512,8 +515,8 @@ loader_stop(struct loader *loader)
     }
     pthread_cond_broadcast(&loader->quiet);
     pthread_mutex_unlock(&loader->mutex);
-    for (int way = 0; way < WAY_COUNT; way++) {
-        buffers_close(&loader->rings[way]);
+    for (int duty = 0; duty < DUTY_COUNT; duty++) {
+        buffers_close(&loader->rings[duty]);
     }
 
     for (unsigned i = 0; i < loader->nthreads; i++) {
@@ -529,8 +532,8 @@ loader_destroy(struct loader *loader)
     if (loader == NULL) {
         return;
     }
-    for (int way = 0; way < WAY_COUNT; way++) {
-        buffers_finish(&loader->rings[way]);
+    for (int duty = 0; duty < DUTY_COUNT; duty++) {
+        buffers_finish(&loader->rings[duty]);
     }
     for (int duty = 0; duty < DUTY_COUNT; duty++) {
         pthread_cond_destroy(&loader->work[duty]);

@@ -29,7 +29,8 @@ struct loader_config {
                                            many for those in a hurry */
     unsigned             decoders;      /* threads for the others */
     size_t               ring;          /* bytes of frames under way, for
-                                           readers and decoders each */
+                                           readers and decoders each, and a
+                                           quarter for those in a hurry */
 };
 
 /* What is known of a layer. */

@@ -62,13 +62,15 @@ void
 painter_upload(struct painter *painter, struct upload *upload)
 {
     pthread_mutex_lock(&painter->mutex);
-    upload->next = NULL;
+    upload->next = upload->urgent ? painter->uploads : NULL;
     if (painter->uploads == NULL) {
+        painter->uploads = painter->uploads_last = upload;
+    } else if (upload->urgent) {
         painter->uploads = upload;
     } else {
         painter->uploads_last->next = upload;
+        painter->uploads_last = upload;
     }
-    painter->uploads_last = upload;
     pthread_cond_signal(&painter->work);
     pthread_mutex_unlock(&painter->mutex);
 }

@@ -57,6 +57,7 @@ struct upload {
     struct stack    *stack;         /* held by whoever submits */
     uint32_t         layer;
     const void      *texels;
+    bool             urgent;        /* a picture waits for it: it goes first */
     void           (*done)(struct upload *upload, const char *slug,
                            const char *detail);     /* slug NULL: resident */
 };
