@@ -242,6 +242,15 @@ X(DISCARDED_LATER, 2,
 
 /* a stack is opened */
 
+/* what a reader of the study sees first: no series that is only there to plan
+   the others, unless there are no others */
+X(STACK_SERIES, 1,
+  "SELECT e.uid FROM series e JOIN instances i ON i.series_uid = e.uid "
+  "WHERE e.study_uid = $1::TEXT "
+  "GROUP BY e.uid, e.number HAVING sum(i.frames) > 0 "
+  "ORDER BY CASE WHEN sum(i.frames) > 3 THEN 0 ELSE 1 END, e.number, e.uid "
+  "LIMIT 1")
+
 X(STACK_INSTANCES, 4,
   "SELECT i.uid, i.location, i.header, i.frames "
   "FROM instances i "

@@ -25,11 +25,20 @@ typedef struct {
     ngx_str_t   study;
     ngx_str_t   series;
     ngx_str_t   instance;
+    ngx_str_t   picture;           /* what to draw at once, as a query */
     int64_t     layer;
     int64_t     part;
+
+    struct wire_render  *render;   /* the same, read; NULL: nothing */
 } ngx_http_dicom_open_t;
 
 
+static ngx_int_t ngx_http_dicom_open_picture(ngx_http_request_t *r,
+    ngx_http_dicom_open_t *open);
+static ngx_int_t ngx_http_dicom_open_first(ngx_http_request_t *r,
+    ngx_http_dicom_open_t *open);
+static ngx_int_t ngx_http_dicom_open_first_done(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_open_query(ngx_http_request_t *r,
     ngx_http_dicom_open_t *open);
 static ngx_int_t ngx_http_dicom_open_check(ngx_dicom_db_query_t *q,
@@ -40,6 +49,9 @@ static size_t ngx_http_dicom_open_size(PGresult *res, ngx_uint_t *count);
 static size_t ngx_http_dicom_open_states(PGresult *res, size_t room,
     ngx_uint_t *count);
 static size_t ngx_http_dicom_open_index(PGresult *res, int row);
+static ngx_int_t ngx_http_dicom_open_send(ngx_http_request_t *r,
+    size_t size, ngx_uint_t count, PGresult *res, ngx_uint_t nstates,
+    PGresult *states);
 static ngx_int_t ngx_http_dicom_open_fill(ngx_http_request_t *r,
     struct wire_open *message, PGresult *res, PGresult *states);
 static u_char *ngx_http_dicom_open_instance(ngx_http_request_t *r, u_char *p,
@@ -55,7 +67,7 @@ static const ngx_dicom_field_t  ngx_http_dicom_open_fields[] = {
     { ngx_string("study"), NGX_DICOM_F_UID, NGX_DICOM_F_REQUIRED, 1, 64,
       offsetof(ngx_http_dicom_open_t, study) },
 
-    { ngx_string("series"), NGX_DICOM_F_UID, NGX_DICOM_F_REQUIRED, 1, 64,
+    { ngx_string("series"), NGX_DICOM_F_UID, 0, 1, 64,
       offsetof(ngx_http_dicom_open_t, series) },
 
     { ngx_string("instance"), NGX_DICOM_F_UID, 0, 1, 64,
@@ -66,6 +78,9 @@ static const ngx_dicom_field_t  ngx_http_dicom_open_fields[] = {
 
     { ngx_string("part"), NGX_DICOM_F_INTEGER, 0, 0, NGX_MAX_INT32_VALUE,
       offsetof(ngx_http_dicom_open_t, part) },
+
+    { ngx_string("picture"), NGX_DICOM_F_STRING, 0, 0, 1024,
+      offsetof(ngx_http_dicom_open_t, picture) },
 
     ngx_dicom_null_field
 };
@@ -102,6 +117,93 @@ ngx_http_dicom_stack_open(ngx_http_request_t *r)
         return ngx_http_dicom_refuse(r, "beyond-emergency",
                                      "The glass was broken for another "
                                      "study.");
+    }
+
+    if (open->picture.data) {
+        rc = ngx_http_dicom_open_picture(r, open);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (open->series.len) {
+        return ngx_http_dicom_open_query(r, open);
+    }
+
+    if (open->render == NULL || open->instance.len || open->part) {
+        return ngx_http_dicom_invalid(r, "series", "is required");
+    }
+
+    return ngx_http_dicom_open_first(r, open);
+}
+
+
+/* NGX_OK, or the result of a reply, to be returned. */
+
+static ngx_int_t
+ngx_http_dicom_open_picture(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
+{
+    open->render = ngx_pcalloc(r->pool, sizeof(struct wire_render));
+    if (open->render == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    open->render->layer =
+        ngx_dicom_json_get(ngx_http_dicom_ctx(r)->body, "layer")
+        ? (uint32_t) open->layer : WIRE_LAYER_MIDDLE;
+    r->args = open->picture;
+
+    return ngx_http_dicom_layer_ask(r, open->render);
+}
+
+
+/* A reader who comes from a list of studies knows no series yet. */
+
+static ngx_int_t
+ngx_http_dicom_open_first(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
+{
+    char                  *study;
+    ngx_dicom_db_query_t  *q;
+
+    study = ngx_http_dicom_cstring(r->pool, &open->study);
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (study == NULL || q == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_STACK_SERIES, 1, study) == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_open_first_done);
+}
+
+
+/* Without one the next query finds nothing, which is recorded and answered. */
+
+static ngx_int_t
+ngx_http_dicom_open_first_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
+{
+    PGresult               *res;
+    ngx_str_t               uid;
+    ngx_dicom_db_step_t    *steps;
+    ngx_http_dicom_open_t  *open;
+
+    open = ngx_http_dicom_ctx(r)->data;
+    steps = q->steps.elts;
+    res = steps[0].result;
+
+    if (q->status == NGX_DICOM_DB_OK && PQntuples(res)) {
+        uid.data = (u_char *) PQgetvalue(res, 0, 0);
+        uid.len = PQgetlength(res, 0, 0);
+
+        open->series.data = (u_char *) ngx_http_dicom_cstring(r->pool, &uid);
+        open->series.len = uid.len;
+
+        if (open->series.data == NULL
+            || ngx_dicom_uid_check(&open->series) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     return ngx_http_dicom_open_query(r, open);
@@ -166,17 +268,10 @@ ngx_http_dicom_open_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
 static ngx_int_t
 ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
-    size_t                  size;
-    PGresult               *res, *states;
-    ngx_str_t               body;
-    ngx_uint_t              count, nstates;
-    struct wire_open       *message;
-    ngx_dicom_db_step_t    *steps;
-    ngx_http_dicom_ctx_t   *ctx;
-    ngx_http_dicom_open_t  *open;
-
-    ctx = ngx_http_dicom_ctx(r);
-    open = ctx->data;
+    size_t                size;
+    PGresult             *res, *states;
+    ngx_uint_t            count, nstates;
+    ngx_dicom_db_step_t  *steps;
 
     if (q->status != NGX_DICOM_DB_OK) {
         return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND,
@@ -197,14 +292,32 @@ ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
                                       "image.", NULL);
     }
 
-    if (count > WIRE_MAX_INSTANCES || size > WIRE_MAX_REQUEST) {
+    if (count > WIRE_MAX_INSTANCES
+        || size > WIRE_MAX_REQUEST - sizeof(struct wire_render))
+    {
         return ngx_http_dicom_problem(r, 422, "series-too-large",
                                       "The series has too many instances to "
                                       "be shown as one stack.", NULL);
     }
 
-    size += ngx_http_dicom_open_states(states, WIRE_MAX_REQUEST - size,
-                                       &nstates);
+    size += ngx_http_dicom_open_states(states,
+                       WIRE_MAX_REQUEST - sizeof(struct wire_render) - size,
+                       &nstates);
+
+    return ngx_http_dicom_open_send(r, size, count, res, nstates, states);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_open_send(ngx_http_request_t *r, size_t size, ngx_uint_t count,
+    PGresult *res, ngx_uint_t nstates, PGresult *states)
+{
+    u_char                 *p;
+    ngx_str_t               body;
+    struct wire_open       *message;
+    ngx_http_dicom_open_t  *open;
+
+    open = ngx_http_dicom_ctx(r)->data;
 
     if ((int) nstates < PQntuples(states)) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
@@ -212,10 +325,13 @@ ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
                       nstates, &open->study);
     }
 
-    message = ngx_pcalloc(r->pool, size);
-    if (message == NULL) {
+    body.len = size + (open->render ? sizeof(struct wire_render) : 0);
+    body.data = ngx_pcalloc(r->pool, body.len);
+    if (body.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    message = (struct wire_open *) (body.data + body.len - size);
 
     message->count = (uint32_t) count;
     message->states = (uint32_t) nstates;
@@ -231,10 +347,16 @@ ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    body.data = (u_char *) message;
-    body.len = size;
+    if (open->render == NULL) {
+        return ngx_http_dicom_render(r, WIRE_OPEN, &body, message->stack,
+                                     NULL);
+    }
 
-    return ngx_http_dicom_render(r, WIRE_OPEN, &body, message->stack, NULL);
+    p = ngx_cpymem(body.data, message->stack, sizeof(message->stack));
+    ngx_memcpy(p, (u_char *) open->render + sizeof(message->stack),
+               sizeof(struct wire_render) - sizeof(message->stack));
+
+    return ngx_http_dicom_render(r, WIRE_SHOW, &body, message->stack, NULL);
 }
 
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_dicom_module.h"
+#include "../render-worker/wire.h"
 
 
 /* Handlers of the route table: they answer r, at once or when the database and
@@ -29,6 +30,13 @@ ngx_int_t ngx_http_dicom_roi_get(ngx_http_request_t *r);
 /* ngx_http_dicom_upload.c: PUT /api/v1/instances */
 ngx_int_t ngx_http_dicom_instance_put(ngx_http_request_t *r);
 
+
+/*
+ * Reads the query r->args of a layer's picture into render, all but stack and
+ * layer: NGX_OK, or the result of the 400 reply, to be returned.
+ */
+ngx_int_t ngx_http_dicom_layer_ask(ngx_http_request_t *r,
+    struct wire_render *render);
 
 /* The id of a stack, the path's first parameter: NGX_OK, or the result of the
    404 reply, to be returned. */

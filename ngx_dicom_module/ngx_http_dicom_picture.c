@@ -27,6 +27,10 @@
  */
 #define NGX_HTTP_DICOM_UNSENT    16384
 
+/* answers that are worth whole TLS records, of the size that TLS allows most */
+#define NGX_HTTP_DICOM_LONG      (32 * 1024)
+#define NGX_HTTP_DICOM_RECORD    (16 * 1024)
+
 
 static void ngx_http_dicom_picture_unsent(ngx_connection_t *c);
 static u_char *ngx_http_dicom_picture_view(u_char *p,
@@ -67,7 +71,9 @@ ngx_http_dicom_picture_check(const struct wire_picture *picture,
         return "a malformed instance";
     }
 
-    if (picture->layer != render->layer) {
+    if (picture->layer != render->layer
+        && render->layer != WIRE_LAYER_MIDDLE)
+    {
         return "another layer";
     }
 
@@ -177,6 +183,118 @@ ngx_http_dicom_picture_headers(ngx_http_request_t *r,
                      sizeof(picture->sha256));
 
     return ngx_http_dicom_picture_add(r, "Dicom-Pixel-Hash", buf, p - buf);
+}
+
+
+ngx_int_t
+ngx_http_dicom_picture_timing(ngx_http_request_t *r,
+    const struct wire_response *response)
+{
+    ngx_str_t  value;
+
+    value.data = ngx_pnalloc(r->pool, 128);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data,
+                            "queue;dur=%uD.%03uD, draw;dur=%uD.%03uD, "
+                            "read;dur=%uD.%03uD, encode;dur=%uD.%03uD",
+                            response->queue_us / 1000,
+                            response->queue_us % 1000,
+                            response->draw_us / 1000,
+                            response->draw_us % 1000,
+                            response->read_us / 1000,
+                            response->read_us % 1000,
+                            response->encode_us / 1000,
+                            response->encode_us % 1000)
+                - value.data;
+
+    return ngx_http_dicom_header(r, "Server-Timing", &value);
+}
+
+
+/*
+ * Each record costs both ends a system call: the short ones of ssl_buffer_size,
+ * of which a reader on a thin line sees the first one soon, are for short
+ * answers.  nginx takes the size when it next makes a buffer, which is when a
+ * connection begins to send after it was idle.
+ */
+
+void
+ngx_http_dicom_picture_records(ngx_http_request_t *r, off_t len)
+{
+#if (NGX_HTTP_SSL)
+
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    if (r->connection->ssl == NULL) {
+        return;
+    }
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+
+    r->connection->ssl->buffer_size =
+        len < NGX_HTTP_DICOM_LONG
+        ? sscf->buffer_size
+        : ngx_max(sscf->buffer_size, NGX_HTTP_DICOM_RECORD);
+
+#endif
+}
+
+
+/*
+ * The boundary is the id of the stack, of which half is random: no picture has
+ * it, and JSON has no line that begins with dashes.
+ */
+
+ngx_int_t
+ngx_http_dicom_picture_parts(ngx_http_request_t *r, const u_char stack[16],
+    const ngx_str_t *json, ngx_str_t *before, ngx_str_t *after)
+{
+    u_char     *p, id[32];
+    size_t      max;
+    ngx_str_t  *type;
+
+    static const char  multipart[] = "multipart/form-data; boundary=dicom-";
+
+    ngx_hex_dump(id, (u_char *) stack, 16);
+
+    type = &r->headers_out.content_type;
+    max = json->len + type->len + 512;
+
+    before->data = ngx_pnalloc(r->pool, max);
+    after->data = ngx_pnalloc(r->pool, 64);
+    p = ngx_pnalloc(r->pool, sizeof(multipart) - 1 + sizeof(id));
+
+    if (before->data == NULL || after->data == NULL || p == NULL) {
+        return NGX_ERROR;
+    }
+
+    before->len = ngx_snprintf(before->data, max,
+                      "--dicom-%*s" CRLF
+                      "Content-Disposition: form-data; name=\"stack\"" CRLF
+                      "Content-Type: application/json" CRLF CRLF
+                      "%V" CRLF
+                      "--dicom-%*s" CRLF
+                      "Content-Disposition: form-data; name=\"picture\"; "
+                      "filename=\"picture\"" CRLF
+                      "Content-Type: %V" CRLF CRLF,
+                      sizeof(id), id, json, sizeof(id), id, type)
+                  - before->data;
+
+    after->len = ngx_sprintf(after->data, CRLF "--dicom-%*s--" CRLF,
+                             sizeof(id), id)
+                 - after->data;
+
+    type->data = p;
+    p = ngx_cpymem(p, multipart, sizeof(multipart) - 1);
+    type->len = ngx_cpymem(p, id, sizeof(id)) - type->data;
+
+    r->headers_out.content_type_len = sizeof("multipart/form-data") - 1;
+    r->headers_out.content_type_lowcase = NULL;
+
+    return NGX_OK;
 }
 
 

@@ -27,10 +27,6 @@
 #define NGX_HTTP_DICOM_RENDER_DETAIL                                          \
     "The render worker does not answer. Try again shortly."
 
-/* answers that are worth whole TLS records, of the size that TLS allows most */
-#define NGX_HTTP_DICOM_RENDER_LONG        (32 * 1024)
-#define NGX_HTTP_DICOM_RENDER_RECORD      (16 * 1024)
-
 /* an upload is read and synced to disk before it is answered */
 #define NGX_HTTP_DICOM_RENDER_CALL        600000
 
@@ -44,7 +40,8 @@ typedef struct {
     size_t                  received;      /* of response and meta */
     struct wire_response    response;
     ngx_str_t               meta;
-    ngx_str_t               problem;       /* sent instead of a body */
+    ngx_str_t               before;        /* the body; or a problem, alone */
+    ngx_str_t               after;
 
     ngx_int_t             (*done)(ngx_http_request_t *r, ngx_str_t *meta);
     ngx_dicom_call_t        call;
@@ -67,6 +64,8 @@ static ngx_int_t ngx_http_dicom_render_head(ngx_http_dicom_render_ctx_t *ctx);
 static const char *ngx_http_dicom_render_head_check(
     ngx_http_dicom_render_ctx_t *ctx);
 static ngx_int_t ngx_http_dicom_render_meta(ngx_http_dicom_render_ctx_t *ctx);
+static ngx_int_t ngx_http_dicom_render_picture(
+    ngx_http_dicom_render_ctx_t *ctx);
 static ngx_int_t ngx_http_dicom_render_problem(
     ngx_http_dicom_render_ctx_t *ctx);
 static ngx_array_t *ngx_http_dicom_render_errors(ngx_pool_t *pool,
@@ -75,11 +74,10 @@ static ngx_int_t ngx_http_dicom_render_retry(ngx_http_request_t *r,
     ngx_uint_t seconds);
 static ngx_int_t ngx_http_dicom_render_opened(
     ngx_http_dicom_render_ctx_t *ctx);
-static ngx_int_t ngx_http_dicom_render_timing(
-    ngx_http_dicom_render_ctx_t *ctx);
-static void ngx_http_dicom_render_records(ngx_http_request_t *r, off_t len);
 static ngx_int_t ngx_http_dicom_render_filter_init(void *data);
 static ngx_int_t ngx_http_dicom_render_filter(void *data, ssize_t bytes);
+static ngx_int_t ngx_http_dicom_render_out(ngx_http_dicom_render_ctx_t *ctx,
+    ngx_str_t *text);
 static void ngx_http_dicom_render_abort_request(ngx_http_request_t *r);
 static void ngx_http_dicom_render_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
@@ -305,7 +303,8 @@ ngx_http_dicom_render_reinit_request(ngx_http_request_t *r)
 
     ctx->received = 0;
     ngx_str_null(&ctx->meta);
-    ngx_str_null(&ctx->problem);
+    ngx_str_null(&ctx->before);
+    ngx_str_null(&ctx->after);
 
     return NGX_OK;
 }
@@ -343,15 +342,17 @@ ngx_http_dicom_render_process_header(ngx_http_request_t *r)
         return rc;
     }
 
-    u->headers_in.status_n = ctx->response.status;
-    u->headers_in.content_length_n = (off_t) ctx->response.body_length;
-    u->state->status = ctx->response.status;
-
     rc = ngx_http_dicom_render_meta(ctx);
 
     if (rc != NGX_OK) {
         return rc;
     }
+
+    u->headers_in.status_n = ctx->response.status;
+    u->headers_in.content_length_n = (off_t) (ctx->before.len
+                                              + ctx->response.body_length
+                                              + ctx->after.len);
+    u->state->status = ctx->response.status;
 
     /* nothing more to come: 204 does not get as far as the filter */
 
@@ -359,9 +360,9 @@ ngx_http_dicom_render_process_header(ngx_http_request_t *r)
         u->keepalive = 1;
     }
 
-    ngx_http_dicom_render_records(r, u->headers_in.content_length_n);
+    ngx_http_dicom_picture_records(r, u->headers_in.content_length_n);
 
-    return ngx_http_dicom_render_timing(ctx);
+    return ngx_http_dicom_picture_timing(r, &ctx->response);
 }
 
 
@@ -452,6 +453,11 @@ ngx_http_dicom_render_head_check(ngx_http_dicom_render_ctx_t *ctx)
                ? NULL : "the meta block of something else";
     }
 
+    if (ctx->type == WIRE_SHOW) {
+        return response->meta_length > sizeof(struct wire_picture)
+               ? NULL : "no stack";
+    }
+
     return response->meta_length == 0 ? NULL : "an unexpected meta block";
 }
 
@@ -459,9 +465,7 @@ ngx_http_dicom_render_head_check(ngx_http_dicom_render_ctx_t *ctx)
 static ngx_int_t
 ngx_http_dicom_render_meta(ngx_http_dicom_render_ctx_t *ctx)
 {
-    const char           *error;
-    ngx_http_request_t   *r;
-    struct wire_picture   picture;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
 
@@ -473,19 +477,8 @@ ngx_http_dicom_render_meta(ngx_http_dicom_render_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ctx->type == WIRE_RENDER) {
-        ngx_memcpy(&picture, ctx->meta.data, sizeof(struct wire_picture));
-
-        error = ngx_http_dicom_picture_check(&picture,
-                                     (struct wire_render *) ctx->body.data);
-
-        if (error) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "render worker sent a picture with %s", error);
-            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-        }
-
-        return ngx_http_dicom_picture_headers(r, &picture);
+    if (ctx->type == WIRE_RENDER || ctx->type == WIRE_SHOW) {
+        return ngx_http_dicom_render_picture(ctx);
     }
 
     ngx_str_set(&r->headers_out.content_type, "application/json");
@@ -493,6 +486,51 @@ ngx_http_dicom_render_meta(ngx_http_dicom_render_ctx_t *ctx)
     r->headers_out.content_type_lowcase = NULL;
 
     return ctx->type == WIRE_OPEN ? ngx_http_dicom_render_opened(ctx) : NGX_OK;
+}
+
+
+/* Of WIRE_SHOW the meta block goes on with the stack's JSON. */
+
+static ngx_int_t
+ngx_http_dicom_render_picture(ngx_http_dicom_render_ctx_t *ctx)
+{
+    ngx_str_t            json;
+    const char          *error;
+    ngx_http_request_t  *r;
+    struct wire_picture  picture;
+
+    r = ctx->request;
+
+    ngx_memcpy(&picture, ctx->meta.data, sizeof(struct wire_picture));
+
+    error = ngx_http_dicom_picture_check(&picture,
+                                     (struct wire_render *) ctx->body.data);
+
+    if (error) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "render worker sent a picture with %s", error);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (ngx_http_dicom_picture_headers(r, &picture) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->type == WIRE_RENDER) {
+        return NGX_OK;
+    }
+
+    json.data = ctx->meta.data + sizeof(struct wire_picture);
+    json.len = ctx->meta.len - sizeof(struct wire_picture);
+
+    if (ngx_http_dicom_picture_parts(r, ctx->body.data, &json, &ctx->before,
+                                     &ctx->after)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dicom_render_opened(ctx);
 }
 
 
@@ -522,13 +560,11 @@ ngx_http_dicom_render_problem(ngx_http_dicom_render_ctx_t *ctx)
                                     detail.len ? (char *) detail.data : NULL,
                                     ngx_http_dicom_render_errors(r->pool, &slug,
                                                                  &detail),
-                                    &ctx->problem)
+                                    &ctx->before)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
-
-    r->upstream->headers_in.content_length_n = ctx->problem.len;
 
     ngx_str_set(&r->headers_out.content_type, "application/problem+json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
@@ -604,6 +640,8 @@ ngx_http_dicom_render_retry(ngx_http_request_t *r, ngx_uint_t seconds)
 }
 
 
+/* Both messages begin with the id. */
+
 static ngx_int_t
 ngx_http_dicom_render_opened(ngx_http_dicom_render_ctx_t *ctx)
 {
@@ -621,68 +659,9 @@ ngx_http_dicom_render_opened(ngx_http_dicom_render_ctx_t *ctx)
 
     p = ngx_cpymem(value.data, "/api/v1/stacks/",
                    sizeof("/api/v1/stacks/") - 1);
-    ngx_hex_dump(p, ((struct wire_open *) ctx->body.data)->stack, 16);
+    ngx_hex_dump(p, ctx->body.data, 16);
 
     return ngx_http_dicom_header(r, "Location", &value);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_render_timing(ngx_http_dicom_render_ctx_t *ctx)
-{
-    ngx_str_t              value;
-    struct wire_response  *response;
-
-    response = &ctx->response;
-
-    value.data = ngx_pnalloc(ctx->request->pool, 128);
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.len = ngx_sprintf(value.data,
-                            "queue;dur=%uD.%03uD, draw;dur=%uD.%03uD, "
-                            "read;dur=%uD.%03uD, encode;dur=%uD.%03uD",
-                            response->queue_us / 1000,
-                            response->queue_us % 1000,
-                            response->draw_us / 1000,
-                            response->draw_us % 1000,
-                            response->read_us / 1000,
-                            response->read_us % 1000,
-                            response->encode_us / 1000,
-                            response->encode_us % 1000)
-                - value.data;
-
-    return ngx_http_dicom_header(ctx->request, "Server-Timing", &value);
-}
-
-
-/*
- * Each record costs both ends a system call: the short ones of ssl_buffer_size,
- * of which a reader on a thin line sees the first one soon, are for short
- * answers.  nginx takes the size when it next makes a buffer, which is when a
- * connection begins to send after it was idle.
- */
-
-static void
-ngx_http_dicom_render_records(ngx_http_request_t *r, off_t len)
-{
-#if (NGX_HTTP_SSL)
-
-    ngx_http_ssl_srv_conf_t  *sscf;
-
-    if (r->connection->ssl == NULL) {
-        return;
-    }
-
-    sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
-
-    r->connection->ssl->buffer_size =
-        len < NGX_HTTP_DICOM_RENDER_LONG
-        ? sscf->buffer_size
-        : ngx_max(sscf->buffer_size, NGX_HTTP_DICOM_RENDER_RECORD);
-
-#endif
 }
 
 
@@ -691,17 +670,29 @@ ngx_http_dicom_render_filter_init(void *data)
 {
     ngx_http_dicom_render_ctx_t  *ctx = data;
 
-    ngx_buf_t            *b;
-    ngx_chain_t          *cl;
     ngx_http_upstream_t  *u;
 
     u = ctx->request->upstream;
 
     u->length = (off_t) ctx->response.body_length;
 
-    if (ctx->problem.len == 0) {
-        return NGX_OK;
-    }
+    return ctx->before.len ? ngx_http_dicom_render_out(ctx, &ctx->before)
+                           : NGX_OK;
+}
+
+
+/* Text that goes out behind what waits to go out. */
+
+static ngx_int_t
+ngx_http_dicom_render_out(ngx_http_dicom_render_ctx_t *ctx, ngx_str_t *text)
+{
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl, **ll;
+    ngx_http_upstream_t  *u;
+
+    u = ctx->request->upstream;
+
+    for (ll = &u->out_bufs; *ll; ll = &(*ll)->next) { /* void */ }
 
     cl = ngx_chain_get_free_buf(ctx->request->pool, &u->free_bufs);
     if (cl == NULL) {
@@ -710,13 +701,13 @@ ngx_http_dicom_render_filter_init(void *data)
 
     b = cl->buf;
 
-    b->pos = ctx->problem.data;
-    b->last = b->pos + ctx->problem.len;
+    b->pos = text->data;
+    b->last = b->pos + text->len;
     b->flush = 1;
     b->memory = 1;
     b->tag = u->output.tag;
 
-    u->out_bufs = cl;
+    *ll = cl;
 
     return NGX_OK;
 }
@@ -728,7 +719,7 @@ ngx_http_dicom_render_filter(void *data, ssize_t bytes)
     ngx_http_dicom_render_ctx_t  *ctx = data;
 
     ngx_buf_t            *b;
-    ngx_chain_t          *cl, **ll;
+    ngx_str_t             piece;
     ngx_http_upstream_t  *u;
 
     u = ctx->request->upstream;
@@ -749,28 +740,18 @@ ngx_http_dicom_render_filter(void *data, ssize_t bytes)
         u->keepalive = 1;
     }
 
-    for (cl = u->out_bufs, ll = &u->out_bufs; cl; cl = cl->next) {
-        ll = &cl->next;
-    }
+    piece.data = b->last;
+    piece.len = bytes;
 
-    cl = ngx_chain_get_free_buf(ctx->request->pool, &u->free_bufs);
-    if (cl == NULL) {
+    b->last += bytes;
+    u->length -= bytes;
+
+    if (ngx_http_dicom_render_out(ctx, &piece) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    *ll = cl;
-
-    cl->buf->flush = 1;
-    cl->buf->memory = 1;
-    cl->buf->tag = u->output.tag;
-
-    cl->buf->pos = b->last;
-    b->last += bytes;
-    cl->buf->last = b->last;
-
-    u->length -= bytes;
-
-    return NGX_OK;
+    return (u->length == 0 && ctx->after.len)
+           ? ngx_http_dicom_render_out(ctx, &ctx->after) : NGX_OK;
 }
 
 

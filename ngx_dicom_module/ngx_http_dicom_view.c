@@ -35,9 +35,11 @@ typedef struct {
 } ngx_http_dicom_choice_t;
 
 
+static ngx_int_t ngx_http_dicom_view_path(ngx_http_request_t *r,
+    u_char stack[16], uint32_t *layer);
 static ngx_int_t ngx_http_dicom_view_init(ngx_http_dicom_view_t *view,
-    ngx_http_request_t *r, u_char stack[16], uint32_t *layer,
-    const char *const *names);
+    ngx_http_request_t *r, const char *const *names);
+static ngx_int_t ngx_http_dicom_view_check(ngx_http_dicom_view_t *view);
 static ngx_int_t ngx_http_dicom_view_send(ngx_http_dicom_view_t *view,
     ngx_uint_t type, void *message, size_t len);
 static void ngx_http_dicom_view_error(ngx_http_dicom_view_t *view,
@@ -75,7 +77,7 @@ static ngx_int_t ngx_http_dicom_parse_doubles(const u_char *p,
 static const char *const  ngx_http_dicom_layer_args[] = {
     "width", "height", "center", "window", "voi", "invert", "zoom", "pan",
     "rotate", "flip", "interpolation", "format", "quality", "overlays",
-    "presentation", "shutter", NULL
+    "presentation", "shutter", "max_bytes", NULL
 };
 
 static const char *const  ngx_http_dicom_pixel_args[] = { "x", "y", NULL };
@@ -116,17 +118,39 @@ static const ngx_http_dicom_choice_t  ngx_http_dicom_shapes[] = {
 ngx_int_t
 ngx_http_dicom_layer_get(ngx_http_request_t *r)
 {
-    ngx_int_t               rc;
-    struct wire_render     *render;
-    ngx_http_dicom_view_t   view;
+    ngx_int_t            rc;
+    ngx_str_t            body;
+    struct wire_render  *render;
 
     render = ngx_pcalloc(r->pool, sizeof(struct wire_render));
     if (render == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_view_init(&view, r, render->stack, &render->layer,
-                                  ngx_http_dicom_layer_args);
+    rc = ngx_http_dicom_view_path(r, render->stack, &render->layer);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_layer_ask(r, render);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    body.data = (u_char *) render;
+    body.len = sizeof(struct wire_render);
+
+    return ngx_http_dicom_render(r, WIRE_RENDER, &body, render->stack, NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_layer_ask(ngx_http_request_t *r, struct wire_render *render)
+{
+    ngx_int_t              rc;
+    ngx_http_dicom_view_t  view;
+
+    rc = ngx_http_dicom_view_init(&view, r, ngx_http_dicom_layer_args);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -138,8 +162,7 @@ ngx_http_dicom_layer_get(ngx_http_request_t *r)
     ngx_http_dicom_view_output(&view, render);
     ngx_http_dicom_view_presentation(&view, render);
 
-    return ngx_http_dicom_view_send(&view, WIRE_RENDER, render,
-                                    sizeof(struct wire_render));
+    return ngx_http_dicom_view_check(&view);
 }
 
 
@@ -160,8 +183,12 @@ ngx_http_dicom_pixel_get(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_dicom_view_init(&view, r, pixel->stack, &pixel->layer,
-                                  ngx_http_dicom_pixel_args);
+    rc = ngx_http_dicom_view_path(r, pixel->stack, &pixel->layer);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_view_init(&view, r, ngx_http_dicom_pixel_args);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -214,8 +241,12 @@ ngx_http_dicom_roi_get(ngx_http_request_t *r)
     points = (double *) (roi + 1);
     n = 0;
 
-    rc = ngx_http_dicom_view_init(&view, r, roi->stack, &roi->layer,
-                                  ngx_http_dicom_roi_args);
+    rc = ngx_http_dicom_view_path(r, roi->stack, &roi->layer);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_dicom_view_init(&view, r, ngx_http_dicom_roi_args);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -255,22 +286,16 @@ ngx_http_dicom_roi_get(ngx_http_request_t *r)
 }
 
 
+/* NGX_OK, or the result of the 404 reply, to be returned. */
+
 static ngx_int_t
-ngx_http_dicom_view_init(ngx_http_dicom_view_t *view, ngx_http_request_t *r,
-    u_char stack[16], uint32_t *layer, const char *const *names)
+ngx_http_dicom_view_path(ngx_http_request_t *r, u_char stack[16],
+    uint32_t *layer)
 {
     ngx_int_t              rc, n;
     ngx_http_dicom_ctx_t  *ctx;
 
     ctx = ngx_http_dicom_ctx(r);
-
-    view->request = r;
-    view->failed = 0;
-    view->errors = ngx_array_create(r->pool, 4,
-                                    sizeof(ngx_dicom_json_error_t));
-    if (view->errors == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     rc = ngx_http_dicom_stack_param(r, stack);
     if (rc != NGX_OK) {
@@ -287,16 +312,31 @@ ngx_http_dicom_view_init(ngx_http_dicom_view_t *view, ngx_http_request_t *r,
 
     *layer = (uint32_t) n;
 
-    return ngx_http_dicom_args_known(r, names);
+    return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_dicom_view_send(ngx_http_dicom_view_t *view, ngx_uint_t type,
-    void *message, size_t len)
+ngx_http_dicom_view_init(ngx_http_dicom_view_t *view, ngx_http_request_t *r,
+    const char *const *names)
 {
-    ngx_str_t  body;
+    view->request = r;
+    view->failed = 0;
+    view->errors = ngx_array_create(r->pool, 4,
+                                    sizeof(ngx_dicom_json_error_t));
+    if (view->errors == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
+    return ngx_http_dicom_args_known(r, names);
+}
+
+
+/* NGX_OK, or the result of the 400 reply, to be returned. */
+
+static ngx_int_t
+ngx_http_dicom_view_check(ngx_http_dicom_view_t *view)
+{
     if (view->failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -306,6 +346,22 @@ ngx_http_dicom_view_send(ngx_http_dicom_view_t *view, ngx_uint_t type,
                                       "invalid-parameter",
                                       "A parameter of the query is malformed "
                                       "or out of range.", view->errors);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_view_send(ngx_http_dicom_view_t *view, ngx_uint_t type,
+    void *message, size_t len)
+{
+    ngx_int_t  rc;
+    ngx_str_t  body;
+
+    rc = ngx_http_dicom_view_check(view);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     body.data = message;
@@ -578,7 +634,10 @@ static void
 ngx_http_dicom_view_output(ngx_http_dicom_view_t *view,
     struct wire_render *render)
 {
-    uint32_t  quality;
+    uint32_t            quality;
+
+    static const char   detail[] = "A whole number from 1024 to 1073741824 is "
+                                   "required, with format=jpeg.";
 
     quality = 90;
     render->interpolation = WIRE_LINEAR;
@@ -607,6 +666,15 @@ ngx_http_dicom_view_output(ngx_http_dicom_view_t *view,
                                &quality);
 
     render->quality = (uint8_t) quality;
+
+    if (ngx_http_dicom_view_integer(view, "max_bytes", WIRE_LEAST_BYTES,
+                                    1024 * 1024 * 1024, detail,
+                                    &render->max_bytes)
+        == NGX_OK
+        && render->format != WIRE_JPEG)
+    {
+        ngx_http_dicom_view_error(view, "max_bytes", detail);
+    }
 }
 
 

@@ -31,6 +31,15 @@ bool encode_picture(enum encode_format format,
     const struct encode_source *source, unsigned quality, struct bands *bands,
     uint8_t **data, size_t *length);
 
+/*
+ * Encodes a picture as JPEG of at most so many bytes, at *quality (1 to 100) or
+ * the best lower one that a few tries find, which is then in *quality.  *data
+ * NULL: it does not fit at any that shows something.  false when memory is
+ * short.
+ */
+bool encode_within(const struct encode_source *source, unsigned *quality,
+    size_t most, struct bands *bands, uint8_t **data, size_t *length);
+
 /* Frees the scratch memory that the calling thread's pictures left behind. */
 void encode_thread_finish(void);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "picture.h"
 #include "stack_json.h"
 #include "states_json.h"
 #include "worker.h"
@@ -21,13 +22,21 @@ struct opening {
     struct stack_refusal  refusal;
 };
 
+/* Where the body of WIRE_OPEN begins. */
+static size_t
+open_offset(const struct request *request)
+{
+    return request->head.type == WIRE_SHOW ? sizeof(struct wire_render) : 0;
+}
+
 static void
 key_run(struct job *job)
 {
     struct request *request = (struct request *) job;
     struct opening *opening = request->work;
+    size_t offset = open_offset(request);
 
-    if (!stack_key(request->body, request->head.length,
+    if (!stack_key(request->body + offset, request->head.length - offset,
             opening->request.key))
     {
         opening->refusal = (struct stack_refusal) { 503, "busy",
@@ -43,16 +52,38 @@ create_run(struct job *job)
     opening->stack = stack_create(&opening->request, &opening->refusal);
 }
 
+void
+open_json(const struct worker *worker, const struct stack *stack,
+    const uint8_t id[16], struct json *json)
+{
+    struct loader_progress progress;
+
+    loader_progress(worker->loader, stack, &progress);
+    stack_json(json, stack, id, &progress, worker->config.idle_ms);
+}
+
 static void
 open_answer(struct worker *worker, struct request *request,
     const struct stack *stack, const uint8_t id[16], unsigned status)
 {
     struct json json = { 0 };
-    struct loader_progress progress;
 
-    loader_progress(worker->loader, stack, &progress);
-    stack_json(&json, stack, id, &progress, worker->config.idle_ms);
+    open_json(worker, stack, id, &json);
     request_json(request, status, &json);
+}
+
+/* The layer of WIRE_SHOW's picture, which is loaded first, too. */
+static uint32_t
+open_picture_layer(struct request *request, const struct stack *stack)
+{
+    struct wire_render ask;
+
+    memcpy(&ask, request->body, sizeof(ask));
+    if (ask.layer == WIRE_LAYER_MIDDLE) {
+        ask.layer = (stack->nlayers - 1) / 2;
+        memcpy(request->body, &ask, sizeof(ask));
+    }
+    return ask.layer;
 }
 
 /* Lets another thread do the next step; false: it was refused. */
@@ -79,7 +110,10 @@ open_lease(struct worker *worker, struct request *request,
     struct session_refusal refusal;
     struct wire_open open;
 
-    memcpy(&open, request->body, sizeof(open));
+    memcpy(&open, request->body + open_offset(request), sizeof(open));
+    if (request->head.type == WIRE_SHOW) {
+        open.layer = open_picture_layer(request, stack);
+    }
     struct lease *lease = session_open(worker->session, request->head.user,
         open.stack, stack, open.layer, request_now_us() / 1000, &refusal);
     if (lease == NULL) {
@@ -90,6 +124,10 @@ open_lease(struct worker *worker, struct request *request,
     log_debug("open", "series %s: %u layers, %llu MB", lease->stack->series,
         lease->stack->nlayers,
         (unsigned long long) (lease->stack->bytes >> 20));
+    if (request->head.type == WIRE_SHOW) {
+        picture_handle(worker, request);
+        return;
+    }
     open_answer(worker, request, lease->stack, open.stack, 202);
 }
 
@@ -141,12 +179,24 @@ key_done(struct job *job)
 void
 open_handle(struct worker *worker, struct request *request)
 {
+    if (request->head.type == WIRE_SHOW) {
+        struct wire_render ask;
+
+        memcpy(&ask, request->body, sizeof(ask));
+        const char *wrong = picture_check(&ask,
+            painter_info(worker->painter)->max_dimension);
+        if (wrong != NULL) {
+            request_problem(request, 422, "invalid-parameter", wrong);
+            return;
+        }
+    }
+
     struct opening *opening = calloc(1, sizeof(*opening));
 
     if (opening != NULL) {
         opening->request = (struct stack_request) {
-            .body = request->body,
-            .length = request->head.length,
+            .body = request->body + open_offset(request),
+            .length = request->head.length - open_offset(request),
             .max_dimension = painter_info(worker->painter)->max_dimension,
             .bands = worker->bands,
         };

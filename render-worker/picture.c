@@ -1,5 +1,6 @@
 /*
- * WIRE_RENDER: wait for the layer, draw, encode, answer.
+ * WIRE_RENDER: wait for the layer, draw, encode, answer.  WIRE_SHOW, once
+ * its stack is open, is the same and tells of the stack, too.
  */
 
 #include "picture.h"
@@ -33,10 +34,11 @@ struct picture {
     bool                 counted;       /* among those in work */
     bool                 helped;        /* by worker->bands */
     bool                 encoded;
+    bool                 too_large;     /* for ask.max_bytes */
     struct frame_error   error;         /* slug set: failed */
     uint8_t             *data;
     size_t               length;
-    uint64_t             draw_start_us, encode_us;
+    uint64_t             draw_start_us, draw_us, encode_us;
 };
 
 static struct picture *
@@ -71,6 +73,11 @@ picture_check(const struct wire_render *ask, uint32_t max_dimension)
     }
     if (ask->format == WIRE_JPEG && (ask->quality < 1 || ask->quality > 100)) {
         return "quality: 1 to 100";
+    }
+    if (ask->max_bytes != 0
+        && (ask->format != WIRE_JPEG || ask->max_bytes < WIRE_LEAST_BYTES))
+    {
+        return "max_bytes: of JPEG, at least 1024";
     }
     if ((ask->flip & ~(WIRE_FLIP_H | WIRE_FLIP_V)) != 0) {
         return "flip: h, v or hv";
@@ -261,30 +268,90 @@ picture_free(struct picture *picture)
     free(picture);
 }
 
+/*
+ * What the picture shows; for WIRE_SHOW the stack's JSON behind it.  NULL when
+ * memory is short, or the stack has more to tell than an answer may hold.
+ */
+static uint8_t *
+picture_meta(const struct picture *picture, size_t *length)
+{
+    struct json json = { 0 };
+    uint8_t *meta = NULL;
+
+    if (picture->request->head.type == WIRE_SHOW) {
+        open_json(picture->worker, picture->stack, picture->ask.stack, &json);
+    }
+    *length = sizeof(picture->shown) + json.length;
+    if (!json.failed && *length <= WIRE_MAX_META) {
+        meta = malloc(*length);
+    }
+    if (meta != NULL) {
+        memcpy(meta, &picture->shown, sizeof(picture->shown));
+        if (json.length > 0) {
+            memcpy(meta + sizeof(picture->shown), json.data, json.length);
+        }
+    }
+    json_finish(&json);
+    return meta;
+}
+
 static void
 picture_answer(struct picture *picture)
 {
     struct request *request = picture->request;
     struct worker *worker = picture->worker;
+    size_t length;
 
-    request->answer.draw_us = (uint32_t) picture->painting.draw_us;
+    request->answer.draw_us = (uint32_t) picture->draw_us;
     request->answer.encode_us = (uint32_t) picture->encode_us;
     request->answer.queue_us = (uint32_t) (picture->draw_start_us
         - request->start_us);
 
-    struct wire_picture *meta = malloc(sizeof(*meta));
+    uint8_t *meta = picture_meta(picture, &length);
     if (meta == NULL) {
         request_problem(request, 503, "busy", "memory is short");
         return;
     }
-    memcpy(meta, &picture->shown, sizeof(*meta));
     worker->counts.pictures++;
     worker->counts.picture_bytes += picture->length;
     worker->counts.encode_us += picture->encode_us;
     worker->counts.queue_us += request->answer.queue_us;
-    request_answer(request, 200, meta, sizeof(*meta), picture->data,
-        picture->length);
+    request_answer(request, request->head.type == WIRE_SHOW ? 202 : 200, meta,
+        length, picture->data, picture->length);
     picture->data = NULL;
+}
+
+static void picture_go_on(struct picture *picture);
+
+/*
+ * Asks for the same view at half the size, said in full: what the presentation
+ * state leaves open depends on the size.
+ */
+static void
+picture_halve(struct picture *picture)
+{
+    struct wire_render *ask = &picture->ask;
+    const struct wire_picture *shown = &picture->shown;
+
+    ask->set |= WIRE_SET_SIZE | WIRE_SET_ZOOM | WIRE_SET_PAN | WIRE_SET_ROTATE
+        | WIRE_SET_FLIP;
+    ask->width = (shown->width + 1) / 2;
+    ask->height = (shown->height + 1) / 2;
+    ask->zoom = shown->zoom;
+    ask->pan_x = shown->pan_x / 2;
+    ask->pan_y = shown->pan_y / 2;
+    ask->rotate = shown->rotate;
+    ask->flip = shown->flip;
+
+    stack_voi_release(picture->voi);
+    picture->voi = NULL;
+    buffers_give(&picture->worker->pictures, picture->painting.pixels);
+    picture->painting.pixels = NULL;
+    picture->encoded = picture->too_large = false;
+    if (picture->counted) {
+        picture->counted = false;
+        picture->worker->in_work--;
+    }
 }
 
 /* Main thread: all that was to be done for the picture is done. */
@@ -293,6 +360,11 @@ picture_end(struct picture *picture)
 {
     struct request *request = picture->request;
 
+    if (picture->too_large && picture->error.slug == NULL) {
+        picture_halve(picture);
+        picture_go_on(picture);
+        return;
+    }
     if (picture->end == PAINTING_CANCELLED) {
         picture->worker->counts.cancelled++;
         request_problem(request, 503, "cancelled", "the client went away");
@@ -351,11 +423,32 @@ picture_encode(struct picture *picture)
         .samples = picture->shown.samples,
         .sha256 = picture->shown.sha256,
     };
-    picture->encoded = encode_picture((enum encode_format) picture->ask.format,
-        &source, picture->ask.quality, picture->helped
-            ? picture->worker->bands : NULL,
-        &picture->data, &picture->length);
-    picture->encode_us = request_now_us() - start;
+    struct bands *bands = picture->helped ? picture->worker->bands : NULL;
+    unsigned quality = picture->ask.quality;
+
+    if (picture->ask.max_bytes == 0) {
+        picture->encoded = encode_picture(
+            (enum encode_format) picture->ask.format, &source, quality, bands,
+            &picture->data, &picture->length);
+    } else {
+        picture->encoded = encode_within(&source, &quality,
+            picture->ask.max_bytes, bands, &picture->data, &picture->length);
+        picture->too_large = picture->encoded && picture->data == NULL;
+        picture->shown.quality = (uint8_t) quality;
+    }
+    picture->encode_us += request_now_us() - start;
+}
+
+/* It was drawn, once more if it was too large. */
+static void
+picture_note_draw(struct picture *picture)
+{
+    uint64_t draw_us = picture->painting.draw_us;
+
+    if (picture->draw_start_us == 0) {
+        picture->draw_start_us = request_now_us() - draw_us;
+    }
+    picture->draw_us += draw_us;
 }
 
 static void
@@ -366,7 +459,7 @@ picture_run(struct job *job)
 
     if (picture->worker->direct) {
         picture->end = painter_draw_here(picture->worker->painter, painting);
-        picture->draw_start_us = request_now_us() - painting->draw_us;
+        picture_note_draw(picture);
     }
     if (picture->end == PAINTING_DRAWN && !atomic_load(&painting->cancelled)) {
         picture_encode(picture);
@@ -381,7 +474,7 @@ picture_drawn(struct painting *painting, enum painting_end end)
     struct worker *worker = picture->worker;
 
     picture->end = end;
-    picture->draw_start_us = request_now_us() - painting->draw_us;
+    picture_note_draw(picture);
     if (end != PAINTING_DRAWN) {
         mailbox_post(&worker->mailbox, &picture->job);
     } else {
@@ -493,6 +586,16 @@ picture_cancel_wait(struct request *request)
     picture_free(picture);
 }
 
+static void
+picture_wait(struct picture *picture)
+{
+    struct request *request = picture->request;
+
+    request->next = picture->stack->waiting;
+    picture->stack->waiting = request;
+    request->cancel = picture_cancel_wait;
+}
+
 /* Draws when the layer is there, answers when it failed; false: it waits. */
 static bool
 picture_try(struct picture *picture)
@@ -539,13 +642,20 @@ picture_wake(struct job *job)
         request->next = NULL;
         request->cancel = NULL;
         if (!picture_try(request->work)) {
-            request->next = stack->waiting;
-            stack->waiting = request;
-            request->cancel = picture_cancel_wait;
+            picture_wait(request->work);
         }
         request = next;
     }
     stack_release(worker->painter, stack);
+}
+
+/* The layer was there, and mostly still is. */
+static void
+picture_go_on(struct picture *picture)
+{
+    if (!picture_try(picture)) {
+        picture_wait(picture);
+    }
 }
 
 /*
@@ -621,9 +731,5 @@ picture_handle(struct worker *worker, struct request *request)
     }
     atomic_init(&picture->painting.cancelled, false);
     request->work = picture;
-    if (!picture_try(picture)) {
-        request->next = picture->stack->waiting;
-        picture->stack->waiting = request;
-        request->cancel = picture_cancel_wait;
-    }
+    picture_go_on(picture);
 }

@@ -36,6 +36,7 @@
 #define WIRE_MAX_VIEWPORT    16384u        /* pixels a side */
 #define WIRE_MAX_CONTENT     (256u * 1024 * 1024)   /* metadata, value, frame */
 #define WIRE_MAX_TEXT        1500u         /* of struct wire_content */
+#define WIRE_LEAST_BYTES     1024u         /* a JPEG of one pixel has 700 */
 
 /* What a view may ask for: farther is beyond any image, and products of these
    stay finite.  The narrowest linear window is 1 (PS3.3 C.11.2.1.2.1). */
@@ -68,6 +69,9 @@ enum wire_type {
                             bytes unless they are in the object as they are;
                             404: there is no such value */
     WIRE_FRAME   = 15,   /* struct wire_content -> the frame's bytes */
+    WIRE_SHOW    = 16,   /* struct wire_render, then as WIRE_OPEN: opens the
+                            stack and draws one picture of it -> struct
+                            wire_picture and the stack's JSON, bytes; 202 */
     WIRE_FOLLOW  = 17,   /* struct wire_ingest -> 204: the file at path, which
                             is still written, is hashed as it grows, for its
                             WIRE_INGEST; a refusal changes nothing */
@@ -175,6 +179,9 @@ struct wire_stack {
 /* The instances are not taken apart. */
 #define WIRE_PART_WHOLE      UINT32_MAX
 
+/* Of a WIRE_SHOW, whose client does not know yet how many there are. */
+#define WIRE_LAYER_MIDDLE    UINT32_MAX
+
 /* One presentation state of a stack. */
 struct wire_state {
     uint8_t   stack[16];
@@ -190,7 +197,8 @@ struct wire_state {
 struct wire_open {
     uint8_t   stack[16];
     uint32_t  count;
-    uint32_t  layer;        /* loaded first, from 0; beyond the last: the last */
+    uint32_t  layer;        /* loaded first, from 0; beyond the last: the last;
+                               WIRE_SHOW: that of its wire_render instead */
     uint32_t  part;         /* of the series (series.h), from 0, the one of most
                                layers; or WIRE_PART_WHOLE */
     uint32_t  states;
@@ -262,7 +270,7 @@ enum wire_render_set {
 
 struct wire_render {
     uint8_t   stack[16];
-    uint32_t  layer;        /* from 0 */
+    uint32_t  layer;        /* from 0; of WIRE_SHOW also WIRE_LAYER_MIDDLE */
     uint32_t  set;
     uint32_t  width;        /* viewport, pixels */
     uint32_t  height;
@@ -282,7 +290,9 @@ struct wire_render {
     double    rotate;       /* degrees, clockwise */
     char      state[72];    /* presentation state, NUL-padded; empty: none */
     uint8_t   shutter;      /* 1: what the shutter hides is hidden */
-    uint8_t   reserved[7];
+    uint8_t   reserved[3];
+    uint32_t  max_bytes;    /* of a JPEG, at least WIRE_LEAST_BYTES: quality,
+                               then size go down until it fits; 0: any */
 };
 
 /* Meta of a WIRE_RENDER answer: what the picture really shows. */

@@ -222,6 +222,8 @@ worker_body_bounds(unsigned type, uint32_t *least, uint32_t *most)
             sizeof(struct wire_stack) },
         [WIRE_LAYERS] = { sizeof(struct wire_stack),
             sizeof(struct wire_stack) },
+        [WIRE_SHOW] = { sizeof(struct wire_render)
+            + sizeof(struct wire_open), WIRE_MAX_REQUEST },
         [WIRE_STATE] = { sizeof(struct wire_state),
             sizeof(struct wire_state) },
         [WIRE_RELEASE] = { sizeof(struct wire_stack),
@@ -319,7 +321,7 @@ metrics_of_requests(struct worker *worker, struct json *json)
     static const char *const names[WIRE_TYPES] = { NULL, "health", "metrics",
         "ingest", "open", "status", "release", "render", "pixel", "roi",
         "discard", "layers", "presentation", "metadata", "value", "frame",
-        [WIRE_FOLLOW] = "follow" };
+        [WIRE_SHOW] = "show", [WIRE_FOLLOW] = "follow" };
 
     json_text(json, "# HELP dicom_render_requests_total Requests by type.\n"
         "# TYPE dicom_render_requests_total counter\n");
@@ -533,6 +535,7 @@ worker_handle(struct worker *worker, struct request *request)
         follow_handle(worker, request);
         break;
     case WIRE_OPEN:
+    case WIRE_SHOW:
         open_handle(worker, request);
         break;
     case WIRE_STATUS:

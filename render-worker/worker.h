@@ -78,6 +78,9 @@ void worker_tick(struct worker *worker);
 
 /* Handlers: open.c, picture.c, probe.c, content.c */
 void open_handle(struct worker *worker, struct request *request);
+/* The JSON of the stack that request's user has as id. */
+void open_json(const struct worker *worker, const struct stack *stack,
+    const uint8_t id[16], struct json *json);
 void open_status(struct worker *worker, struct request *request);
 void open_layers(struct worker *worker, struct request *request);
 void open_state(struct worker *worker, struct request *request);

@@ -12,7 +12,7 @@ use lib 't/lib';
 use Test::Dicom;
 use Test::Wire;
 
-my $t = Test::Dicom->new(plan => 74);
+my $t = Test::Dicom->new(plan => 95);
 
 $t->start_postgres();
 $t->seed_demo();
@@ -88,6 +88,65 @@ is($res->{headers}{'dicom-lossy'}, '01', 'and lossy');
 
 $res = $t->http('node', HEAD => "$path/layers/0", token => $token);
 is("$res->{status} " . ($res->{body} // ''), '200 ', 'HEAD');
+
+# a stack and a picture of it in one answer
+
+my $view = 'width=64&height=32&format=jpeg&quality=80';
+$res = post(study => '2.25.1', picture => $view);
+is($res->{status}, 202, 'a study is looked at');
+my $parts = parts($res);
+is(join(' ', sort keys %$parts), 'picture stack', 'in two parts');
+my $shown = JSON::PP::decode_json($parts->{stack}{body});
+is("$shown->{study} $shown->{series} $shown->{layers}", '2.25.1 2.25.1.1 3',
+    'the stack of its series');
+is($res->{headers}{location}, "/api/v1/stacks/$shown->{id}", 'where it is');
+is("$parts->{picture}{type} " . ($res->{headers}{'dicom-layer'} // ''),
+    'image/jpeg 1', 'the picture of its middle layer');
+my $same = get("/api/v1/stacks/$shown->{id}/layers/1?$view");
+is($parts->{picture}{body}, $same->{body}, 'the same as of the layer itself');
+is(join(' ', map { $res->{headers}{$_} // '' } @{shown_headers()}),
+    join(' ', map { $same->{headers}{$_} // '' } @{shown_headers()}),
+    'and so is what it says of itself');
+ok($res->{headers}{'content-length'} == length $res->{body}, 'length');
+is($t->psql('facility', "SELECT count(*) FROM audit WHERE event = "
+    . "'series-open' AND object = '2.25.1.1' AND outcome = 'success'"), 2,
+    'noted in the audit as any other');
+
+$res = post(study => '2.25.1', series => '2.25.1.1', layer => 2,
+    picture => '');
+is("$res->{headers}{'dicom-layer'} " . parts($res)->{picture}{type},
+    '2 image/png', 'a layer that is named, as it is');
+is(problem(post(study => '2.25.1', series => '2.25.1.1', layer => 3,
+    picture => '')), '404 layer-out-of-range', 'one that there is not');
+is(problem(post(study => '2.25.1', picture => 'width=0&height=1')),
+    '400 invalid-parameter', 'a picture that is none');
+is(problem(post(study => '2.25.1', picture => 'size=1')),
+    '400 invalid-parameter', 'an unknown parameter');
+is(problem(post(study => '2.25.1', picture => 'width=16384&height=16384')),
+    '422 invalid-parameter', 'one that is too large');
+is(problem(post(study => '2.25.1', instance => '2.25.1.1.1',
+    picture => '')), '422 validation-failed', 'an instance of no series');
+is(problem(post(study => '2.25.9', picture => '')), '404 series-not-found',
+    'no such study');
+is($t->psql('facility', "SELECT count(*) FROM audit WHERE event = "
+    . "'series-open' AND outcome = 'failure'"), 1, 'which is noted, too');
+
+# as many bytes as one may have
+
+$view = 'width=800&height=800&format=jpeg&quality=95';
+my $full = length get("$path/layers/1?$view")->{body};
+$res = get("$path/layers/1?$view&max_bytes=" . int($full / 2));
+ok(length $res->{body} <= $full / 2, 'half the bytes');
+my ($quality) = ($res->{headers}{'dicom-view'} // '') =~ /quality=(\d+)/;
+ok($quality < 95 && $res->{headers}{'dicom-view'} =~ /size=800x800/,
+    'of less quality, which is said');
+$res = get("$path/layers/1?$view&pan=40,20&max_bytes=1100");
+ok(length $res->{body} <= 1100 && $res->{headers}{'dicom-view'}
+    =~ /;pan=([\d.]+),([\d.]+);.*size=(\d+)x\3;/ && $3 < 800
+    && $1 == $3 / 20 && $2 == $3 / 40, 'or smaller, and as it was asked for')
+    or diag($res->{headers}{'dicom-view'});
+is(problem(get("$path/layers/1?max_bytes=2000")), '400 invalid-parameter',
+    'not of PNG');
 
 # pixels
 
@@ -243,6 +302,31 @@ is($res->{status}, 202, 'it comes back by itself');
 sub post {
     return $t->http('node', POST => '/api/v1/stacks', token => $token,
         json => {@_});
+}
+
+
+# What a picture says of itself.
+sub shown_headers {
+    return [map { "dicom-$_" } qw(instance frame layer view lossy pixel-hash)];
+}
+
+
+# The parts of a multipart answer by their names.
+sub parts {
+    my ($res) = @_;
+    my ($boundary) = ($res->{headers}{'content-type'} // '')
+        =~ m{^multipart/form-data; boundary=(\S+)\z} or return {};
+    my (%parts, $body);
+
+    ($body = "\r\n$res->{body}") =~ s/\r\n--\Q$boundary\E--\r\n\z//
+        or return {};
+    for (split /\r\n--\Q$boundary\E\r\n/, $body) {
+        my ($name, $type, $content) = /^Content-Disposition:\ form-data;
+            \ name="(\w+)".*?\r\nContent-Type:\ (\S+)\r\n\r\n(.*)\z/sx
+            or next;
+        $parts{$name} = { type => $type, body => $content };
+    }
+    return \%parts;
 }
 
 

@@ -12,6 +12,7 @@
  * @property {Emergencies} emergencies
  * @property {KeptSet} closed  ids of facilities that said they are not the
  *     user's; nobody asks them again in vain, as each refusal is recorded
+ * @property {Looks} looks  the first picture of the study reached for
  * @property {(id: string) => FacilityApi | null} facility
  * @property {() => string} lastList  hash of the list last looked at
  * @property {() => void} noteList  after the hash was replaced
@@ -24,7 +25,7 @@
 
 import { FacilityApi } from "./api/facility.js";
 import { NodeApi } from "./api/node.js";
-import { Registry } from "./api/registry.js";
+import { Registry, trimUrl } from "./api/registry.js";
 import { ToplevelApi } from "./api/toplevel.js";
 import { loadConfig } from "./core/config.js";
 import { Connectivity } from "./core/connectivity.js";
@@ -50,6 +51,7 @@ import { PatientPage } from "./worklist/patient_page.js";
 import { PatientsPage } from "./worklist/patients_page.js";
 import { ReportsPage } from "./worklist/reports_page.js";
 import { StudiesPage } from "./worklist/studies_page.js";
+import { Looks } from "./viewer/first_look.js";
 import { LineMeter } from "./viewer/line_meter.js";
 import { ViewerPage } from "./viewer/viewer_page.js";
 
@@ -78,13 +80,14 @@ class App {
   constructor(config, http, session, connectivity) {
     const registry = new Registry(http, config.toplevel);
     const toplevel = new ToplevelApi(http, config.toplevel);
+    const meter = new LineMeter();
     this.#context = {
       config, http, session, registry, toplevel,
       uploads: new UploadQueue(session),
       emergencies: new Emergencies(connectivity, toplevel,
         session.user?.id ?? ""),
       closed: new KeptSet("dicom.closed"),
-      meter: new LineMeter(),
+      meter, looks: new Looks(meter),
       facility: (id) => this.#facility(id),
       lastList: () => this.#list || this.#home,
       noteList: () => {
@@ -116,6 +119,9 @@ class App {
       // Ready before the first study is clicked.
       void new NodeApi(this.#context.http, uploads.node).warm();
     }
+    this.#main.addEventListener("look", (event) => this.#look(
+      /** @type {import("./worklist/study_table.js").LookEvent} */ (event)
+        .detail));
     addEventListener("hashchange", () => this.#route());
     this.#route();
   }
@@ -144,6 +150,18 @@ class App {
     const api = new FacilityApi(this.#context.http, facility);
     this.#facilities.set(id, api);
     return api;
+  }
+
+  /**
+   * The reader reaches for a study: the node is asked before the page is made.
+   *
+   * @param {import("./worklist/study_table.js").StudyRow} row
+   */
+  #look({ study, facility }) {
+    const base = study.node ?? this.#facility(facility)?.facility.nodes[0];
+    this.#context.looks.begin(
+      base ? new NodeApi(this.#context.http, trimUrl(base)) : null,
+      study.uid, study);
   }
 
   #route() {

@@ -29,6 +29,8 @@ const { Http, HttpError, Unreachable } = await load("core/http.js");
 const { Connectivity } = await load("core/connectivity.js");
 const { Draft } = await load("report/draft.js");
 const { Stack } = await load("viewer/stack.js");
+const { Looks } = await load("viewer/first_look.js");
+const { neighbours } = await load("viewer/ahead.js");
 const { partText } = await load("viewer/part_menu.js");
 const { Merge } = await load("core/merge.js");
 
@@ -255,6 +257,108 @@ await test("a picture is shown only when it is the one asked for", () => {
     new Set(["1.2.9"])), picture.WrongPicture);
   assert.throws(() => picture.checkPicture(asked, new Headers(), null, null),
     picture.WrongPicture);
+});
+
+await test("of so many bytes a picture may be halved, if said so", () => {
+  const small = { ...request({ zoom: 2, panX: 20, panY: 10 }), most: 9000,
+    quality: { format: "jpeg", quality: 60, shrink: 3 } };
+  assert.match(String(picture.pictureQuery(small, small.most)),
+    /^width=300&height=233&.*&quality=60&max_bytes=9000$/);
+  const { panX, panY } = picture.effective(small);
+  /** @param {number} by @param {string} size */
+  const half = (by, size) => picture.checkPicture(small, answer(small,
+    { size, pan: `${panX / by},${panY / by}` }), null, null);
+  half(1, "300x233");
+  half(2, "150x117");
+  half(4, "75x59");
+  for (const [by, size] of [[1, "150x117"], [2, "300x233"], [2, "150x116"],
+    [2, "151x117"], [1, "600x466"], [1, ""]]) {
+    assert.throws(() => half(Number(by), String(size)), picture.WrongPicture,
+      String(size));
+  }
+  delete small.most;
+  assert.throws(() => half(2, "150x117"), picture.WrongPicture);
+});
+
+await test("a first look is one request, checked, and not kept for long", () =>
+  withLooks(async (looks, node, { info, headers }) => {
+    looks.box = viewport;
+    looks.begin(node, "1.2", null);
+    looks.begin(node, "1.2", null);
+    assert.equal(node.asked.length, 1);
+    assert.equal(looks.take("1.2.9"), null, "of another study");
+    await until(() => node.released.length > 0);
+    assert.deepEqual(node.released, ["abc"]);
+
+    looks.begin(node, "1.2", null);
+    const look = looks.take("1.2");
+    assert.equal(looks.take("1.2"), null, "taken once");
+    const { picture: shown } = await look.seen;
+    assert.equal(shown.request.view.layer, 3);
+    assert.equal(shown.facts.instance, "1.2.3");
+    assert.ok(node.asked[1].has("max_bytes"));
+
+    for (const wrong of [() => (info.study = "1.3"),
+      () => headers.set("Dicom-Layer", "4"),
+      () => headers.set("Dicom-View", "size=1x1")]) {
+      const before = { study: info.study, layer: headers.get("Dicom-Layer") };
+      wrong();
+      looks.begin(node, "1.2", null);
+      assert.equal(await looks.take("1.2").seen, null, String(wrong));
+      info.study = before.study;
+      headers.set("Dicom-Layer", before.layer);
+    }
+  }));
+
+/**
+ * Looks at a node that answers each request at once as it was asked.
+ *
+ * @param {(looks: any, node: any, answer: any) => Promise<void>} work
+ */
+async function withLooks(work) {
+  const info = { id: "abc", study: "1.2", series: "1.2.5", layers: 8,
+    columns: 512, rows: 400, aspect: 1, spacing: null };
+  const headers = new Headers({ "Dicom-Layer": "3" });
+  const node = {
+    asked: /** @type {URLSearchParams[]} */ ([]),
+    released: /** @type {string[]} */ ([]),
+    /** @param {object} _ @param {URLSearchParams} query */
+    show: async (_, query) => {
+      node.asked.push(query);
+      const form = new FormData();
+      form.set("stack", JSON.stringify(info));
+      form.set("picture", new Blob(["picture"], { type: "image/jpeg" }));
+      const response = new Response(form);
+      for (const [name, value] of new Headers({
+        "Dicom-Instance": "1.2.3", "Dicom-Frame": "0", "Dicom-Lossy": "01",
+        "Dicom-View": `size=${query.get("width")}x${query.get("height")};`
+          + "zoom=1;pan=0,0;rotate=0;flip=none;invert=0;format=jpeg",
+        ...Object.fromEntries(headers),
+      })) {
+        response.headers.set(name, value);
+      }
+      return response;
+    },
+    /** @param {string} id */
+    releaseStack: async (id) => void node.released.push(id),
+  };
+  Object.assign(globalThis, {
+    createImageBitmap: async () => ({ close: () => {} }),
+  });
+  await work(new Looks(new LineMeter()), node, { info, headers });
+}
+
+await test("neighbours ahead: previews first, none beyond the ends", () => {
+  const preview = { format: "jpeg", quality: 50, shrink: 4 };
+  const reader = { layer: 2, layers: 5, direction: -1, moving: preview,
+    cine: false };
+  assert.deepEqual([...neighbours(reader)].map(({ layer, quality }) =>
+    `${layer} ${quality.format}`), ["1 jpeg", "0 jpeg", "3 jpeg", "4 jpeg",
+    "1 png", "0 png", "3 png", "4 png"]);
+  assert.ok([...neighbours({ ...reader, cine: true })]
+    .every(({ quality }) => quality === preview));
+  assert.deepEqual([...neighbours({ ...reader, moving: picture.FULL,
+    direction: 1 })].map(({ layer }) => layer), [3, 4, 1, 0]);
 });
 
 /** @param {object} [change] */

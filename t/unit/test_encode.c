@@ -7,7 +7,7 @@
 /* links: render-worker/deflate.c render-worker/log.c */
 /* links: render-worker/jpeg_gray.c */
 /* pkg: libjpeg zlib libcrypto */
-/* libs: -lisal */
+/* libs: -lisal -lm */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -334,10 +334,39 @@ test_refused(void **state)
     assert_null(data);
 }
 
+/* As many bytes as one may have, and not many fewer. */
+static void
+test_jpeg_within(void **state)
+{
+    static const size_t most[] = { 100000, 60000, 30000, 12000 };
+    uint8_t *pixels = make_picture(300, 300, 1, NOISE), *data;
+    struct encode_source source = { pixels, 300, 300, 1, NULL };
+    size_t length;
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(most) / sizeof(most[0]); i++) {
+        unsigned quality = 95;
+
+        data = NULL;
+        assert_true(encode_within(&source, &quality, most[i], NULL, &data,
+            &length));
+        if (i == 3) {
+            assert_null(data);      /* only a smaller one would fit */
+            break;
+        }
+        assert_non_null(data);
+        assert_true(length <= most[i] && length > most[i] / 2);
+        assert_true(i == 0 ? quality == 95 : quality < 95);
+        free(data);
+    }
+    free(pixels);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_jpeg_within),
         cmocka_unit_test(test_png),
         cmocka_unit_test(test_jpeg),
         cmocka_unit_test(test_jpeg_bands),

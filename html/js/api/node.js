@@ -80,6 +80,21 @@ export class NodeApi {
   }
 
   /**
+   * Opens a stack and draws a picture of it, in one answer of two parts:
+   * "stack" and "picture".  Without a series the node chooses one.
+   *
+   * @param {{study: string, series?: string}} stack
+   * @param {URLSearchParams} query  as of picture()
+   * @param {AbortSignal} [signal]
+   */
+  show(stack, query, signal) {
+    return this.#http.request(`${this.#base}/stacks`, {
+      method: "POST", json: { ...stack, picture: String(query) }, signal,
+      retries: 0, quiet: true, priority: "high",
+    });
+  }
+
+  /**
    * @param {string} id
    * @param {AbortSignal} [signal]
    * @returns {Promise<StackInfo>}

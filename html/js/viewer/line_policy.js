@@ -35,6 +35,9 @@ const MOVING_MS = 32;
 /** The least that shows something, on however thin a line. */
 const LEAST_BYTES = 4096;
 
+/** The most on a line of which it is not sure that it carries twice that. */
+const SURE_BYTES = 16384;
+
 /** Before the line is known. */
 const FIRST_BYTES = 8192;
 
@@ -98,7 +101,9 @@ function rungOf(quality) {
  * @param {Line} line
  */
 export function movingBytes({ rate }) {
-  return rate === 0 ? FIRST_BYTES : Math.max(LEAST_BYTES, rate * MOVING_MS);
+  const bytes = rate === 0 ? FIRST_BYTES : rate * MOVING_MS;
+  return bytes >= 2 * SURE_BYTES ? bytes
+    : Math.min(SURE_BYTES, Math.max(LEAST_BYTES, bytes));
 }
 
 /**

@@ -276,3 +276,9 @@ export class Marks {
     return group;
   }
 }
+
+/** @param {import("./gestures.js").Tool} tool */
+export function markKind(tool) {
+  return tool === "length" || tool === "angle" || tool === "ellipse"
+    ? tool : null;
+}

@@ -64,8 +64,8 @@ export class Overlay {
   }
 
   /**
-   * @param {StudyDetail} study
-   * @param {SeriesItem} series
+   * @param {import("../types.js").StudyItem} study
+   * @param {SeriesItem | null} series  null: not known yet
    */
   setStudy(study, series) {
     const { patient } = study;
@@ -82,8 +82,8 @@ export class Overlay {
       study.accession ? `Acc ${study.accession}` : "",
     ]);
     this.#seriesLine = [
-      series.number === null ? "" : `Series ${series.number}`,
-      series.modality ?? "", series.description ?? "",
+      series?.number ? `Series ${series.number}` : "",
+      series?.modality ?? "", series?.description ?? "",
     ].filter(Boolean).join("  ");
   }
 

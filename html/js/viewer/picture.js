@@ -16,6 +16,7 @@
  * @property {Box} viewport   device pixels
  * @property {ImageShape} image
  * @property {Quality} quality
+ * @property {number} [most]  bytes; no part of what the picture is called
  *
  * What a picture says of itself, from the headers of the answer.
  * @typedef {object} PictureFacts
@@ -31,6 +32,11 @@ import { fitScale } from "./view.js";
 
 /** @type {Quality} */
 export const FULL = { format: "png", quality: 0, shrink: 1 };
+
+/** Pictures are taken pixel by pixel, without any colour management. */
+/** @type {ImageBitmapOptions} */
+export const EXACT = { colorSpaceConversion: "none",
+  premultiplyAlpha: "none" };
 
 /** An answer that does not show what was asked for. */
 export class WrongPicture extends Error {
@@ -79,9 +85,10 @@ function placesItself({ view, quality }) {
 
 /**
  * @param {PictureRequest} request
+ * @param {number} [most]  bytes of a lossy picture
  * @returns {URLSearchParams}
  */
-export function pictureQuery(request) {
+export function pictureQuery(request, most) {
   const { view, quality } = request;
   const { width, height, flip, zoom, panX, panY } = effective(request);
   const query = new URLSearchParams(
@@ -114,6 +121,9 @@ export function pictureQuery(request) {
   query.set("format", quality.format);
   if (quality.format === "jpeg") {
     query.set("quality", String(quality.quality));
+    if (most) {
+      query.set("max_bytes", String(Math.round(most)));
+    }
   }
   return query;
 }
@@ -127,6 +137,21 @@ export function pictureKey(request) {
   return `${request.view.layer}?${pictureQuery(request)}`;
 }
 
+/**
+ * @param {import("../types.js").StackInfo} info
+ * @param {import("../types.js").LayerInfo | null} [layer]
+ * @param {number | null} [aspect]  another than the image's own
+ * @returns {ImageShape}
+ */
+export function imageShape(info, layer, aspect) {
+  const own = aspect ?? info.aspect
+    ?? (info.spacing ? info.spacing[0] / info.spacing[1] : 1);
+  return {
+    columns: layer?.columns ?? info.columns, rows: layer?.rows ?? info.rows,
+    aspect: Number.isFinite(own) && own > 0 ? own : 1,
+  };
+}
+
 /** @param {string | null} header  "center=40;window=400;..." */
 export function parseView(header) {
   /** @type {Map<string, string>} */
@@ -138,6 +163,25 @@ export function parseView(header) {
     }
   }
   return view;
+}
+
+/**
+ * The size of a picture, halved as often as the node had to so that it keeps
+ * to its bytes; the viewport's own when nothing fits.
+ *
+ * @param {{width: number, height: number, panX: number, panY: number}} wanted
+ * @param {string | undefined} size  "320x240"
+ */
+function halved(wanted, size) {
+  let { width, height, panX, panY } = wanted;
+  while (size !== `${width}x${height}` && (width > 1 || height > 1)) {
+    width = Math.ceil(width / 2);
+    height = Math.ceil(height / 2);
+    panX /= 2;
+    panY /= 2;
+  }
+  return size === `${width}x${height}` ? { width, height, panX, panY }
+    : wanted;
 }
 
 /** @param {string | undefined} text @param {number} wanted */
@@ -159,9 +203,11 @@ function near(text, wanted) {
  * @returns {PictureFacts}
  */
 export function checkPicture(request, headers, expected, instances) {
-  const { view, quality } = request;
-  const wanted = effective(request);
+  const { view, quality, most } = request;
   const shown = parseView(headers.get("Dicom-View"));
+  const asked = effective(request);
+  const wanted = most
+    ? { ...asked, ...halved(asked, shown.get("size")) } : asked;
   const instance = headers.get("Dicom-Instance") ?? "";
   const frame = Number(headers.get("Dicom-Frame") ?? NaN);
 

@@ -62,6 +62,15 @@ export class PictureCache {
     }
   }
 
+  /** @param {(picture: CachedPicture) => boolean} which */
+  keep(which) {
+    for (const [key, picture] of this.#pictures) {
+      if (!which(picture)) {
+        this.drop(key);
+      }
+    }
+  }
+
   clear() {
     this.#pictures.clear();
     this.#bytes = 0;

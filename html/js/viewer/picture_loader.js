@@ -27,7 +27,7 @@ import { sleep } from "../core/latest.js";
 import { serverTime } from "./line_meter.js";
 import { atOnce, LADDER, Sizes } from "./line_policy.js";
 import {
-  checkPicture, FULL, pictureKey, pictureQuery, WrongPicture,
+  checkPicture, EXACT, FULL, pictureKey, pictureQuery, WrongPicture,
 } from "./picture.js";
 import { PictureCache } from "./picture_cache.js";
 import { sameLook } from "./view.js";
@@ -43,10 +43,6 @@ const NEAR = 8;
 /** After so long without an answer the reader is told. */
 const SILENT_MS = 1500;
 
-/** Pictures are taken pixel by pixel, without any colour management. */
-/** @type {ImageBitmapOptions} */
-const EXACT = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-
 export class PictureLoader {
   /** @type {import("../api/node.js").NodeApi} */
   #node;
@@ -54,7 +50,8 @@ export class PictureLoader {
   /** @type {import("./stack.js").Stack} */
   #stack;
 
-  /** @type {ReadonlySet<string>} */
+  /** Those of the series, when they are known. */
+  /** @type {ReadonlySet<string> | null} */
   #instances;
 
   /** @type {import("./line_meter.js").LineMeter} */
@@ -91,7 +88,7 @@ export class PictureLoader {
   /**
    * @param {import("../api/node.js").NodeApi} node
    * @param {import("./stack.js").Stack} stack
-   * @param {ReadonlySet<string>} instances
+   * @param {ReadonlySet<string> | null} instances
    * @param {import("./line_meter.js").LineMeter} meter
    * @param {LoaderClient} client
    */
@@ -101,6 +98,17 @@ export class PictureLoader {
     this.#instances = instances;
     this.#meter = meter;
     this.#client = client;
+  }
+
+  /**
+   * The series is known now, after the first pictures: none may stay that is
+   * not of it.
+   *
+   * @param {ReadonlySet<string>} instances
+   */
+  setInstances(instances) {
+    this.#instances = instances;
+    this.#cache.keep(({ facts }) => instances.has(facts.instance));
   }
 
   /** True while a wish is not answered. */
@@ -319,7 +327,7 @@ export class PictureLoader {
   async #download(id, request, signal, ahead) {
     const { layer } = request.view;
     const { width, height } = request.viewport;
-    const query = pictureQuery(request);
+    const query = pictureQuery(request, request.most);
     for (let tries = 0; ; tries++) {
       const transfer = this.#meter.ask();
       const silence = setTimeout(() => this.#node.silent(),

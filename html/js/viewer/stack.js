@@ -44,11 +44,15 @@ export class Stack extends EventTarget {
   /**
    * @param {import("../api/node.js").NodeApi} node
    * @param {import("../api/node.js").StackRequest} request
+   * @param {StackInfo | null} [info]  when it is open already
    */
-  constructor(node, request) {
+  constructor(node, request, info = null) {
     super();
     this.#node = node;
     this.#request = request;
+    if (info) {
+      this.#opened(info);
+    }
   }
 
   /** The answer of the node; open() comes first. */
@@ -80,6 +84,11 @@ export class Stack extends EventTarget {
       this.#release(info.id);
       throw this.#closed.signal.reason;
     }
+    this.#opened(info);
+  }
+
+  /** @param {StackInfo} info */
+  #opened(info) {
     this.#info = info;
     this.dispatchEvent(new Event("change"));
     if (this.#followed) {

@@ -5,6 +5,7 @@
 import { fill, h, icon, setText } from "../core/dom.js";
 import { age, clock, day, dicomName, sexName } from "../core/format.js";
 import { explain, HttpError } from "../core/http.js";
+import { sleep } from "../core/latest.js";
 import { NodeApi } from "../api/node.js";
 import { trimUrl } from "../api/registry.js";
 import { ReportPanel } from "../report/report_panel.js";
@@ -19,6 +20,7 @@ import { Viewport } from "./viewport.js";
 import { showShortcuts } from "./shortcuts.js";
 
 /** @typedef {import("../types.js").StudyDetail} StudyDetail */
+/** @typedef {import("../types.js").StudyItem} StudyItem */
 /** @typedef {import("../types.js").SeriesItem} SeriesItem */
 /** @typedef {import("./view.js").View} View */
 
@@ -27,11 +29,14 @@ import { showShortcuts } from "./shortcuts.js";
  * token of their own.
  *
  * @typedef {Pick<import("../app.js").AppContext, "config" | "http" | "meter"
- *     | "lastList"> & {session: import("../types.js").Rights}} ViewerContext
+ *     | "looks" | "lastList"> & {session: import("../types.js").Rights}} ViewerContext
  */
 
 /** Stacks left open, so that going back to a series costs nothing. */
 const OPEN_STACKS = 3;
+
+/** The lists wait so long for the first picture. */
+const LISTS_MS = 250;
 
 /** A series of more images is not only there to plan the others. */
 const SCOUT_IMAGES = 3;
@@ -59,6 +64,9 @@ export class ViewerPage {
 
   /** @type {PresentationMenu} */
   #presentations;
+
+  /** Shown before the study was known. @type {Stack | null} */
+  #glimpsed = null;
 
   /** By series and part, oldest use first. @type {Map<string, Stack>} */
   #stacks = new Map();
@@ -134,6 +142,7 @@ export class ViewerPage {
     this.#viewport.tool = "window";
     this.#viewport.announce("Opening …");
     this.#viewport.addEventListener("shown", () => {
+      context.looks.box = this.#viewport.box;
       if (this.#viewport.settled) {
         this.#list?.start();
       }
@@ -191,17 +200,33 @@ export class ViewerPage {
     showShortcuts(SHORTCUTS, this.#viewport.presets);
   }
 
-  /** @param {string} uid */
+  /**
+   * The first picture and the study are asked for at once, the picture first.
+   *
+   * @param {string} uid
+   */
   async #open(uid) {
+    const { looks } = this.#context;
+    looks.begin(this.#nodeAt(null), uid, null);
+    const look = looks.take(uid);
+    this.#aborter.signal.addEventListener("abort", () => look?.close());
+    if (look?.item) {
+      this.#name(look.item);
+      void look.seen.then((seen) => this.#glimpse(seen, look.item));
+    }
     try {
       const study = await this.#facility.study(uid,
         { signal: this.#aborter.signal });
+      if (look?.item) {
+        // The picture first, then what stands around it.
+        await Promise.race([look.seen, sleep(LISTS_MS)]);
+        await nextFrame();
+      }
       this.#study = study;
-      const base = study.node ?? this.#facility.facility.nodes[0];
-      if (!base) {
+      this.#node ??= this.#nodeAt(study.node);
+      if (!this.#node) {
         throw new Error("No rendering node is registered for this facility");
       }
-      this.#node = new NodeApi(this.#context.http, trimUrl(base));
       this.#name(study);
       this.#list = new SeriesList(this.#node, study);
       this.#list.addEventListener("choose", (event) => {
@@ -214,7 +239,8 @@ export class ViewerPage {
       const first = firstToRead(study.series);
       if (first) {
         this.#viewport.element.focus();
-        await this.#choose(first.uid);
+        this.#glimpse(await look?.seen ?? null, study);
+        await this.#choose(this.#glimpsed?.series ?? first.uid);
       } else {
         this.#viewport.announce("This study has no pictures.");
       }
@@ -227,7 +253,35 @@ export class ViewerPage {
     }
   }
 
-  /** @param {StudyDetail} study */
+  /** @param {string | null} base  as the study says; else the facility's */
+  #nodeAt(base) {
+    const url = base ?? this.#facility.facility.nodes[0];
+    return url ? new NodeApi(this.#context.http, trimUrl(url)) : null;
+  }
+
+  /**
+   * Shows what the node had to show of the study of its own accord.
+   *
+   * @param {import("./first_look.js").Seen | null} seen
+   * @param {StudyItem | null} study
+   */
+  #glimpse(seen, study) {
+    if (!seen || !study || this.#glimpsed || this.#series
+      || this.#aborter.signal.aborted) {
+      return;
+    }
+    const { info } = seen;
+    const part = info.part ?? 0;
+    this.#node ??= this.#nodeAt(study.node);
+    this.#glimpsed = new Stack(/** @type {NodeApi} */ (this.#node),
+      { study: study.uid, series: info.series, part }, info);
+    this.#stacks.set(partKey(info.series, part), this.#glimpsed);
+    this.#viewport.show(/** @type {NodeApi} */ (this.#node), this.#glimpsed,
+      study, null, null);
+    this.#viewport.begin(seen);
+  }
+
+  /** @param {StudyItem} study */
   #name(study) {
     const { patient } = study;
     const years = age(patient.birth_date, study.date);
@@ -303,6 +357,14 @@ export class ViewerPage {
     const chosen = () => this.#series?.uid === uid && this.#part === part
       && !this.#aborter.signal.aborted;
     this.#list?.mark(uid);
+    const glimpsed = this.#glimpsed;
+    this.#glimpsed = null;
+    if (glimpsed?.series === uid && glimpsed.info.part === part) {
+      this.#parts.show(glimpsed.info);
+      this.#viewport.identify(study, series);
+      this.#follow(glimpsed);
+      return;
+    }
     this.#viewport.clear();
     this.#loading.hidden = true;
     this.#viewport.announce("Opening …");
@@ -380,6 +442,15 @@ export class ViewerPage {
     this.#viewport.element.setAttribute("data-cine",
       cine.running ? `Cine ${cine.rate}/s` : "");
   }
+}
+
+/** What was shown is on the screen then. @returns {Promise<void>} */
+function nextFrame() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    // A hidden page draws nothing.
+    setTimeout(resolve, 100);
+  });
 }
 
 /**

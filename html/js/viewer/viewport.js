@@ -7,13 +7,14 @@
 
 import { h, setText } from "../core/dom.js";
 import { explain, HttpError } from "../core/http.js";
+import { neighbours } from "./ahead.js";
 import { Cine } from "./cine.js";
 import { Gestures } from "./gestures.js";
 import { Overlay } from "./overlay.js";
-import { Marks } from "./marks.js";
+import { markKind, Marks } from "./marks.js";
 import { roiText } from "./measure.js";
-import { movingQuality, restQuality } from "./line_policy.js";
-import { FULL, pictureKey } from "./picture.js";
+import { movingBytes, movingQuality, restQuality } from "./line_policy.js";
+import { FULL, imageShape, pictureKey, WrongPicture } from "./picture.js";
 import { PictureLoader } from "./picture_loader.js";
 import { inRuns, itemOf, settle } from "./presentation.js";
 import { PresentationGraphics } from "./presentation_graphics.js";
@@ -30,7 +31,7 @@ import {
 /** @typedef {import("./view.js").ImageShape} ImageShape */
 /** @typedef {import("./picture.js").PictureRequest} PictureRequest */
 /** @typedef {import("./picture_loader.js").LoadedPicture} LoadedPicture */
-/** @typedef {import("../types.js").StudyDetail} StudyDetail */
+/** @typedef {import("../types.js").StudyItem} StudyItem */
 /** @typedef {import("../types.js").SeriesItem} SeriesItem */
 
 /** After this long without a move the picture is refined. */
@@ -39,10 +40,6 @@ const REST_MS = 120;
 /** Slower answers get a word on the screen. */
 const SLOW_MS = 300;
 
-/** Neighbours fetched while the line is idle, in the reader's direction. */
-const AHEAD_FULL = [1, 2, 3, -1, 4, 5, 6, -2];
-const AHEAD_PREVIEWS = [...Array(24).keys()].flatMap((n) =>
-  n % 3 === 2 ? [n + 1, -(n + 1) / 3] : [n + 1]);
 /** @type {readonly import("../types.js").PresentationName[]} */
 const NO_STATES = [];
 const DRAG_SCROLL = 0.8;        /* of the viewport's height: all layers */
@@ -167,6 +164,10 @@ export class Viewport extends EventTarget {
     return !this.#graphics.element.hasAttribute("hidden");
   }
 
+  get box() {
+    return this.#surface.box;
+  }
+
   get layers() {
     return this.#open?.stack.isOpen ? this.#open.stack.info.layers : 0;
   }
@@ -184,18 +185,19 @@ export class Viewport extends EventTarget {
   }
 
   /**
-   * Shows a stack that is open.  view: as it was left before.
+   * Shows a stack that is open.  series: null when nothing is known of it yet;
+   * view: as it was left before.
    *
    * @param {import("../api/node.js").NodeApi} node
    * @param {import("./stack.js").Stack} stack
-   * @param {StudyDetail} study
-   * @param {SeriesItem} series
+   * @param {StudyItem} study
+   * @param {SeriesItem | null} series
    * @param {View | null} view
    */
   show(node, stack, study, series, view) {
     this.clear();
     const { info } = stack;
-    const instances = new Set(series.instances.map(({ uid }) => uid));
+    const instances = series && instancesOf(series);
     const loader = new PictureLoader(node, stack, instances, this.#meter, {
       show: (picture) => this.#take(picture),
       fail: (request, error) => this.#fail(request, error),
@@ -204,10 +206,11 @@ export class Viewport extends EventTarget {
     const probe = new Probe(node, stack,
       (text) => this.#overlay.setProbe(text));
     const closed = new AbortController();
-    this.#marks.setSeries(`${series.uid}/${info.part ?? 0}`);
+    this.#marks.setSeries(`${stack.series}/${info.part ?? 0}`);
     this.#open = {
       node, stack, loader, probe, closed,
-      presets: presetsFor(info.modality ?? series.modality, info.windows),
+      presets: presetsFor(info.modality ?? series?.modality ?? null,
+        info.windows),
     };
     this.#view = view ?? restView(Math.floor((info.layers - 1) / 2));
     this.#refused.clear();
@@ -222,6 +225,45 @@ export class Viewport extends EventTarget {
     this.#nowMoving();
     this.#changed();
     this.dispatchEvent(new Event("state"));
+  }
+
+  /**
+   * Shows the picture that came with the opening of the stack, for as long as
+   * nothing else is there.
+   *
+   * @param {import("./first_look.js").Seen} seen
+   */
+  begin({ picture, bytes }) {
+    const { quality, viewport } = picture.request;
+    if (!this.#open || this.#surface.picture) {
+      picture.bitmap.close();
+      return;
+    }
+    this.#open.loader.sizes.learn(quality, viewport.width * viewport.height,
+      bytes);
+    // Something recognisable is there: the next one is the true picture.
+    clearTimeout(this.#restTimer);
+    this.#moving = false;
+    this.#take(picture);
+  }
+
+  /**
+   * What the pictures shown since begin() are of.
+   *
+   * @param {StudyItem} study
+   * @param {SeriesItem} series
+   */
+  identify(study, series) {
+    const instances = instancesOf(series);
+    const { picture } = this.#surface;
+    this.#overlay.setStudy(study, series);
+    this.#open?.loader.setInstances(instances);
+    if (picture && !instances.has(picture.facts.instance)) {
+      this.#fail(picture.request,
+        new WrongPicture(`instance ${picture.facts.instance}`));
+    } else {
+      this.#changed();
+    }
   }
 
   /** Empty and black; nothing of a former patient stays. */
@@ -609,18 +651,21 @@ export class Viewport extends EventTarget {
     if (seen === quality) {
       return;
     }
-    open.loader.ask(this.#request(view, quality));
+    open.loader.ask(this.#request(view, quality,
+      this.#moving || seen === null));
     this.#slowTimer ??= setTimeout(() => this.#sayState(), SLOW_MS);
   }
 
   /**
    * @param {View} view
    * @param {import("./picture.js").Quality} quality
+   * @param {boolean} [small]  a preview, of what the line carries at once
    * @returns {PictureRequest}
    */
-  #request(view, quality) {
+  #request(view, quality, small) {
     return {
       view, quality, viewport: this.#surface.box, image: this.#image(view.layer),
+      ...(small && quality !== FULL ? { most: movingBytes(this.#meter) } : {}),
     };
   }
 
@@ -630,15 +675,9 @@ export class Viewport extends EventTarget {
     if (!stack?.isOpen) {
       return { columns: 1, rows: 1, aspect: 1 };
     }
-    const { info } = stack;
-    const own = stack.layers?.[layer];
     const state = this.#state(layer);
-    const aspect = (state && itemOf(state.areas, layer)?.aspect)
-      ?? info.aspect ?? (info.spacing ? info.spacing[0] / info.spacing[1] : 1);
-    return {
-      columns: own?.columns ?? info.columns, rows: own?.rows ?? info.rows,
-      aspect: Number.isFinite(aspect) && aspect > 0 ? aspect : 1,
-    };
+    return imageShape(stack.info, stack.layers?.[layer],
+      state && itemOf(state.areas, layer)?.aspect);
   }
 
   /** @param {LoadedPicture} picture */
@@ -705,38 +744,22 @@ export class Viewport extends EventTarget {
   /** @returns {PictureRequest | null} */
   #nextAhead() {
     const open = this.#open;
-    if (!open || this.layers < 2 || document.hidden) {
-      return null;
-    }
-    if (!this.settled && !this.cine.running) {
+    if (!open || this.layers < 2 || document.hidden
+      || (!this.settled && !this.cine.running)) {
       return null;
     }
     const { box } = this.#surface;
     const { loader } = open;
-    const moving = movingQuality(this.#meter, loader.sizes,
-      box.width * box.height);
-    /** @param {number} step @param {import("./picture.js").Quality} quality */
-    const missing = (step, quality) => {
-      const layer = this.#view.layer + step * this.#direction;
+    for (const { layer, quality } of neighbours({
+      layer: this.#view.layer, layers: this.layers,
+      direction: this.#direction, cine: this.cine.running,
+      moving: movingQuality(this.#meter, loader.sizes, box.width * box.height),
+    })) {
       const request = this.#request(this.#settle({ ...this.#view, layer }),
-        quality);
-      if (layer < 0 || layer >= this.layers) {
-        return null;
-      }
+        quality, true);
       const here = loader.best(request);
-      return here === FULL || (here !== null && quality !== FULL)
-        || loader.isComing(request) ? null : request;
-    };
-    for (const step of moving === FULL ? [] : AHEAD_PREVIEWS) {
-      const request = missing(step, moving);
-      if (request) {
-        return request;
-      }
-    }
-    for (const step of this.cine.running && moving !== FULL ? []
-      : AHEAD_FULL) {
-      const request = missing(step, FULL);
-      if (request) {
+      if (here !== FULL && (here === null || quality === FULL)
+        && !loader.isComing(request)) {
         return request;
       }
     }
@@ -770,8 +793,7 @@ export class Viewport extends EventTarget {
   }
 }
 
-/** @param {import("./gestures.js").Tool} tool */
-function markKind(tool) {
-  return tool === "length" || tool === "angle" || tool === "ellipse"
-    ? tool : null;
+/** @param {SeriesItem} series */
+function instancesOf(series) {
+  return new Set(series.instances.map(({ uid }) => uid));
 }

@@ -14,6 +14,8 @@ import { age, clock, day, dicomName, plural } from "../core/format.js";
  * @property {string} [facilityName] shown when given
  * @property {string} [mark]         said before the facility's name
  * @property {() => void} [open]     instead of following the row's link
+ *
+ * @typedef {CustomEvent<StudyRow>} LookEvent  "look": a row is reached for
  */
 
 export class StudyTable {
@@ -80,6 +82,9 @@ export class StudyTable {
 
   /** @param {StudyRow} row */
   #row({ study, facility, facilityName, mark, open }) {
+    // An emergency's token opens its study only once it is there.
+    const look = () => !open && this.element.dispatchEvent(
+      new CustomEvent("look", { bubbles: true, detail: { study, facility } }));
     const href = `#/${open ? "emergency" : "study"}/${facility}/${study.uid}`;
     const { patient } = study;
     const name = dicomName(patient.name);
@@ -92,7 +97,14 @@ export class StudyTable {
     /** @type {(text: import("../core/dom.js").Child, kind: string) =>
      *     HTMLTableCellElement} */
     const cell = (text, kind) => h("td", { class: `col-${kind}` }, text);
-    const row = h("tr", { onclick: (/** @type {MouseEvent} */ event) => {
+    const row = h("tr", { onpointerdown: (
+      /** @type {PointerEvent} */ { button, pointerType }) => {
+      // A finger may be about to scroll the list.
+      if (button === 0 && pointerType === "mouse") {
+        look();
+      }
+    }, onclick: (/** @type {MouseEvent} */ event) => {
+      look();
       if (!(event.target instanceof HTMLAnchorElement)
         && !getSelection()?.toString()) {
         link.click();

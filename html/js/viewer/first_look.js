@@ -1,0 +1,248 @@
+/**
+ * The first picture of a study, asked of the node as soon as the reader
+ * reaches for the study: before its page is there, and before anything is
+ * known of its series.  Opening the stack and drawing its middle layer are one
+ * request, one way to the node and back.
+ *
+ * @typedef {import("../types.js").StackInfo} StackInfo
+ * @typedef {import("../types.js").StudyItem} StudyItem
+ * @typedef {import("./picture_loader.js").LoadedPicture} LoadedPicture
+ * @typedef {import("./view.js").Box} Box
+ *
+ * @typedef {object} Seen
+ * @property {StackInfo} info
+ * @property {LoadedPicture} picture
+ * @property {number} bytes
+ */
+
+import { h } from "../core/dom.js";
+import { serverTime } from "./line_meter.js";
+import { movingBytes, movingQuality, Sizes } from "./line_policy.js";
+import {
+  checkPicture, EXACT, imageShape, pictureQuery, WrongPicture,
+} from "./picture.js";
+import { restView } from "./view.js";
+
+/** After so long the ordinary way is gone, which has more patience. */
+const PATIENCE_MS = 8000;
+
+/** Unused for so long, it was not meant. */
+const FORGOTTEN_MS = 4000;
+
+export class FirstLook {
+  #aborter = new AbortController();
+
+  /** @type {import("../api/node.js").NodeApi} */
+  #node;
+
+  /** @type {import("./line_meter.js").LineMeter} */
+  #meter;
+
+  /** @type {ReturnType<typeof setTimeout>} */
+  #forgetting;
+
+  #taken = false;
+
+  /** UID of the study. @type {string} */
+  study;
+
+  /** What the list says of it, if it was chosen from one. */
+  item;
+
+  /**
+   * What came; null: nothing that could be shown, and the ordinary way says
+   * why.
+   *
+   * @type {Promise<Seen | null>}
+   */
+  seen;
+
+  /**
+   * @param {import("../api/node.js").NodeApi} node
+   * @param {string} study
+   * @param {StudyItem | null} item
+   * @param {import("./line_meter.js").LineMeter} meter
+   * @param {Box} box  of the viewport, as far as that is known
+   */
+  constructor(node, study, item, meter, box) {
+    this.#node = node;
+    this.#meter = meter;
+    this.study = study;
+    this.item = item;
+    this.seen = this.#ask(box).catch(() => null);
+    this.#forgetting = setTimeout(() => this.close(), FORGOTTEN_MS);
+  }
+
+  get closed() {
+    return this.#aborter.signal.aborted;
+  }
+
+  /** Who takes it has the stack, and closes it. */
+  take() {
+    this.#taken = true;
+    clearTimeout(this.#forgetting);
+  }
+
+  /** Nobody wants it. */
+  close() {
+    clearTimeout(this.#forgetting);
+    this.#aborter.abort();
+    if (!this.#taken) {
+      this.#taken = true;
+      void this.seen.then((seen) => {
+        if (seen) {
+          seen.picture.bitmap.close();
+          this.#node.releaseStack(seen.info.id).catch(() => {
+            // It expires by itself.
+          });
+        }
+      });
+    }
+  }
+
+  /**
+   * @param {Box} viewport
+   * @returns {Promise<Seen | null>}
+   */
+  async #ask(viewport) {
+    const { signal } = this.#aborter;
+    const request = {
+      view: restView(), viewport,
+      image: { columns: 1, rows: 1, aspect: 1 },
+      quality: movingQuality(this.#meter, new Sizes(),
+        viewport.width * viewport.height),
+      most: movingBytes(this.#meter),
+    };
+    const transfer = this.#meter.ask();
+    let bytes = 0;
+    try {
+      const response = await this.#node.show({ study: this.study },
+        pictureQuery(request, request.most),
+        AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]));
+      this.#meter.answer(transfer,
+        serverTime(response.headers.get("Server-Timing")));
+      const { info, blob } = await takeApart(response);
+      bytes = blob.size;
+      const seen = await this.#check(request, response.headers, info, blob);
+      return { ...seen, bytes };
+    } finally {
+      this.#meter.end(transfer, bytes);
+    }
+  }
+
+  /**
+   * The picture is the middle layer of a stack of this study, as it was asked
+   * for.  That its instance is one of the series is found out when the series
+   * is known: by PictureLoader.setInstances().
+   *
+   * @param {import("./picture.js").PictureRequest} request
+   * @param {Headers} headers
+   * @param {StackInfo} info
+   * @param {Blob} blob
+   */
+  async #check(request, headers, info, blob) {
+    const layer = Math.floor((info.layers - 1) / 2);
+    if (info.study !== this.study) {
+      throw new WrongPicture(`study ${info.study}`);
+    }
+    if (headers.get("Dicom-Layer") !== String(layer)) {
+      throw new WrongPicture(`layer ${headers.get("Dicom-Layer")}`);
+    }
+    const of = { ...request, view: restView(layer), image: imageShape(info) };
+    const facts = checkPicture(of, headers, null, null);
+    const bitmap = await createImageBitmap(blob, EXACT);
+    return { info, picture: { request: of, facts, bitmap } };
+  }
+}
+
+/**
+ * @param {Response} response  of two parts
+ * @returns {Promise<{info: StackInfo, blob: Blob}>}
+ */
+async function takeApart(response) {
+  const parts = await response.formData();
+  const stack = parts.get("stack");
+  const blob = parts.get("picture");
+  if (typeof stack !== "string" || !(blob instanceof Blob)) {
+    throw new WrongPicture("no stack or no picture");
+  }
+  return { info: JSON.parse(stack), blob };
+}
+
+/**
+ * The one look at a time, and how large the viewport was when it was seen
+ * last.
+ */
+export class Looks {
+  /** @type {FirstLook | null} */
+  #look = null;
+
+  /** @type {import("./line_meter.js").LineMeter} */
+  #meter;
+
+  /** Device pixels. @type {Box | null} */
+  #box = null;
+
+  /** @param {import("./line_meter.js").LineMeter} meter */
+  constructor(meter) {
+    this.#meter = meter;
+  }
+
+  /** @param {Box} box */
+  set box(box) {
+    this.#box = { ...box };
+  }
+
+  /**
+   * The reader reaches for a study; once more, and nothing new is asked for.
+   *
+   * @param {import("../api/node.js").NodeApi | null} node
+   * @param {string} study
+   * @param {StudyItem | null} item
+   */
+  begin(node, study, item) {
+    if (this.#look?.study === study && !this.#look.closed) {
+      return;
+    }
+    this.#look?.close();
+    this.#look = node && new FirstLook(node, study, item, this.#meter,
+      this.#box ?? likelyBox());
+  }
+
+  /**
+   * The look at this study that was begun, now the caller's; null: there is
+   * none.
+   *
+   * @param {string} study
+   */
+  take(study) {
+    const look = this.#look;
+    this.#look = null;
+    if (look?.study === study && !look.closed) {
+      look.take();
+      return look;
+    }
+    look?.close();
+    return null;
+  }
+}
+
+/**
+ * Where no viewport was seen yet: laid out for a moment, and never painted.
+ *
+ * @returns {Box}
+ */
+function likelyBox() {
+  const ratio = devicePixelRatio || 1;
+  const viewport = h("div", { class: "viewport" });
+  const page = h("div", { class: "viewer" }, h("div", { class: "rail" }),
+    h("div", { class: "stage" }, viewport, h("div", { class: "slice-rail" })),
+    h("aside", { class: "report-side" }));
+  document.querySelector("main")?.append(page);
+  const { clientWidth, clientHeight } = viewport;
+  page.remove();
+  return {
+    width: Math.max(64, Math.round(clientWidth * ratio)),
+    height: Math.max(64, Math.round(clientHeight * ratio)),
+  };
+}
