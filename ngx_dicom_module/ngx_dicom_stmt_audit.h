@@ -30,20 +30,19 @@
   "id, at, event, outcome, user_id, user_name, roles, address, object, "      \
   "patient, detail"
 
-/* no patient to be looked up */
+/* No patient to be looked up.  This and the seals are of one process alone: who
+   repeats a COMMIT that was done violates a key, which tells so, and costs
+   nothing where it was not; ON CONFLICT would cost a quarter more each time. */
 
 #define NGX_DICOM_SQL_AUDIT_PLAIN                                             \
   NGX_DICOM_SQL_AUDIT_INSERT "e.patient, e.detail "                           \
   "FROM unnest(" NGX_DICOM_SQL_AUDIT_ARRAYS ") "                              \
        "AS e (" NGX_DICOM_SQL_AUDIT_FIELDS ") "
 
-#define NGX_DICOM_SQL_AUDIT_ONCE                                              \
-  "ON CONFLICT (id) DO NOTHING"
-
 /* a row that is returned was made now */
 
 #define NGX_DICOM_SQL_AUDIT_RETURNING                                         \
-  NGX_DICOM_SQL_AUDIT_ONCE " RETURNING " NGX_DICOM_SQL_AUDIT_ROW
+  "ON CONFLICT (id) DO NOTHING RETURNING " NGX_DICOM_SQL_AUDIT_ROW
 
 /* chain, server, when it began */
 
@@ -56,8 +55,7 @@
   "INSERT INTO audit_chain (chain, seq, event, late, hash) "                  \
   "SELECT $1::UUID, t.seq, t.event, t.late, t.hash "                          \
   "FROM unnest($2::INT8[], $3::UUID[], $4::BOOL[], $5::TEXT[]) "              \
-       "AS t (seq, event, late, hash) "                                       \
-  "ON CONFLICT (chain, seq) DO NOTHING"
+       "AS t (seq, event, late, hash)"
 
 /* the ends of a server's chains, the youngest chain first */
 

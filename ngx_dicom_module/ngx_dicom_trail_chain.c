@@ -20,6 +20,7 @@ static ngx_int_t ngx_dicom_trail_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_dicom_trail_link(ngx_dicom_trail_batch_t *batch,
     PGresult *res, ngx_dicom_db_step_t *step);
+static ngx_uint_t ngx_dicom_trail_done_before(ngx_dicom_db_query_t *q);
 static void ngx_dicom_trail_done(ngx_dicom_db_query_t *q);
 static void ngx_dicom_trail_end(ngx_dicom_trail_batch_t *batch, ngx_int_t rc);
 static void ngx_dicom_trail_tell(ngx_dicom_trail_batch_t *batch,
@@ -466,6 +467,18 @@ ngx_dicom_trail_link(ngx_dicom_trail_batch_t *batch, PGresult *res,
 }
 
 
+/*
+ * The COMMIT whose answer was lost was done: nobody else writes these keys.
+ */
+static ngx_uint_t
+ngx_dicom_trail_done_before(ngx_dicom_db_query_t *q)
+{
+    return q->status == NGX_DICOM_DB_CONFLICT && q->attempts > 1
+           && (ngx_strcmp(q->constraint, "audit_pkey") == 0
+               || ngx_strcmp(q->constraint, "audit_chain_pkey") == 0);
+}
+
+
 static void
 ngx_dicom_trail_done(ngx_dicom_db_query_t *q)
 {
@@ -474,7 +487,7 @@ ngx_dicom_trail_done(ngx_dicom_db_query_t *q)
 
     trail = batch->trail;
 
-    if (q->status == NGX_DICOM_DB_OK) {
+    if (q->status == NGX_DICOM_DB_OK || ngx_dicom_trail_done_before(q)) {
 
         trail->seq = batch->seq;
         ngx_memcpy(trail->head, batch->head, NGX_DICOM_AUDIT_HASH + 1);

@@ -100,6 +100,17 @@ for my $where (qw(before after)) {
     is($t->psql('toplevel', "SELECT value FROM patient_identifiers WHERE "
         . "patient = '$res->{json}{id}'"), "1$n", 'identifier');
 
+    my $read = $res->{json}{id};
+    cut($where);
+    is(api($physician, GET => "/patients/$read")->{status}, 200,
+        "$where COMMIT: the record of a read");
+    was_cut();
+    is($t->psql('toplevel', "SELECT count(*) FROM audit WHERE object = '$read'
+        AND event = 'patient-read'"), 1, 'is there once');
+    is(api($physician, GET => "/patients/$read")->{status}, 200, 'another');
+    is($t->psql('toplevel', "SELECT count(*) FROM audit WHERE object = '$read'
+        AND event = 'patient-read'"), 2, 'is there, too');
+
     cut($where, 2);
     $res = api($admin, POST => '/facilities', json => { name => 'Twice',
         code => "TWICE$n" });
@@ -109,6 +120,17 @@ for my $where (qw(before after)) {
         . "'TWICE$n'"), $where eq 'before' ? 0 : 1, 'and so it is');
     cut('never', 0);
 }
+
+
+# The chain went on over all of that.
+for (1 .. 300) {
+    last if $t->psql('toplevel', "SELECT count(*) FROM audit a WHERE NOT EXISTS
+        (SELECT 1 FROM audit_chain c WHERE c.event = a.id)") eq '0';
+    sleep(0.1);
+}
+my $output = `@{[$t->top]}/scripts/verify-audit '@{[$t->database_url('toplevel')]}' \\
+    2>&1`;
+is($?, 0, 'the audit trail is whole') or diag($output);
 
 $t->finish();
 
