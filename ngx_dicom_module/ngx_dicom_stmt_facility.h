@@ -62,6 +62,32 @@
          "FROM report_addenda d WHERE d.report = p.id) AS a ON true "
 
 
+/* what QIDO-RS says of a series, an instance, and their study */
+
+#define QIDO_SERIES_COLUMNS                                                   \
+    "e.uid, e.number, e.modality, e.description, e.body_part, e.study_uid, "  \
+    "(SELECT count(*) FROM instances i WHERE i.series_uid = e.uid) "          \
+    "AS instance_count "
+
+#define QIDO_INSTANCE_COLUMNS                                                 \
+    "i.uid, i.number AS instance_number, i.sop_class, i.transfer_syntax, "    \
+    "i.frames, i.height, i.width, i.series_uid, i.study_uid "
+
+#define QIDO_OF_STUDY                                                         \
+    "s.study_date, s.study_time, s.accession, s.referring_physician, "        \
+    "s.description AS study_description, s.patient_name, s.patient_id, "      \
+    "s.patient_issuer, s.patient_birth_date, s.patient_sex, s.study_id "
+
+/* $7, $8: range of sort_key; $9: patient's number; $10: accession number; $11:
+   pattern of the name */
+
+#define QIDO_STUDY_LIKE                                                       \
+    "s.sort_key >= $7::TEXT AND s.sort_key <= $8::TEXT "                      \
+    "AND ($9::TEXT IS NULL OR s.patient_id = $9::TEXT) "                      \
+    "AND ($10::TEXT IS NULL OR s.accession = $10::TEXT) "                     \
+    "AND ($11::TEXT IS NULL OR s.patient_name ILIKE $11::TEXT) "
+
+
 /* studies */
 
 X(STUDY_LIST, 6,
@@ -267,32 +293,67 @@ X(STACK_STATES, 2,
   "ORDER BY i.stored_at DESC, i.uid LIMIT $2::INT8")
 
 
-/* QIDO-RS: $7 to $10 narrow the page, $10 is a pattern of LIKE */
+/* QIDO-RS: $7 to $13 narrow the page, of which names and descriptions are
+   patterns of LIKE */
 
-X(QIDO_STUDIES, 10,
+X(QIDO_STUDIES, 13,
   "SELECT " STUDY_COLUMNS "FROM studies s "
   "WHERE ($7::TEXT[] IS NULL OR s.uid = ANY ($7::TEXT[])) "
   "AND ($8::TEXT IS NULL OR s.patient_id = $8::TEXT) "
   "AND ($9::TEXT IS NULL OR s.accession = $9::TEXT) "
   "AND ($10::TEXT IS NULL OR s.patient_name ILIKE $10::TEXT) "
+  "AND ($11::TEXT IS NULL OR s.description ILIKE $11::TEXT) "
+  "AND ($12::TEXT IS NULL OR s.referring_physician ILIKE $12::TEXT) "
+  "AND ($13::TEXT IS NULL OR s.study_id = $13::TEXT) "
   "AND " STUDY_PAGE)
 
-X(QIDO_SERIES, 4,
-  "SELECT e.uid, e.number, e.modality, e.description, e.body_part, "
-         "e.study_uid, (SELECT count(*) FROM instances i "
-                       "WHERE i.series_uid = e.uid) AS instance_count "
+X(QIDO_SERIES, 6,
+  "SELECT " QIDO_SERIES_COLUMNS
   "FROM series e WHERE e.study_uid = $1::TEXT "
   "AND ($2::TEXT[] IS NULL OR e.uid = ANY ($2::TEXT[])) "
   "AND ($3::TEXT IS NULL OR e.modality = $3::TEXT) "
+  "AND ($5::INT8 IS NULL OR e.number = $5::INT8) "
+  "AND ($6::TEXT IS NULL OR e.description ILIKE $6::TEXT) "
   "ORDER BY e.number, e.uid LIMIT $4::INT8")
 
-X(QIDO_INSTANCES, 4,
-  "SELECT i.uid, i.number, i.sop_class, i.transfer_syntax, i.frames, "
-         "i.height, i.width, i.series_uid, i.study_uid "
+/* of any study, newest first; $7 to $11: what the study must be like */
+X(QIDO_ALL_SERIES, 11,
+  "SELECT " QIDO_SERIES_COLUMNS ", " QIDO_OF_STUDY
+  "FROM series e JOIN studies s ON s.uid = e.study_uid "
+  "WHERE ($1::TEXT[] IS NULL OR e.study_uid = ANY ($1::TEXT[])) "
+  "AND ($2::TEXT[] IS NULL OR e.uid = ANY ($2::TEXT[])) "
+  "AND ($3::TEXT IS NULL OR e.modality = $3::TEXT) "
+  "AND ($5::INT8 IS NULL OR e.number = $5::INT8) "
+  "AND ($6::TEXT IS NULL OR e.description ILIKE $6::TEXT) "
+  "AND " QIDO_STUDY_LIKE
+  "ORDER BY s.sort_key DESC, s.uid DESC, e.number, e.uid LIMIT $4::INT8")
+
+X(QIDO_INSTANCES, 6,
+  "SELECT " QIDO_INSTANCE_COLUMNS
   "FROM instances i "
-  "WHERE i.study_uid = $1::TEXT AND i.series_uid = $2::TEXT "
+  "WHERE i.study_uid = $1::TEXT "
+  "AND ($2::TEXT IS NULL OR i.series_uid = $2::TEXT) "
   "AND ($3::TEXT[] IS NULL OR i.uid = ANY ($3::TEXT[])) "
-  "ORDER BY i.number, i.uid LIMIT $4::INT8")
+  "AND ($5::INT8 IS NULL OR i.number = $5::INT8) "
+  "AND ($6::TEXT IS NULL OR i.sop_class = $6::TEXT) "
+  "ORDER BY i.series_uid, i.number, i.uid LIMIT $4::INT8")
+
+/* of any study; $12: series; $13: modality */
+X(QIDO_ALL_INSTANCES, 13,
+  "SELECT " QIDO_INSTANCE_COLUMNS ", " QIDO_OF_STUDY ", "
+         "e.modality, e.number, e.description "
+  "FROM instances i JOIN series e ON e.uid = i.series_uid "
+                   "JOIN studies s ON s.uid = i.study_uid "
+  "WHERE ($1::TEXT[] IS NULL OR i.study_uid = ANY ($1::TEXT[])) "
+  "AND ($12::TEXT[] IS NULL OR i.series_uid = ANY ($12::TEXT[])) "
+  "AND ($2::TEXT[] IS NULL OR i.uid = ANY ($2::TEXT[])) "
+  "AND ($3::TEXT IS NULL OR i.sop_class = $3::TEXT) "
+  "AND ($13::TEXT IS NULL OR e.modality = $13::TEXT) "
+  "AND ($5::INT8 IS NULL OR i.number = $5::INT8) "
+  "AND ($6::TEXT IS NULL OR e.description ILIKE $6::TEXT) "
+  "AND " QIDO_STUDY_LIKE
+  "ORDER BY s.sort_key DESC, s.uid DESC, i.series_uid, i.number, i.uid "
+  "LIMIT $4::INT8")
 
 
 /* WADO-RS */
@@ -306,12 +367,15 @@ X(WADO_INSTANCES, 4,
   "AND ($3::TEXT IS NULL OR i.uid = $3::TEXT) "
   "ORDER BY i.series_uid, i.number, i.uid LIMIT $4::INT8")
 
+/* the same, and of several the first that has a picture */
 X(WADO_INSTANCE, 3,
   "SELECT i.uid, i.series_uid, i.location, i.size, i.transfer_syntax, "
          "i.frames, i.height, i.width, i.header "
   "FROM instances i "
-  "WHERE i.study_uid = $1::TEXT AND i.series_uid = $2::TEXT "
-  "AND i.uid = $3::TEXT")
+  "WHERE i.study_uid = $1::TEXT "
+  "AND ($2::TEXT IS NULL OR i.series_uid = $2::TEXT) "
+  "AND ($3::TEXT IS NULL OR i.uid = $3::TEXT) "
+  "ORDER BY i.frames = 0, i.series_uid, i.number, i.uid LIMIT 1")
 
 
 /* reports; $2 of the reads: drafts are shown */
@@ -477,6 +541,10 @@ X(AUDIT_FACILITY_LIST, 8, NGX_DICOM_SQL_AUDIT_LIST NGX_DICOM_SQL_AUDIT_PAGE)
 X(AUDIT_FACILITY_OF_PATIENT, 9, NGX_DICOM_SQL_AUDIT_OF_PATIENT)
 
 #undef STUDY_COLUMNS
+#undef QIDO_SERIES_COLUMNS
+#undef QIDO_INSTANCE_COLUMNS
+#undef QIDO_OF_STUDY
+#undef QIDO_STUDY_LIKE
 #undef STUDY_PAGE
 #undef REPORT_COLUMNS
 #undef REPORT_FROM

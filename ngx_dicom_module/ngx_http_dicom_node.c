@@ -56,8 +56,6 @@ static ngx_int_t ngx_http_dicom_open_fill(ngx_http_request_t *r,
     struct wire_open *message, PGresult *res, PGresult *states);
 static u_char *ngx_http_dicom_open_instance(ngx_http_request_t *r, u_char *p,
     PGresult *res, int row, ngx_uint_t located);
-static ngx_int_t ngx_http_dicom_open_id(ngx_http_dicom_open_t *open,
-    u_char id[16]);
 static ngx_int_t ngx_http_dicom_stack_send(ngx_http_request_t *r,
     ngx_uint_t type);
 
@@ -341,7 +339,9 @@ ngx_http_dicom_open_send(ngx_http_request_t *r, size_t size, ngx_uint_t count,
     ngx_memcpy(message->study, open->study.data, open->study.len);
     ngx_memcpy(message->series, open->series.data, open->series.len);
 
-    if (ngx_http_dicom_open_id(open, message->stack) != NGX_OK
+    if (ngx_http_dicom_stack_id(&open->series, &open->instance,
+                                message->stack)
+           != NGX_OK
         || ngx_http_dicom_open_fill(r, message, res, states) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -515,19 +515,15 @@ malformed:
 }
 
 
-/*
- * The first half is the same for everybody who opens the same images, so that
- * they meet in one worker and share its textures; the second cannot be guessed.
- */
-
-static ngx_int_t
-ngx_http_dicom_open_id(ngx_http_dicom_open_t *open, u_char id[16])
+ngx_int_t
+ngx_http_dicom_stack_id(const ngx_str_t *series, const ngx_str_t *instance,
+    u_char id[16])
 {
     u_char  text[2 * WIRE_UID_SIZE], *p, hash[EVP_MAX_MD_SIZE];
 
-    p = ngx_cpymem(text, open->series.data, open->series.len);
+    p = ngx_cpymem(text, series->data, series->len);
     *p++ = '/';
-    p = ngx_cpymem(p, open->instance.data, open->instance.len);
+    p = ngx_cpymem(p, instance->data, instance->len);
 
     if (EVP_Digest(text, p - text, hash, NULL, EVP_sha256(), NULL) != 1
         || RAND_bytes(id + 8, 8) != 1)

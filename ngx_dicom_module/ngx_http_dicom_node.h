@@ -38,6 +38,15 @@ ngx_int_t ngx_http_dicom_instance_put(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_layer_ask(ngx_http_request_t *r,
     struct wire_render *render);
 
+/*
+ * A new id for a stack of a series, or of one instance of it (empty: of all).
+ * The first half is the same for everybody who opens the same images, so that
+ * they meet in one worker and share its textures; the second cannot be guessed.
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_dicom_stack_id(const ngx_str_t *series,
+    const ngx_str_t *instance, u_char id[16]);
+
 /* The id of a stack, the path's first parameter: NGX_OK, or the result of the
    404 reply, to be returned. */
 ngx_int_t ngx_http_dicom_stack_param(ngx_http_request_t *r, u_char stack[16]);

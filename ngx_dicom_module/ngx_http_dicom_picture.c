@@ -71,7 +71,8 @@ ngx_http_dicom_picture_check(const struct wire_picture *picture,
         return "a malformed instance";
     }
 
-    if (picture->layer != render->layer
+    if (((render->set & WIRE_SET_FRAME) ? picture->frame : picture->layer)
+        != render->layer
         && render->layer != WIRE_LAYER_MIDDLE)
     {
         return "another layer";

@@ -15,16 +15,27 @@
 #include "ngx_dicom_uid.h"
 
 
-/* columns of QIDO_SERIES */
+/* columns of QIDO_SERIES, and of QIDO_ALL_SERIES, which goes on */
 enum {
     E_UID = 0, E_NUMBER, E_MODALITY, E_DESCRIPTION, E_BODY_PART, E_STUDY,
-    E_INSTANCES
+    E_INSTANCES, E_OF_STUDY
 };
 
-/* columns of QIDO_INSTANCES */
+/* columns of QIDO_INSTANCES, and of QIDO_ALL_INSTANCES, which goes on */
 enum {
     I_UID = 0, I_NUMBER, I_SOP_CLASS, I_SYNTAX, I_FRAMES, I_HEIGHT, I_WIDTH,
-    I_SERIES, I_STUDY
+    I_SERIES, I_STUDY, I_OF_STUDY
+};
+
+/* columns of the study, from E_OF_STUDY or I_OF_STUDY on */
+enum {
+    O_DATE = 0, O_TIME, O_ACCESSION, O_REFERRING, O_DESCRIPTION, O_NAME,
+    O_PATIENT_ID, O_ISSUER, O_BIRTH_DATE, O_SEX, O_ID, O_COUNT
+};
+
+/* columns of the series, after those of the study */
+enum {
+    F_MODALITY = I_OF_STUDY + O_COUNT, F_NUMBER, F_DESCRIPTION
 };
 
 
@@ -42,8 +53,19 @@ typedef struct {
     ngx_uint_t                         limit;
     ngx_uint_t                         offset;
     char                               rows[24];   /* to read */
-    ngx_uint_t                         instances;
+    ngx_uint_t                         fuzzy;      /* is asked for */
+    int                                path[3];    /* columns of the UIDs of
+                                                      study, series and
+                                                      instance; -1: none */
 } ngx_http_dicom_qido_t;
+
+/* What a search of any study is narrowed by. */
+typedef struct {
+    const char                        *studies, *series;
+    const char                        *from, *to;
+    const char                        *patient, *accession, *name;
+    const char                        *modality, *number, *description;
+} ngx_http_dicom_qido_keys_t;
 
 
 static ngx_http_dicom_qido_t *ngx_http_dicom_qido_create(
@@ -51,6 +73,15 @@ static ngx_http_dicom_qido_t *ngx_http_dicom_qido_create(
 static ngx_int_t ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
     ngx_http_dicom_qido_t *qido, const char *const *names,
     ngx_uint_t nparams);
+static ngx_int_t ngx_http_dicom_qido_instances_of(ngx_http_request_t *r,
+    ngx_uint_t nparams);
+static ngx_int_t ngx_http_dicom_qido_of_study(ngx_http_request_t *r,
+    const char *const *args, ngx_http_dicom_qido_keys_t *keys);
+static ngx_int_t ngx_http_dicom_qido_of_series(ngx_http_request_t *r,
+    const char *const *args, ngx_http_dicom_qido_keys_t *keys);
+static ngx_int_t ngx_http_dicom_qido_of_instance(ngx_http_request_t *r,
+    const char *const *args, const char **uids, const char **class,
+    const char **number);
 static ngx_int_t ngx_http_dicom_qido_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static void ngx_http_dicom_qido_write(ngx_http_request_t *r,
@@ -59,20 +90,43 @@ static void ngx_http_dicom_qido_url(ngx_http_request_t *r,
     ngx_dicom_json_writer_t *w, PGresult *res, int row);
 
 
+/* of the study, the series, the instance, of all searches */
+
+#define QIDO_STUDY_ARGS                                                       \
+    "StudyInstanceUID", "0020000D", "PatientID", "00100020",                  \
+    "PatientName", "00100010", "StudyDate", "00080020",                       \
+    "AccessionNumber", "00080050"
+
+#define QIDO_SERIES_ARGS                                                      \
+    "SeriesInstanceUID", "0020000E", "Modality", "00080060",                  \
+    "SeriesNumber", "00200011", "SeriesDescription", "0008103E"
+
+#define QIDO_INSTANCE_ARGS                                                    \
+    "SOPInstanceUID", "00080018", "SOPClassUID", "00080016",                  \
+    "InstanceNumber", "00200013"
+
+#define QIDO_ARGS  "limit", "offset", "includefield", "fuzzymatching", NULL
+
 static const char *const  ngx_http_dicom_qido_study_args[] = {
-    "StudyInstanceUID", "0020000D", "PatientID", "00100020",
-    "PatientName", "00100010", "StudyDate", "00080020",
-    "AccessionNumber", "00080050", "ModalitiesInStudy", "00080061",
-    "limit", "offset", "includefield", NULL
+    QIDO_STUDY_ARGS, "ModalitiesInStudy", "00080061",
+    "StudyDescription", "00081030", "ReferringPhysicianName", "00080090",
+    "StudyID", "00200010", QIDO_ARGS
 };
 
 static const char *const  ngx_http_dicom_qido_series_args[] = {
-    "SeriesInstanceUID", "0020000E", "Modality", "00080060",
-    "limit", "offset", "includefield", NULL
+    QIDO_SERIES_ARGS, QIDO_ARGS
 };
 
 static const char *const  ngx_http_dicom_qido_instance_args[] = {
-    "SOPInstanceUID", "00080018", "limit", "offset", "includefield", NULL
+    QIDO_INSTANCE_ARGS, QIDO_ARGS
+};
+
+static const char *const  ngx_http_dicom_qido_any_series_args[] = {
+    QIDO_STUDY_ARGS, QIDO_SERIES_ARGS, QIDO_ARGS
+};
+
+static const char *const  ngx_http_dicom_qido_any_instance_args[] = {
+    QIDO_STUDY_ARGS, QIDO_SERIES_ARGS, QIDO_INSTANCE_ARGS, QIDO_ARGS
 };
 
 
@@ -127,16 +181,69 @@ static const ngx_http_dicom_attribute_t  ngx_http_dicom_qido_instance[] = {
     { NULL, NULL, 0, NULL }
 };
 
+static const ngx_http_dicom_attribute_t  ngx_http_dicom_qido_any_series[] = {
+    { "00080005", "CS", -1, "ISO_IR 192" },
+    { "00080020", "DA", E_OF_STUDY + O_DATE, NULL },
+    { "00080030", "TM", E_OF_STUDY + O_TIME, NULL },
+    { "00080050", "SH", E_OF_STUDY + O_ACCESSION, NULL },
+    { "00080056", "CS", -1, "ONLINE" },
+    { "00080060", "CS", E_MODALITY, NULL },
+    { "00080090", "PN", E_OF_STUDY + O_REFERRING, NULL },
+    { "00081030", "LO", E_OF_STUDY + O_DESCRIPTION, NULL },
+    { "0008103E", "LO", E_DESCRIPTION, NULL },
+    { "00100010", "PN", E_OF_STUDY + O_NAME, NULL },
+    { "00100020", "LO", E_OF_STUDY + O_PATIENT_ID, NULL },
+    { "00100021", "LO", E_OF_STUDY + O_ISSUER, NULL },
+    { "00100030", "DA", E_OF_STUDY + O_BIRTH_DATE, NULL },
+    { "00100040", "CS", E_OF_STUDY + O_SEX, NULL },
+    { "00180015", "CS", E_BODY_PART, NULL },
+    { "0020000D", "UI", E_STUDY, NULL },
+    { "0020000E", "UI", E_UID, NULL },
+    { "00200010", "SH", E_OF_STUDY + O_ID, NULL },
+    { "00200011", "IS", E_NUMBER, NULL },
+    { "00201209", "IS", E_INSTANCES, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static const ngx_http_dicom_attribute_t  ngx_http_dicom_qido_any_instance[] = {
+    { "00080005", "CS", -1, "ISO_IR 192" },
+    { "00080016", "UI", I_SOP_CLASS, NULL },
+    { "00080018", "UI", I_UID, NULL },
+    { "00080020", "DA", I_OF_STUDY + O_DATE, NULL },
+    { "00080030", "TM", I_OF_STUDY + O_TIME, NULL },
+    { "00080050", "SH", I_OF_STUDY + O_ACCESSION, NULL },
+    { "00080056", "CS", -1, "ONLINE" },
+    { "00080060", "CS", F_MODALITY, NULL },
+    { "00080090", "PN", I_OF_STUDY + O_REFERRING, NULL },
+    { "00081030", "LO", I_OF_STUDY + O_DESCRIPTION, NULL },
+    { "0008103E", "LO", F_DESCRIPTION, NULL },
+    { "00083002", "UI", I_SYNTAX, NULL },
+    { "00100010", "PN", I_OF_STUDY + O_NAME, NULL },
+    { "00100020", "LO", I_OF_STUDY + O_PATIENT_ID, NULL },
+    { "00100021", "LO", I_OF_STUDY + O_ISSUER, NULL },
+    { "00100030", "DA", I_OF_STUDY + O_BIRTH_DATE, NULL },
+    { "00100040", "CS", I_OF_STUDY + O_SEX, NULL },
+    { "0020000D", "UI", I_STUDY, NULL },
+    { "0020000E", "UI", I_SERIES, NULL },
+    { "00200010", "SH", I_OF_STUDY + O_ID, NULL },
+    { "00200011", "IS", F_NUMBER, NULL },
+    { "00200013", "IS", I_NUMBER, NULL },
+    { "00280008", "IS", I_FRAMES, NULL },
+    { "00280010", "US", I_HEIGHT, NULL },
+    { "00280011", "US", I_WIDTH, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
 
 ngx_int_t
 ngx_http_dicom_qido_studies(ngx_http_request_t *r)
 {
-    ngx_int_t                  rc;
-    const char                *from, *to, *modality, *uids, *patient, *name;
-    const char                *accession;
-    const char *const         *args;
-    ngx_dicom_db_query_t      *q;
-    ngx_http_dicom_qido_t     *qido;
+    ngx_int_t                    rc;
+    const char                  *modality, *description, *referring, *id;
+    const char *const           *args;
+    ngx_dicom_db_query_t        *q;
+    ngx_http_dicom_qido_t       *qido;
+    ngx_http_dicom_qido_keys_t   keys;
 
     args = ngx_http_dicom_qido_study_args;
 
@@ -147,32 +254,32 @@ ngx_http_dicom_qido_studies(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    qido->path[0] = S_UID;
+
     rc = ngx_http_dicom_qido_prepare(r, qido, args, 0);
 
     if (rc != NGX_OK
-        || (rc = ngx_http_dicom_qido_uids(r, args, "StudyInstanceUID", &uids))
-           != NGX_OK
-        || (rc = ngx_http_dicom_qido_text(r, args, "PatientID", &patient))
-           != NGX_OK
-        || (rc = ngx_http_dicom_qido_pattern(r, args, "PatientName", &name))
-           != NGX_OK
-        || (rc = ngx_http_dicom_qido_range(r, args, "StudyDate", &from, &to))
-           != NGX_OK
-        || (rc = ngx_http_dicom_qido_text(r, args, "AccessionNumber",
-                                          &accession))
-           != NGX_OK
+        || (rc = ngx_http_dicom_qido_of_study(r, args, &keys)) != NGX_OK
         || (rc = ngx_http_dicom_qido_text(r, args, "ModalitiesInStudy",
                                           &modality))
-           != NGX_OK)
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_pattern(r, args, "StudyDescription",
+                                             &description))
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_pattern(r, args, "ReferringPhysicianName",
+                                             &referring))
+           != NGX_OK
+        || (rc = ngx_http_dicom_qido_text(r, args, "StudyID", &id)) != NGX_OK)
     {
         return rc;
     }
 
     /* "~" and "" stand above the first row of the newest-first list */
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_STUDIES, 10, from, to,
-                          modality, "~", "", qido->rows, uids, patient,
-                          accession, name)
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_STUDIES, 13, keys.from,
+                          keys.to, modality, "~", "", qido->rows, keys.studies,
+                          keys.patient, keys.accession, keys.name, description,
+                          referring, id)
         == NULL
         || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
     {
@@ -186,14 +293,17 @@ ngx_http_dicom_qido_studies(ngx_http_request_t *r)
 }
 
 
+/* GET /dicom-web/studies/{uid}/series */
+
 ngx_int_t
 ngx_http_dicom_qido_series(ngx_http_request_t *r)
 {
-    ngx_int_t               rc;
-    const char             *uids, *modality, *study;
-    const char *const      *args;
-    ngx_dicom_db_query_t   *q;
-    ngx_http_dicom_qido_t  *qido;
+    ngx_int_t                    rc;
+    const char                  *study;
+    const char *const           *args;
+    ngx_dicom_db_query_t        *q;
+    ngx_http_dicom_qido_t       *qido;
+    ngx_http_dicom_qido_keys_t   keys;
 
     args = ngx_http_dicom_qido_series_args;
 
@@ -204,21 +314,22 @@ ngx_http_dicom_qido_series(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    qido->path[0] = E_STUDY;
+    qido->path[1] = E_UID;
+
     rc = ngx_http_dicom_qido_prepare(r, qido, args, 1);
 
     if (rc != NGX_OK
-        || (rc = ngx_http_dicom_qido_uids(r, args, "SeriesInstanceUID", &uids))
-           != NGX_OK
-        || (rc = ngx_http_dicom_qido_text(r, args, "Modality", &modality))
-           != NGX_OK)
+        || (rc = ngx_http_dicom_qido_of_series(r, args, &keys)) != NGX_OK)
     {
         return rc;
     }
 
     study = (char *) ngx_http_dicom_ctx(r)->params[0].data;
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_SERIES, 4, study, uids,
-                          modality, qido->rows)
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_SERIES, 6, study,
+                          keys.series, keys.modality, qido->rows, keys.number,
+                          keys.description)
         == NULL
         || ngx_http_dicom_audit_read(r, "study-read", study, study, NULL)
            != NGX_OK)
@@ -230,11 +341,78 @@ ngx_http_dicom_qido_series(ngx_http_request_t *r)
 }
 
 
+/* GET /dicom-web/series */
+
+ngx_int_t
+ngx_http_dicom_qido_all_series(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    const char *const           *args;
+    ngx_dicom_db_query_t        *q;
+    ngx_http_dicom_qido_t       *qido;
+    ngx_http_dicom_qido_keys_t   keys;
+
+    args = ngx_http_dicom_qido_any_series_args;
+
+    qido = ngx_http_dicom_qido_create(r, ngx_http_dicom_qido_any_series);
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (qido == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    qido->path[0] = E_STUDY;
+    qido->path[1] = E_UID;
+
+    rc = ngx_http_dicom_qido_prepare(r, qido, args, 0);
+
+    if (rc != NGX_OK
+        || (rc = ngx_http_dicom_qido_of_study(r, args, &keys)) != NGX_OK
+        || (rc = ngx_http_dicom_qido_of_series(r, args, &keys)) != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_ALL_SERIES, 11, keys.studies,
+                          keys.series, keys.modality, qido->rows, keys.number,
+                          keys.description, keys.from, keys.to, keys.patient,
+                          keys.accession, keys.name)
+        == NULL
+        || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    q->read_only = 1;
+    q->list = 1;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_qido_done);
+}
+
+
+/* GET /dicom-web/studies/{uid}/series/{uid}/instances */
+
 ngx_int_t
 ngx_http_dicom_qido_instances(ngx_http_request_t *r)
 {
+    return ngx_http_dicom_qido_instances_of(r, 2);
+}
+
+
+/* GET /dicom-web/studies/{uid}/instances */
+
+ngx_int_t
+ngx_http_dicom_qido_study_instances(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_qido_instances_of(r, 1);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_qido_instances_of(ngx_http_request_t *r, ngx_uint_t nparams)
+{
     ngx_int_t               rc;
-    const char             *uids, *study, *series;
+    const char             *uids, *class, *number, *study, *series;
     const char *const      *args;
     ngx_dicom_db_query_t   *q;
     ngx_http_dicom_qido_t  *qido;
@@ -248,30 +426,167 @@ ngx_http_dicom_qido_instances(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    qido->instances = 1;
+    qido->path[0] = I_STUDY;
+    qido->path[1] = I_SERIES;
+    qido->path[2] = I_UID;
 
-    rc = ngx_http_dicom_qido_prepare(r, qido, args, 2);
+    rc = ngx_http_dicom_qido_prepare(r, qido, args, nparams);
 
     if (rc != NGX_OK
-        || (rc = ngx_http_dicom_qido_uids(r, args, "SOPInstanceUID", &uids))
+        || (rc = ngx_http_dicom_qido_of_instance(r, args, &uids, &class,
+                                                 &number))
            != NGX_OK)
     {
         return rc;
     }
 
     study = (char *) ngx_http_dicom_ctx(r)->params[0].data;
-    series = (char *) ngx_http_dicom_ctx(r)->params[1].data;
+    series = (nparams == 2) ? (char *) ngx_http_dicom_ctx(r)->params[1].data
+                            : NULL;
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_INSTANCES, 4, study, series,
-                          uids, qido->rows)
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_INSTANCES, 6, study, series,
+                          uids, qido->rows, number, class)
         == NULL
-        || ngx_http_dicom_audit_read(r, "series-read", series, study, NULL)
+        || ngx_http_dicom_audit_read(r, series ? "series-read" : "study-read",
+                                     series ? series : study, study, NULL)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_qido_done);
+}
+
+
+/* GET /dicom-web/instances */
+
+ngx_int_t
+ngx_http_dicom_qido_all_instances(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    const char                  *uids, *class, *number;
+    const char *const           *args;
+    ngx_dicom_db_query_t        *q;
+    ngx_http_dicom_qido_t       *qido;
+    ngx_http_dicom_qido_keys_t   keys;
+
+    args = ngx_http_dicom_qido_any_instance_args;
+
+    qido = ngx_http_dicom_qido_create(r, ngx_http_dicom_qido_any_instance);
+    q = ngx_dicom_db_query(r->pool, r->connection->log);
+
+    if (qido == NULL || q == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    qido->path[0] = I_STUDY;
+    qido->path[1] = I_SERIES;
+    qido->path[2] = I_UID;
+
+    rc = ngx_http_dicom_qido_prepare(r, qido, args, 0);
+
+    if (rc != NGX_OK
+        || (rc = ngx_http_dicom_qido_of_study(r, args, &keys)) != NGX_OK
+        || (rc = ngx_http_dicom_qido_of_series(r, args, &keys)) != NGX_OK
+        || (rc = ngx_http_dicom_qido_of_instance(r, args, &uids, &class,
+                                                 &number))
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_ALL_INSTANCES, 13,
+                          keys.studies, uids, class, qido->rows, number,
+                          keys.description, keys.from, keys.to, keys.patient,
+                          keys.accession, keys.name, keys.series,
+                          keys.modality)
+        == NULL
+        || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    q->read_only = 1;
+    q->list = 1;
+
+    return ngx_http_dicom_query(r, q, ngx_http_dicom_qido_done);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_qido_of_study(ngx_http_request_t *r, const char *const *args,
+    ngx_http_dicom_qido_keys_t *keys)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_qido_uids(r, args, "StudyInstanceUID", &keys->studies);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_text(r, args, "PatientID", &keys->patient);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_pattern(r, args, "PatientName", &keys->name);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_range(r, args, "StudyDate", &keys->from,
+                                       &keys->to);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_text(r, args, "AccessionNumber",
+                                      &keys->accession);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_qido_of_series(ngx_http_request_t *r, const char *const *args,
+    ngx_http_dicom_qido_keys_t *keys)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_qido_uids(r, args, "SeriesInstanceUID", &keys->series);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_text(r, args, "Modality", &keys->modality);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_number(r, args, "SeriesNumber",
+                                        &keys->number);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_pattern(r, args, "SeriesDescription",
+                                         &keys->description);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_qido_of_instance(ngx_http_request_t *r,
+    const char *const *args, const char **uids, const char **class,
+    const char **number)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_qido_uids(r, args, "SOPInstanceUID", uids);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_text(r, args, "SOPClassUID", class);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_number(r, args, "InstanceNumber", number);
+    }
+
+    return rc;
 }
 
 
@@ -287,6 +602,9 @@ ngx_http_dicom_qido_create(ngx_http_request_t *r,
     }
 
     qido->attributes = attributes;
+    qido->path[1] = -1;
+    qido->path[2] = -1;
+
     ngx_http_dicom_ctx(r)->data = qido;
 
     return qido;
@@ -300,6 +618,7 @@ ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
     ngx_http_dicom_qido_t *qido, const char *const *names, ngx_uint_t nparams)
 {
     ngx_int_t    rc;
+    ngx_str_t    fuzzy;
     ngx_uint_t   i;
 
     rc = ngx_http_dicom_args_known(r, names);
@@ -320,6 +639,10 @@ ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
     if (rc != NGX_OK) {
         return rc;
     }
+
+    qido->fuzzy = ngx_http_dicom_arg(r, "fuzzymatching", &fuzzy) == NGX_OK
+                  && fuzzy.len == 4
+                  && ngx_strncasecmp(fuzzy.data, (u_char *) "true", 4) == 0;
 
     /* one more row tells whether that is all */
 
@@ -342,6 +665,10 @@ ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 
     static ngx_str_t  more = ngx_string("299 dicom \"There are additional "
                                         "results that can be requested.\"");
+    static ngx_str_t  literal = ngx_string("299 dicom \"The fuzzymatching "
+                                           "parameter is not supported. Only "
+                                           "literal matching has been "
+                                           "performed.\"");
 
     if (q->status != NGX_DICOM_DB_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -357,6 +684,12 @@ ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     }
 
     last = ngx_min(PQntuples(res), (int) (qido->offset + qido->limit));
+
+    if (qido->fuzzy
+        && ngx_http_dicom_header(r, "Warning", &literal) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (last < PQntuples(res)
         && ngx_http_dicom_header(r, "Warning", &more) != NGX_OK)
@@ -387,17 +720,20 @@ static void
 ngx_http_dicom_qido_write(ngx_http_request_t *r, ngx_dicom_json_writer_t *w,
     PGresult *res, int row)
 {
+    ngx_uint_t                         url;
     const ngx_http_dicom_qido_t       *qido;
     const ngx_http_dicom_attribute_t  *a;
 
     qido = ngx_http_dicom_ctx(r)->data;
+    url = 0;
 
     for (a = qido->attributes; a->tag; a++) {
 
         /* in the order of the tags */
 
-        if (qido->instances && ngx_strcmp(a->tag, "0020000D") == 0) {
+        if (!url && ngx_strcmp(a->tag, "00081190") > 0) {
             ngx_http_dicom_qido_url(r, w, res, row);
+            url = 1;
         }
 
         ngx_http_dicom_write_attribute(w, a->tag, a->vr, a->column == -1
@@ -407,27 +743,36 @@ ngx_http_dicom_qido_write(ngx_http_request_t *r, ngx_dicom_json_writer_t *w,
 }
 
 
-/* Where WADO-RS has the instance, if the server was told where its node is. */
+/* Where WADO-RS has it, if the server was told where its node is. */
 
 static void
 ngx_http_dicom_qido_url(ngx_http_request_t *r, ngx_dicom_json_writer_t *w,
     PGresult *res, int row)
 {
-    u_char     *p, url[1024 + 3 * 64 + sizeof("/dicom-web/studies//series//"
-                                              "instances/")];
-    ngx_str_t  *node;
+    u_char                 *p, *last, url[1024 + 3 * 64
+                                + sizeof("/dicom-web/studies//series//"
+                                         "instances/")];
+    ngx_str_t              *node;
+    ngx_uint_t              i;
+    ngx_http_dicom_qido_t  *qido;
 
+    static const char *const  levels[] = { "studies", "series", "instances" };
+
+    qido = ngx_http_dicom_ctx(r)->data;
     node = &ngx_http_dicom_srv_conf(r)->conf->node_url;
 
     if (node->len == 0) {
         return;
     }
 
-    p = ngx_snprintf(url, sizeof(url) - 1,
-                     "%V/dicom-web/studies/%s/series/%s/instances/%s", node,
-                     PQgetvalue(res, row, I_STUDY),
-                     PQgetvalue(res, row, I_SERIES),
-                     PQgetvalue(res, row, I_UID));
+    last = url + sizeof(url) - 1;
+    p = ngx_snprintf(url, last - url, "%V/dicom-web", node);
+
+    for (i = 0; i < 3 && qido->path[i] != -1; i++) {
+        p = ngx_snprintf(p, last - p, "/%s/%s", levels[i],
+                         PQgetvalue(res, row, qido->path[i]));
+    }
+
     *p = '\0';
 
     ngx_http_dicom_write_attribute(w, "00081190", "UR", (char *) url);

@@ -151,6 +151,33 @@ ngx_http_dicom_qido_pattern(ngx_http_request_t *r, const char *const *names,
 
 
 ngx_int_t
+ngx_http_dicom_qido_number(ngx_http_request_t *r, const char *const *names,
+    const char *keyword, const char **number)
+{
+    size_t      n;
+    ngx_int_t   rc;
+
+    rc = ngx_http_dicom_qido_text(r, names, keyword, number);
+
+    if (rc != NGX_OK || *number == NULL) {
+        return rc;
+    }
+
+    n = (**number == '-' || **number == '+');
+
+    if ((*number)[n] == '\0'
+        || ngx_strlen(*number) > 12
+        || strspn(*number + n, "0123456789") != ngx_strlen(*number + n))
+    {
+        return ngx_http_dicom_arg_invalid(r, keyword,
+                                          "must be a whole number");
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_dicom_qido_uids(ngx_http_request_t *r, const char *const *names,
     const char *keyword, const char **uids)
 {

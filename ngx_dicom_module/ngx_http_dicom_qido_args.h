@@ -25,6 +25,10 @@ ngx_int_t ngx_http_dicom_qido_text(ngx_http_request_t *r,
 ngx_int_t ngx_http_dicom_qido_pattern(ngx_http_request_t *r,
     const char *const *names, const char *keyword, const char **pattern);
 
+/* One whole number, NULL when absent. */
+ngx_int_t ngx_http_dicom_qido_number(ngx_http_request_t *r,
+    const char *const *names, const char *keyword, const char **number);
+
 /* UIDs, as a parameter of type TEXT[]. */
 ngx_int_t ngx_http_dicom_qido_uids(ngx_http_request_t *r,
     const char *const *names, const char *keyword, const char **uids);

@@ -15,6 +15,7 @@
 #include "ngx_http_dicom_node.h"
 #include "ngx_http_dicom_pulse.h"
 #include "ngx_http_dicom_qido.h"
+#include "ngx_http_dicom_rendered.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_session.h"
 #include "ngx_http_dicom_status.h"
@@ -191,8 +192,14 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_qido_studies },
     { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series", SEE,
       OWN, NONE, ngx_http_dicom_qido_series },
+    { FACILITY|NODE, GET, "/dicom-web/series", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_qido_all_series },
     { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/instances",
       SEE, OWN, NONE, ngx_http_dicom_qido_instances },
+    { FACILITY|NODE, GET, "/dicom-web/studies/{uid}/instances", SEE, OWN, NONE,
+      ngx_http_dicom_qido_study_instances },
+    { FACILITY|NODE, GET, "/dicom-web/instances", FADM|PHYS|RADI, OWN, NONE,
+      ngx_http_dicom_qido_all_instances },
     { NODE, POST, "/dicom-web/studies", FADM|PHYS|RADI, OWN, RAW,
       ngx_http_dicom_stow },
     { NODE, POST, "/dicom-web/studies/{uid}", FADM|PHYS|RADI, OWN, RAW,
@@ -216,6 +223,22 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
     { NODE, GET,
       "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/bulkdata/{path}",
       SEE, OWN, NONE, ngx_http_dicom_bulkdata },
+    { NODE, GET,
+      "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/rendered",
+      SEE, OWN, NONE, ngx_http_dicom_rendered },
+    { NODE, GET,
+      "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/frames/{list}"
+      "/rendered", SEE, OWN, NONE, ngx_http_dicom_rendered_frame },
+    { NODE, GET, "/dicom-web/studies/{uid}/thumbnail", SEE, OWN, NONE,
+      ngx_http_dicom_thumbnail_study },
+    { NODE, GET, "/dicom-web/studies/{uid}/series/{uid}/thumbnail", SEE, OWN,
+      NONE, ngx_http_dicom_thumbnail_series },
+    { NODE, GET,
+      "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/thumbnail",
+      SEE, OWN, NONE, ngx_http_dicom_thumbnail },
+    { NODE, GET,
+      "/dicom-web/studies/{uid}/series/{uid}/instances/{uid}/frames/{list}"
+      "/thumbnail", SEE, OWN, NONE, ngx_http_dicom_thumbnail_frame },
 
     { 0, 0, NULL, 0, 0, 0, NULL }
 };

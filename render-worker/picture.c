@@ -82,7 +82,7 @@ picture_check(const struct wire_render *ask, uint32_t max_dimension)
     if ((ask->flip & ~(WIRE_FLIP_H | WIRE_FLIP_V)) != 0) {
         return "flip: h, v or hv";
     }
-    if (ask->set >= 2 * WIRE_SET_OVERLAYS || ask->shutter > 1
+    if (ask->set >= 2 * WIRE_SET_FRAME || ask->shutter > 1
         || memchr(ask->state, '\0', sizeof(ask->state)) == NULL)
     {
         return "unknown parameters";
@@ -698,6 +698,26 @@ picture_find_state(struct picture *picture)
     return true;
 }
 
+/* The layer that a frame of the stack's only instance became. */
+static bool
+picture_find_frame(struct picture *picture)
+{
+    const struct stack *stack = picture->stack;
+
+    if (!(picture->ask.set & WIRE_SET_FRAME)) {
+        return true;
+    }
+    for (uint32_t i = 0; stack->ninstances == 1 && i < stack->nlayers; i++) {
+        if (stack->layers[i].frame == picture->ask.layer) {
+            picture->ask.layer = i;
+            return true;
+        }
+    }
+    request_problem(picture->request, 404, "frame-not-found",
+        "the stack has no such frame");
+    return false;
+}
+
 void
 picture_handle(struct worker *worker, struct request *request)
 {
@@ -716,7 +736,8 @@ picture_handle(struct worker *worker, struct request *request)
         request_problem(request, 503, "busy", "memory is short");
         return;
     }
-    picture->stack = worker_pin(worker, request, ask.stack, ask.layer);
+    picture->stack = worker_pin(worker, request, ask.stack,
+        ask.set & WIRE_SET_FRAME ? 0 : ask.layer);
     if (picture->stack == NULL) {
         free(picture);
         return;
@@ -725,7 +746,7 @@ picture_handle(struct worker *worker, struct request *request)
     picture->worker = worker;
     picture->ask = ask;
     loader_yield(worker->loader);
-    if (!picture_find_state(picture)) {
+    if (!picture_find_frame(picture) || !picture_find_state(picture)) {
         picture_free(picture);
         return;
     }

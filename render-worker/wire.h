@@ -265,7 +265,9 @@ enum wire_render_set {
     WIRE_SET_PAN = 16,      /* what is not set is as the state says */
     WIRE_SET_ROTATE = 32,
     WIRE_SET_FLIP = 64,
-    WIRE_SET_OVERLAYS = 128
+    WIRE_SET_OVERLAYS = 128,
+    WIRE_SET_FRAME = 256    /* layer is a frame, from 0, of the stack's only
+                               instance */
 };
 
 struct wire_render {

@@ -124,6 +124,62 @@ is(@{qido('/2.25.1/series/2.25.1.1/instances?00080018=2.25.1.1.2')->{json}},
     1, 'by UID');
 is(qido('/2.25.1/series/2.25.1.1/instances?foo=1')->{status}, 400, 'unknown');
 
+# more keys, and searches of all levels
+
+for my $case (
+    ['studies?StudyDescription=none', ''], ['studies?StudyID=1', '2 1 3'],
+    ['studies?StudyID=9', ''], ['studies?ReferringPhysicianName=x*', ''],
+    ['studies?fuzzymatching=true&PatientID=P-1', '1'],
+    ['series', '2 1 1 3'], ['series?Modality=CT', '1 3'],
+    ['series?PatientID=P-2', '2'], ['series?StudyDate=20260101', '1 1'],
+    ['series?SeriesNumber=2', '1'], ['series?StudyInstanceUID=2.25.1', '1 1'],
+    ['series?SeriesInstanceUID=2.25.1.2,2.25.2.1', '2 1'],
+    ['series?limit=1&offset=1', '1'], ['series?PatientName=smith*', '3'],
+    ['instances', '2 1 1 1 3'], ['instances?Modality=CT', '1 1 3'],
+    ['instances?SOPInstanceUID=2.25.1.1.2', '1'],
+    ['instances?SeriesInstanceUID=2.25.1.1', '1 1'],
+    ['instances?InstanceNumber=2', '1'], ['instances?AccessionNumber=A2', '2'],
+    ['instances?SOPClassUID=1.2.840.10008.5.1.4.1.1.7', '2 1 1 1 3'],
+    ['instances?SOPClassUID=1.2.3', ''],
+    ['studies/2.25.1/instances', '1 1 1'],
+    ['studies/2.25.1/instances?InstanceNumber=2', '1'],
+    ['studies/2.25.1/series?SeriesNumber=2', '1'],
+    ['studies/2.25.1/series?SeriesDescription=x', ''],
+    ['studies/2.25.404/instances', ''])
+{
+    my ($path, $found) = @$case;
+    for my $server (qw(facility node)) {
+        my $res = $t->http($server, GET => "/dicom-web/$path",
+            token => $token);
+        is("$res->{status} " . uids($res), "200 $found", "$server: $path");
+    }
+}
+like(qido('?fuzzymatching=true&limit=3')->{headers}{warning}, qr/literal/,
+    'names are matched as they are');
+for my $bad ('series?foo=1', 'series?SeriesNumber=x', 'instances?limit=-1',
+    'instances?SOPInstanceUID=x', 'series?SeriesNumber=99999999999999999999',
+    'studies/x/instances', 'series?StudyDate=x')
+{
+    is($t->http('node', GET => "/dicom-web/$bad", token => $token)->{status},
+        400, "refused: $bad");
+}
+$res = $t->http('node', GET => '/dicom-web/instances?SOPInstanceUID=2.25.1.1.1',
+    token => $token)->{json}[0];
+is_deeply([map { $res->{$_}{Value}[0] } qw(00080060 00100020 0020000D 0020000E
+    00080018 00080050)], ['CT', 'P-1', '2.25.1', '2.25.1.1', '2.25.1.1.1',
+    'A1'], 'an instance with its series and study');
+is_deeply([map { $t->http('facility', GET => "/dicom-web/$_->[0]",
+    token => $token)->{json}[0]{'00081190'}{Value}[0] =~ s{.*/dicom-web/}{}r }
+    ['studies'], ['series?SeriesInstanceUID=2.25.1.2']],
+    ['studies/2.25.2', 'studies/2.25.1/series/2.25.1.2'],
+    'where to retrieve studies and series');
+for my $path (qw(series instances)) {
+    is($t->http('node', GET => "/dicom-web/$path", token => $t->login($_))
+        ->{status}, 403, "$_: no $path") for qw(admin auditor);
+    is($t->http('node', GET => "/dicom-web/$path")->{status}, 401,
+        "nobody: no $path");
+}
+
 # WADO-RS
 
 $res = wado('1.1.1');

@@ -45,7 +45,7 @@ my @floors = (
     [qw(session session_impl password toplevel user patient merge facility studies report report_change
         report_search report_words pulse
         node upload view events glass
-        status qido wado metadata frames stow)],
+        status qido wado metadata frames stow rendered)],
     [qw(stow_reply follow)],
     [qw(ingest)],
     [qw(qido_args resource list list_args create change op record render picture peer
