@@ -84,6 +84,7 @@ def check(good, what):
 
 def make(number, frames=1):
     d = Dataset()
+    d.preamble = bytes(128)
     d.file_meta = FileMetaDataset()
     d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     d.SOPClassUID = '1.2.840.10008.5.1.4.1.1.7'

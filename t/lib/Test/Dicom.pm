@@ -315,7 +315,7 @@ sub yaml_defaults {
         $y{facility} = $FACILITY;
         $y{patientIssuer} = 'TEST';
     }
-    if ($role eq 'facility') {
+    if ($role =~ /^(?:facility|node)\z/) {
         $y{nodeUrl} = $self->url('node');
     }
     if ($role eq 'node') {
