@@ -139,13 +139,13 @@ class App {
 
   /** @param {string} id */
   #facility(id) {
-    const known = this.#facilities.get(id);
-    if (known) {
-      return known;
-    }
     const facility = this.#context.registry.find(id);
     if (!facility) {
       return null;
+    }
+    const known = this.#facilities.get(id);
+    if (known?.facility === facility) {
+      return known;
     }
     const api = new FacilityApi(this.#context.http, facility);
     this.#facilities.set(id, api);

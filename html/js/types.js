@@ -60,6 +60,14 @@
  * @property {string | null} [patient_issuer]
  * @property {boolean} active
  *
+ * @typedef {object} Heartbeat  of a server of a facility
+ * @property {string} name
+ * @property {"facility" | "node"} type
+ * @property {string} host
+ * @property {"ok" | "degraded" | "silent"} status
+ * @property {string} started_at
+ * @property {string} seen_at
+ *
  * @typedef {object} Identifier
  * @property {string} issuer
  * @property {string} value

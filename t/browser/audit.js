@@ -22,6 +22,8 @@ await step("servers are asked how they are by the browser itself",
       page.locator(`.server[data-url="${url}"] .health`);
     await page.locator('.health[data-state="ok"]').nth(3).waitFor();
     assert.match(await server(system.node).innerText(), /^Answers, \d+ ms$/);
+    await page.locator(".beats .health[data-state=ok]",
+      { hasText: /Test node on .*: lives since/ }).waitFor();
     await page.getByRole("button", { name: "New server", exact: true })
       .click();
     await dialog.getByLabel("Name").fill("Second node");

@@ -14,28 +14,16 @@ const EVERY_MS = 10000;
 const PATIENCE_MS = 5000;
 
 /**
- * Until the signal aborts; pauses while nobody looks.
+ * Works again and again until the signal aborts; pauses while nobody looks.
  *
- * @param {() => string[]} urls  base URLs
- * @param {(url: string, health: Health) => void} report
+ * @param {() => Promise<unknown>} work
  * @param {AbortSignal} signal
  */
-export async function watchHealth(urls, report, signal) {
-  /** @type {Set<string>} */
-  const barred = new Set();
-  document.addEventListener("securitypolicyviolation", (event) => {
-    barred.add(originOf(event.blockedURI));
-  }, { signal });
+export async function keepWatch(work, signal) {
   try {
     for (;;) {
       if (!document.hidden) {
-        await Promise.all(urls().map(async (url) => {
-          const health = await ask(url, signal);
-          // The event of a violation comes after the refusal.
-          await sleep(0, signal);
-          report(url, health.state === "silent" && barred.has(originOf(url))
-            ? { state: "barred" } : health);
-        }));
+        await work();
       }
       await sleep(EVERY_MS, signal);
     }
@@ -44,6 +32,26 @@ export async function watchHealth(urls, report, signal) {
       throw error;
     }
   }
+}
+
+/**
+ * @param {() => string[]} urls  base URLs
+ * @param {(url: string, health: Health) => void} report
+ * @param {AbortSignal} signal
+ */
+export function watchHealth(urls, report, signal) {
+  /** @type {Set<string>} */
+  const barred = new Set();
+  document.addEventListener("securitypolicyviolation", (event) => {
+    barred.add(originOf(event.blockedURI));
+  }, { signal });
+  return keepWatch(() => Promise.all(urls().map(async (url) => {
+    const health = await ask(url, signal);
+    // The event of a violation comes after the refusal.
+    await sleep(0, signal);
+    report(url, health.state === "silent" && barred.has(originOf(url))
+      ? { state: "barred" } : health);
+  })), signal);
 }
 
 /**

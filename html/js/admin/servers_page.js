@@ -9,6 +9,7 @@ import { trimUrl } from "../api/registry.js";
 import { confirmed } from "../shell/confirm.js";
 import { listBar } from "../shell/nav.js";
 import { healthText, watchHealth } from "./health.js";
+import { Heartbeats } from "./heartbeats.js";
 import { editFacility, editServer } from "./server_forms.js";
 
 /** @typedef {import("../types.js").ServerEntry} ServerEntry */
@@ -24,6 +25,10 @@ export class ServersPage {
   #context;
 
   #aborter = new AbortController();
+
+  /** @type {Heartbeats} */
+  #beats;
+
   #groups = h("div", { class: "server-groups" });
   #message = h("div", { class: "page-message", role: "alert", hidden: true });
   #foot = h("div", { class: "list-foot", role: "status" }, "Loading …");
@@ -44,6 +49,7 @@ export class ServersPage {
   constructor(context) {
     this.#context = context;
     this.bar = listBar(context, "servers");
+    this.#beats = new Heartbeats(context, this.#aborter.signal);
     this.element = h("div", { class: "list-page" },
       h("div", { class: "filters" }, h("h1", {}, "Facilities and servers"),
         h("div", { class: "bar-end" },
@@ -55,8 +61,9 @@ export class ServersPage {
           icon("plus"), "New facility"))),
       h("div", { class: "list-scroll" }, this.#message, this.#groups,
         this.#foot));
-    void this.#load().then(() => watchHealth(() => [...this.#lights.keys()],
-      (url, health) => this.#light(url, health), this.#aborter.signal));
+    void this.#load().then(() => Promise.all([this.#beats.watch(),
+      watchHealth(() => [...this.#lights.keys()],
+        (url, health) => this.#light(url, health), this.#aborter.signal)]));
   }
 
   destroy() {
@@ -78,6 +85,7 @@ export class ServersPage {
   #show() {
     const { all, entries } = this.#context.registry;
     this.#lights.clear();
+    this.#beats.clear();
     const country = entries.filter(({ facility }) => facility === null);
     fill(this.#groups,
       this.#group(null, "The country’s own", "", country),
@@ -114,7 +122,8 @@ export class ServersPage {
           "Change")) : null),
       sorted.length === 0 ? h("p", { class: "muted server-none" },
         "No server: its studies cannot be reached.")
-        : h("ul", {}, ...sorted.map((server) => this.#server(server))));
+        : h("ul", {}, ...sorted.map((server) => this.#server(server))),
+      facility && sorted.length > 0 ? this.#beats.line(facility.id) : null);
   }
 
   /** @param {ServerEntry} server */

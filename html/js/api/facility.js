@@ -11,6 +11,7 @@ import { queryOf } from "./resource.js";
 /** @typedef {import("../types.js").StudyDetail} StudyDetail */
 /** @typedef {import("../types.js").AuditEvent} AuditEvent */
 /** @typedef {import("../types.js").ReportFound} ReportFound */
+/** @typedef {import("../types.js").Heartbeat} Heartbeat */
 /** @typedef {import("../core/http.js").RequestOptions} RequestOptions */
 
 /**
@@ -149,6 +150,16 @@ export class FacilityApi {
   async addAddendum(id, text) {
     await this.#request(`/reports/${id}/addenda`,
       { method: "POST", json: { text } });
+  }
+
+  /**
+   * Which of its servers live, as each wrote itself.
+   *
+   * @param {RequestOptions} [options]
+   * @returns {Promise<import("../types.js").Page<Heartbeat>>}
+   */
+  async heartbeats(options) {
+    return (await this.#request("/heartbeats?limit=500", options)).json();
   }
 
   /**

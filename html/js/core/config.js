@@ -9,6 +9,9 @@
 
 import { sleep } from "./latest.js";
 
+/** A question that hangs is asked anew. */
+const PATIENCE_MS = 10000;
+
 /**
  * Waits for as long as the web server does not answer.
  *
@@ -18,7 +21,8 @@ import { sleep } from "./latest.js";
 export async function loadConfig(report) {
   for (let tries = 0; ; tries++) {
     try {
-      const response = await fetch("config.json", { cache: "no-cache" });
+      const response = await fetch("config.json",
+        { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
       if (response.ok) {
         return read(await response.json());
       }
