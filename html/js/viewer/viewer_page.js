@@ -29,7 +29,8 @@ import { showShortcuts } from "./shortcuts.js";
  * token of their own.
  *
  * @typedef {Pick<import("../app.js").AppContext, "config" | "http" | "meter"
- *     | "looks" | "lastList"> & {session: import("../types.js").Rights}} ViewerContext
+ *     | "looks" | "lastList">
+ *     & {session: import("../types.js").Rights}} ViewerContext
  */
 
 /** Stacks left open, so that going back to a series costs nothing. */
