@@ -1,6 +1,9 @@
 // The viewer on a thin line, by the clock.  SYSTEM (JSON): web, username,
-// password, profile, lines: [{down, up, delay, loss}], pictures: {C: study,
-// D: study}, steps.  Tells the Perl side each line's result.
+// password, profile, lines: [{down, up, delay, loss, outages: [s]}], pictures:
+// {C: study, D: study}, steps.  Tells the Perl side each line's result.
+//
+// What is measured was never seen before: inverting makes a new look of all
+// images, and nothing of it is fetched ahead before the reader rests.
 
 import readline from "node:readline";
 import { Clock, recorder } from "./clock.js";
@@ -57,10 +60,13 @@ async function open(study) {
   await link.waitFor();
   await page.waitForLoadState("networkidle").catch(() => {});
   await pause(500);
-  const start = await clock.start();
+  await clock.start();
   await link.click();
-  return { first: await clock.shown() - start,
-    full: await clock.shown({ full: true }) - start };
+  const first = await clock.shown();
+  const full = await clock.shown({ full: true });
+  // From the press of the button, not from when the script wanted it.
+  const { at } = (await clock.kept()).inputs[0];
+  return { first: first - at, full: full - at };
 }
 
 /**
@@ -80,25 +86,33 @@ async function scroll(key, steps) {
   await page.keyboard.up(key);
 }
 
-/** One step onto an image not seen before, and rest. */
-async function rest(/** @type {string} */ key) {
+/** A look not seen before, and rest. */
+async function rest() {
   await page.locator(".viewport").focus();
   await clock.start();
-  await page.keyboard.press(key);
-  const { inputs } = await clock.kept();
-  const { at, layer } = inputs[0];
+  await page.keyboard.press("i");
+  const { at, layer } = (await clock.kept()).inputs[0];
   return { first: await clock.shown({ layer }) - at,
     full: await clock.shown({ layer, full: true }) - at };
 }
 
-async function outage() {
+/**
+ * The line is gone for five seconds, and the reader asks for something.
+ *
+ * @param {number} after  seconds
+ * @param {string} key  for a look not seen before
+ */
+async function outage(after, key) {
   await ask("cut");
-  await pause(2000);
-  await page.keyboard.press("i");
-  await pause(3000);
+  await pause(after * 1000);
+  await page.keyboard.press(key);
+  await pause((5 - after) * 1000);
   const mended = await clock.start();
   await ask("mend");
-  return await clock.shown() - mended;
+  const back = await clock.shown() - mended;
+  await clock.shown({ full: true });
+  await pause(1500);
+  return back;
 }
 
 /** @param {any} line */
@@ -122,8 +136,9 @@ async function measure(line) {
   await reader.settled();
   await page.keyboard.press("Home");
   await clock.shown({ full: true, layer: 0 });
-  await pause(1000);
+  await pause(500);
   await clock.start();
+  await page.keyboard.press("i");
   await scroll("ArrowDown", system.steps);
   const last = (await clock.kept()).inputs.at(-1);
   result.C = {
@@ -132,28 +147,24 @@ async function measure(line) {
     ...await clock.scrolling(1),
   };
   say("C", result.C);
-  await pause(1000);
-  await clock.start();
-  await scroll("ArrowUp", Math.min(60, system.steps));
-  result.back = await clock.scrolling(-1);
-  await page.keyboard.press("End");
-  await clock.shown({ full: true });
-  await pause(2500);
-  result.outage = await outage();
-  await clock.shown({ full: true });
-
-  say("outage", result.outage);
+  await pause(1500);
+  const outages = [];
+  for (const [n, after] of line.outages.entries()) {
+    outages.push(await outage(after, "irhv"[n]));
+  }
+  result.outages = outages;
+  say("outages", outages);
   await open(system.pictures.D);
   await resize(1996, 2457);
   await clock.shown({ full: true });
-  await pause(3000);
-  result.D = await rest("End");
+  result.D = await rest();
   await page.setViewportSize({ width: 1280, height: 800 });
   return result;
 }
 
 for (const line of system.lines) {
-  const result = await measure(line);
+  const result = await measure(line).catch((error) =>
+    ({ line, error: String(error) }));
   await ask(`result ${JSON.stringify(result)}`);
   await page.evaluate(() => sessionStorage.clear());
 }
