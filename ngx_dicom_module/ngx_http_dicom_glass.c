@@ -291,8 +291,8 @@ ngx_http_dicom_glass_handle(ngx_http_request_t *r)
     ctx = ngx_http_dicom_ctx(r);
     claims = &ctx->claims;
 
-    /* a list names the patient; a stack was opened by a request that did not
-       come without a body */
+    /* of routes without a study in the path, one names it in its body: POST
+       stacks; the list names the patient, and a stack is one's own */
 
     if (!(claims->roles & NGX_DICOM_ROLE_EMERGENCY)
         || claims->study.len == 0

@@ -67,6 +67,7 @@ include-path-regex = "^/api/v1/series/"
 parameters = { "path.uid" = "$series" }
 END
 
+fuzz('toplevel', 'facadmin');
 fuzz('facility', 'physician');
 fuzz('node', 'physician');
 fuzz('toplevel', 'admin');
