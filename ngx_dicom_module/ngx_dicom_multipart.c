@@ -144,10 +144,19 @@ ngx_dicom_multipart_scan(ngx_dicom_multipart_t *m, u_char **pos, u_char *last)
         }
     }
 
-    cr = memchr(p, '\r', last - p);
-
     m->data.data = p;
-    m->data.len = (cr ? cr : last) - p;
+
+    /* pixels are full of CRs: only one that may begin a delimiter counts */
+
+    while ((cr = memchr(p, '\r', last - p)) != NULL
+           && ngx_memcmp(cr, m->delimiter,
+                         ngx_min(m->length, (size_t) (last - cr)))
+              != 0)
+    {
+        p = cr + 1;
+    }
+
+    m->data.len = (cr ? cr : last) - m->data.data;
 
     if (cr) {
         m->matched = 1;
