@@ -357,7 +357,7 @@ ngx_dicom_pg_item(ngx_dicom_pg_t *pg, PGresult *res)
         return NGX_OK;
     }
 
-    if (status == PGRES_COMMAND_OK) {
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
         PQclear(res);
         return NGX_OK;
     }
@@ -461,7 +461,11 @@ ngx_dicom_pg_statement(ngx_dicom_pg_t *pg, ngx_uint_t tag,
 }
 
 
-/* A setting of PostgreSQL's, sent where the session has the other one. */
+/*
+ * A setting of PostgreSQL's, sent where the session has the other one.  A plan
+ * for any parameters looks dear enough to start parallel workers, which takes
+ * longer than what they would do.
+ */
 static ngx_int_t
 ngx_dicom_pg_plan(ngx_dicom_pg_t *pg, ngx_uint_t tag, ngx_dicom_pg_plan_e plan)
 {
@@ -473,7 +477,10 @@ ngx_dicom_pg_plan(ngx_dicom_pg_t *pg, ngx_uint_t tag, ngx_dicom_pg_plan_e plan)
 
     return ngx_dicom_pg_send(pg, tag, NGX_DICOM_PG_SETTING,
                              plan == NGX_DICOM_PG_PLAN_ONE
-                             ? "SET plan_cache_mode = force_generic_plan"
+                             ? "SELECT set_config('plan_cache_mode', "
+                               "'force_generic_plan', false), "
+                               "set_config('max_parallel_workers_per_gather', "
+                               "'0', false)"
                              : "SET plan_cache_mode = auto");
 }
 
