@@ -13,7 +13,7 @@
 #include "ngx_http_dicom_peer.h"
 
 
-#define NGX_HTTP_DICOM_PEER_IDLE          32       /* in each nginx worker */
+#define NGX_HTTP_DICOM_PEER_IDLE          128      /* in each nginx worker */
 #define NGX_HTTP_DICOM_PEER_IDLE_TIMEOUT  55000    /* less than the worker's */
 #define NGX_HTTP_DICOM_PEER_REQUESTS      100000
 

@@ -128,6 +128,7 @@ struct client {
     const char   *ca, *token, *accept;
     char        **urls;
     int           nurls, first, count;
+    pthread_barrier_t  *connected;
     double       *times;
     int           done, errors;
     unsigned long long  bytes;
@@ -154,6 +155,8 @@ run_client(void *data)
 
     expected(&url);
     struct http *http = http_open(url, c->ca);
+
+    pthread_barrier_wait(c->connected);
     if (http == NULL) {
         c->errors = c->count;
         return NULL;
@@ -205,16 +208,20 @@ measure_get(const char *ca, const char *token, int clients, int count,
     }
     struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESTART };
     sigaction(SIGTERM, &action, NULL);
-    double start = now();
+    pthread_barrier_t connected;
+    pthread_barrier_init(&connected, NULL, (unsigned)clients + 1);
     for (int i = 0; i < clients; i++) {
         all[i] = (struct client) { .ca = ca, .token = token,
-            .accept = accept, .urls = urls,
+            .accept = accept, .urls = urls, .connected = &connected,
             .nurls = nurls, .first = i, .count = count,
             .times = times + (size_t)i * (size_t)count };
         if (pthread_create(&all[i].thread, NULL, run_client, &all[i]) != 0) {
             exit(1);
         }
     }
+    /* the pictures are measured, not the handshakes */
+    pthread_barrier_wait(&connected);
+    double start = now();
     for (int i = 0; i < clients; i++) {
         pthread_join(all[i].thread, NULL);
         memmove(times + done, all[i].times,
