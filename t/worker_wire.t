@@ -127,7 +127,7 @@ for ([width => 0, height => 8], [width => 100000, height => 8],
      [pan_y => $inf], [rotate => $nan], [rotate => $inf], [voi => 5],
      [voi => 'lut'], [voi => 'lut', voi_index => 255], [flip => 4],
      [interpolation => 3], [format => 2], [format => 'jpeg', quality => 0],
-     [format => 'jpeg', quality => 101], [set => 256], [window_index => 3])
+     [format => 'jpeg', quality => 101], [set => 512], [window_index => 3])
 {
     my $res = $w->render($stack, 0, @$_);
     is($res->{slug} // $res->{status}, 'invalid-parameter',
