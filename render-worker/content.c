@@ -248,6 +248,7 @@ content_handle(struct worker *worker, struct request *request)
         return;
     }
     request->work = content;
+    request->job.turn.user = request->head.user;
     request->job.run = content_run;
     request->job.done = content_done;
     if (!pool_submit(worker->readers, &request->job)) {

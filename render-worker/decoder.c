@@ -658,6 +658,7 @@ decoder_call(struct decoder *decoder, int fd, const uint8_t user[16],
         decoder_fail(error, DECODER_MEMORY, "out of memory");
     } else if (!read_result(child, *data, 0, *length)) {
         free(*data);
+        *data = NULL;
         decoder_fail(error, DECODER_CRASHED,
             "the decoder gave an impossible answer");
     } else {

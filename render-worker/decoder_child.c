@@ -128,7 +128,7 @@ read_big_endian(struct call *call, uint8_t *span)
         return false;
     }
     if (end > call->c.file_size) {
-        end = call->c.file_size;
+        end = call->c.file_size > first ? call->c.file_size : first;
     }
     done = read_file(&call->file, first, words, (size_t) (end - first));
     swap_words(words, (size_t) (end - first), bytes);

@@ -93,7 +93,9 @@ open_submit(struct worker *worker, struct request *request,
 {
     request->job.run = run;
     request->job.done = done;
-    if (request->work != NULL && pool_submit(worker->openers, &request->job)) {
+    if (request->work != NULL && !worker->ending
+        && pool_submit(worker->openers, &request->job))
+    {
         return true;
     }
     free(request->work);

@@ -243,7 +243,10 @@ painter_draw_here(struct painter *painter, struct painting *painting)
     if (atomic_load(&painting->cancelled)) {
         return PAINTING_CANCELLED;
     }
-    painting->pixels = buffers_take(painter->config.pictures, painting->size);
+    if (painting->pixels == NULL) {
+        painting->pixels = buffers_take(painter->config.pictures,
+            painting->size);
+    }
     if (painting->pixels == NULL || !painter_fill(painter, painting)) {
         return PAINTING_FAILED;
     }

@@ -42,7 +42,8 @@ struct painting {
     uint32_t           layer;
     struct draw        draw;        /* all but array and layer */
     size_t             size;        /* bytes of the pixels */
-    struct buffer     *pixels;      /* given when drawn */
+    struct buffer     *pixels;      /* given when drawn; painter_draw_here()
+                                       draws into those that are there */
     atomic_bool        cancelled;   /* by whoever submitted, at any time */
     uint64_t           draw_us;
     void             (*done)(struct painting *painting, enum painting_end end);

@@ -351,6 +351,7 @@ picture_halve(struct picture *picture)
     if (picture->counted) {
         picture->counted = false;
         picture->worker->in_work--;
+        picture->worker->small -= picture->painting.size < LARGE;
     }
 }
 
@@ -493,6 +494,27 @@ picture_cancel(struct request *request)
 }
 
 /*
+ * Whether the main thread makes it, which must not wait for room for pixels:
+ * nobody else gives any back.
+ */
+static bool
+picture_is_quick(struct picture *picture)
+{
+    struct worker *worker = picture->worker;
+    size_t size = picture->painting.size;
+    bool busy;
+
+    if (size > SMALL || worker->small != 1
+        || picture->ask.interpolation == WIRE_CUBIC
+        || present_marks(&picture->present))
+    {
+        return false;
+    }
+    picture->painting.pixels = buffers_try(&worker->pictures, size, &busy);
+    return picture->painting.pixels != NULL;
+}
+
+/*
  * Puts the picture into the queue of those who make it; false: it is full.
  *
  * Layers in plain memory are drawn by the thread that encodes: each hand-over
@@ -505,6 +527,9 @@ picture_submit(struct picture *picture)
     struct worker *worker = picture->worker;
     size_t size = picture->painting.size;
 
+    if (worker->ending) {
+        return false;
+    }
     picture->counted = true;
     picture->helped = worker->in_work++ == 0 || size >= LARGE;
     worker->small += size < LARGE;
@@ -514,10 +539,7 @@ picture_submit(struct picture *picture)
     if (!worker->direct) {
         return painter_draw(worker->painter, &picture->painting);
     }
-    if (size <= SMALL && worker->small == 1
-        && picture->ask.interpolation != WIRE_CUBIC
-        && !present_marks(&picture->present))
-    {
+    if (picture_is_quick(picture)) {
         picture_run(&picture->job);
         picture_end(picture);
         return true;

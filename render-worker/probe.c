@@ -462,6 +462,7 @@ probe_handle(struct worker *worker, struct request *request)
     wrong = probe_check(probe, request->head.type);
     if (wrong == NULL) {
         request->work = probe;
+        request->job.turn.user = request->head.user;
         request->job.run = probe_run;
         request->job.done = probe_done;
         if (pool_submit(worker->readers, &request->job)) {

@@ -13,6 +13,7 @@
 #define QUEUE_PICTURES       512
 #define QUEUE_USER_PICTURES  64
 #define QUEUE_READS          256
+#define QUEUE_USER_READS     64
 #define QUEUE_INGESTS        256
 
 #define PICTURE_BYTES        ((size_t) 256 * 1024 * 1024)
@@ -75,7 +76,8 @@ worker_pools(struct worker *worker)
         QUEUE_USER_PICTURES, PATIENCE, &worker->mailbox, leave };
     const struct pool_config openers = { "opener", 2, QUEUE_READS, 0, 0,
         &worker->mailbox, NULL };
-    const struct pool_config readers = { "probe", 2, QUEUE_READS, 0, 0,
+    const struct pool_config readers = { "probe", 2, QUEUE_READS,
+        QUEUE_USER_READS, 0,
         &worker->mailbox, NULL };
     const struct pool_config ingesters = { "ingest",
         worker->threads < 4 ? 2 : 4, QUEUE_INGESTS, 0, 0, &worker->mailbox,
@@ -180,6 +182,7 @@ worker_drain(struct worker *worker)
 void
 worker_finish(struct worker *worker)
 {
+    worker->ending = true;
     loader_stop(worker->loader);
     pool_destroy(worker->ingesters);
     follower_destroy(worker->follower);

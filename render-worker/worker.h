@@ -60,6 +60,7 @@ struct worker {
     unsigned              connections;  /* of the server, for metrics */
     bool                  lost;         /* renderer or zygote: end with 75 */
     bool                  draining;
+    bool                  ending;       /* the pools are going: no more work */
     struct worker_counts  counts;
 };
 
