@@ -21,6 +21,7 @@ static ngx_int_t ngx_http_dicom_ask_call(ngx_http_dicom_ask_t *ask,
     ngx_uint_t type);
 static void ngx_http_dicom_ask_handler(ngx_dicom_call_t *call);
 static void ngx_http_dicom_ask_cleanup(void *data);
+static void ngx_http_dicom_ask_free(void *data);
 static ngx_int_t ngx_http_dicom_ask_unavailable(ngx_http_request_t *r);
 
 
@@ -28,10 +29,13 @@ ngx_http_dicom_ask_t *
 ngx_http_dicom_ask(ngx_http_request_t *r)
 {
     ngx_http_cleanup_t    *cln;
+    ngx_pool_cleanup_t    *last;
     ngx_http_dicom_ask_t  *ask;
 
     cln = ngx_http_cleanup_add(r, sizeof(ngx_http_dicom_ask_t));
-    if (cln == NULL) {
+    last = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (cln == NULL || last == NULL) {
         return NULL;
     }
 
@@ -41,6 +45,11 @@ ngx_http_dicom_ask(ngx_http_request_t *r)
     ask->request = r;
     ask->wake = ngx_http_dicom_stream_wake;
     cln->handler = ngx_http_dicom_ask_cleanup;
+
+    /* over HTTP/2 frames of an answer that was broken off still go out */
+
+    last->handler = ngx_http_dicom_ask_free;
+    last->data = ask;
 
     if (ngx_http_dicom_render_user(r, ask->call.user) != NGX_OK) {
         return NULL;
@@ -218,11 +227,20 @@ ngx_http_dicom_ask_cleanup(void *data)
     ngx_http_dicom_ask_t *ask = data;
 
     if (ask->asked) {
+        ask->asked = 0;
         ngx_dicom_call_cancel(&ask->call);
     }
+}
+
+
+static void
+ngx_http_dicom_ask_free(void *data)
+{
+    ngx_http_dicom_ask_t *ask = data;
 
     if (ask->pool) {
         ngx_destroy_pool(ask->pool);
+        ask->pool = NULL;
     }
 }
 

@@ -255,8 +255,9 @@ ngx_http_dicom_stow_run(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_dicom_stow_read(ngx_http_request_t *r)
 {
-    ngx_int_t     rc;
-    ngx_event_t  *rev;
+    ngx_int_t                  rc;
+    ngx_event_t               *rev;
+    ngx_http_core_loc_conf_t  *clcf;
 
     rc = ngx_http_read_unbuffered_request_body(r);
 
@@ -273,6 +274,13 @@ ngx_http_dicom_stow_read(ngx_http_request_t *r)
         }
 
         return NGX_OK;
+    }
+
+    /* over HTTP/2 nginx sets no new timer while its window is open */
+
+    if (!rev->timer_set) {
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+        ngx_add_timer(rev, clcf->client_body_timeout);
     }
 
     r->read_event_handler = ngx_http_dicom_stow_reader;
@@ -454,9 +462,19 @@ static ngx_int_t
 ngx_http_dicom_stow_ingested(ngx_http_request_t *r,
     ngx_http_dicom_ingest_t *ingest)
 {
+    ngx_event_t            *rev;
     ngx_http_dicom_stow_t  *stow;
 
     stow = (ngx_http_dicom_stow_t *) ingest;
+    rev = r->connection->read;
+
+    /* it was not the client that was waited for */
+
+    if (rev->timer_set) {
+        ngx_del_timer(rev);
+    }
+
+    rev->timedout = 0;
 
     if (ngx_http_dicom_stow_stored(stow->reply, ingest) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

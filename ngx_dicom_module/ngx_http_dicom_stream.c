@@ -62,6 +62,14 @@ ngx_http_dicom_stream_run(ngx_http_request_t *r)
 
         rc = ngx_http_dicom_ctx(r)->stream(r, &out);
 
+        if (!begun && r->header_sent) {
+
+            /* it was a reply, of which NGX_AGAIN says that it is on its way */
+
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
         switch (rc) {
 
         case NGX_OK:
