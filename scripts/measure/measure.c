@@ -2,13 +2,15 @@
  * measure: the clocks of scripts/bench.  Prints one JSON object a call.
  *
  *   measure pread FILE...                 reads all bytes with one buffer
- *   measure get CA TOKEN CLIENTS COUNT [accept=TYPE] URL...
+ *   measure get CA TOKEN CLIENTS COUNT [accept=TYPE] [rate=N] URL...
  *   measure load CA TOKEN NODE STUDY SERIES [LAYER]
  *   measure encode PNG                    the same pixels encoded in a loop
  *   measure users CA TOKENS ACTIVE SECONDS NODE STUDY SERIES LAYERS
  *
  * get prints what it has when it is told to end (SIGTERM).  "404=URL" expects
- * that status instead of 200, "401=URL" goes without the token.
+ * that status instead of 200, "401=URL" goes without the token.  With a rate, so
+ * many requests a second are due, of all clients together, and their times count
+ * from when they were: who comes late waits, too.
  *
  * CA, TOKEN and TOKENS (one a line) are files; TOKEN may be "-": none.  Times
  * are milliseconds, by CLOCK_MONOTONIC.
@@ -128,6 +130,7 @@ struct client {
     const char   *ca, *token, *accept;
     char        **urls;
     int           nurls, first, count;
+    double        interval, offset;     /* ms between requests; 0: at once */
     pthread_barrier_t  *connected;
     double       *times;
     int           done, errors;
@@ -146,6 +149,18 @@ expected(const char **url)
     return status;
 }
 
+static void
+wait_until(double due)
+{
+    double left = due - now();
+
+    if (left > 0) {
+        struct timespec t = { (time_t)(left / 1e3),
+            (long)(left * 1e6) % 1000000000 };
+        nanosleep(&t, NULL);
+    }
+}
+
 static void *
 run_client(void *data)
 {
@@ -162,10 +177,15 @@ run_client(void *data)
         return NULL;
     }
     http_accept(http, c->accept);
+    double begin = now() + c->offset;
     for (int i = 0; i < c->count && !enough; i++) {
         url = c->urls[(c->first + i) % c->nurls];
         int status = expected(&url);
         double start = now();
+        if (c->interval > 0) {
+            start = begin + i * c->interval;
+            wait_until(start);
+        }
         if (!http_request(http, "GET", http_path(url),
             status == 401 ? NULL : c->token, NULL, &answer)) {
             c->errors += c->count - i;
@@ -193,11 +213,18 @@ measure_get(const char *ca, const char *token, int clients, int count,
     double *times = calloc((size_t)clients * (size_t)count, sizeof(*times));
     unsigned long long bytes = 0;
     const char *accept = NULL;
+    double interval = 0;
     size_t done = 0;
     int errors = 0;
 
     if (nurls > 1 && strncmp(urls[0], "accept=", 7) == 0) {
         accept = urls[0] + 7;
+        urls++;
+        nurls--;
+    }
+    if (nurls > 1 && strncmp(urls[0], "rate=", 5) == 0) {
+        double rate = atof(urls[0] + 5);
+        interval = rate > 0 ? 1e3 * clients / rate : 0;
         urls++;
         nurls--;
     }
@@ -214,6 +241,7 @@ measure_get(const char *ca, const char *token, int clients, int count,
         all[i] = (struct client) { .ca = ca, .token = token,
             .accept = accept, .urls = urls, .connected = &connected,
             .nurls = nurls, .first = i, .count = count,
+            .interval = interval, .offset = interval * i / clients,
             .times = times + (size_t)i * (size_t)count };
         if (pthread_create(&all[i].thread, NULL, run_client, &all[i]) != 0) {
             exit(1);
