@@ -43,7 +43,13 @@ is($refused->{headers}{'content-type'}, 'application/problem+json',
     'a refusal is a problem');
 is($refused->{json}{type}, 'urn:dicom:problem:too-many-requests', 'of its type');
 like($refused->{headers}{'retry-after'} // '', qr/^\d+\z/, 'with Retry-After');
-is(login(\%good)->{status}, 429, 'the right password does not help');
+# a place becomes free every half second: others take it first
+my $right;
+for (1 .. 20) {
+    login({}) for 1 .. 3;
+    last if ($right = login(\%good)->{status}) != 200;
+}
+is($right, 429, 'the right password does not help');
 
 my %others;
 $others{$t->http('toplevel', GET => '/api/v1/health')->{status}}++ for 1 .. 60;
