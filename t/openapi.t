@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # html/openapi.yaml and the route table describe the same interface: every
-# route of /api/v1, with the same level, and nothing else.
+# route, with the same level, and nothing else.
 
 use strict;
 use warnings;
@@ -9,61 +9,51 @@ use warnings;
 use Test::More;
 
 use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::Dicom::Routes 'routes';
 
 my $root = "$FindBin::Bin/..";
-my %level = (WEB => 'web', TOPLEVEL => 'toplevel', FACILITY => 'facility',
-    NODE => 'node', ALL => 'all');
 
 
-sub slurp {
-    my ($path) = @_;
+# "GET /api/v1/users/{}" => "toplevel".  The table's names of parameters are not
+# unique in a path, as OpenAPI wants them.
 
-    open my $file, '<', "$root/$path" or die "$path: $!";
-    local $/;
-    return scalar <$file>;
-}
-
-
-# "GET /api/v1/me" => "toplevel"
-
-sub routes {
-    my $table = slurp('ngx_dicom_module/ngx_http_dicom_route.c');
-    my %routes;
-
-    while ($table =~ /\{ \s* ([A-Z|\s]+?) \s*,\s* (GET|POST|PUT|PATCH|DELETE)
-        \s*,\s* "(\/api\/[^"]*)"/gx)
-    {
-        my ($types, $method, $path) = ($1, $2, $3);
-        $routes{"$method $path"} = join ',',
-            sort map { $level{$_} } split /\s*\|\s*/, $types;
-    }
-
-    return \%routes;
-}
-
+sub anonymous { $_[0] =~ s/\{\w+\}/{}/gr }
 
 sub described {
-    my (%routes, $path, $method);
+    my ($twice) = @_;
+    my (%routes, $path, $method, %names);
 
-    for (split /\n/, slurp('html/openapi.yaml')) {
+    open my $file, '<', "$root/html/openapi.yaml" or die "openapi.yaml: $!";
+    while (<$file>) {
         last if /^components:/;
         $path = $1 if /^  (\/\S+):$/;
         $method = uc $1 if /^    (get|post|put|patch|delete):$/;
-        $routes{"$method $path"} = join ',', sort split /\s*,\s*/, $1
-            if /^      tags: \[(.*)\]$/;
+        next unless /^      tags: \[(.*)\]$/;
+
+        my $route = anonymous("$method $path");
+        push @$twice, $route if exists $routes{$route};
+        $routes{$route} = join ',', sort split /\s*,\s*/, $1;
+        %names = ();
+        push @$twice, "$route: $_"
+            for grep { $names{$_}++ } $path =~ /\{(\w+)\}/g;
     }
 
     return \%routes;
 }
 
 
-my ($routes, $described) = (routes(), described());
+my %routes = map {
+    anonymous("$_->{method} $_->{path}") => join ',', sort @{$_->{levels}}
+} routes($root);
+my $described = described(\my @twice);
 
-cmp_ok(scalar keys %$routes, '>', 20, 'the route table is read');
-is_deeply([sort grep { !exists $described->{$_} } keys %$routes], [],
+cmp_ok(scalar keys %routes, '>', 70, 'the route table is read');
+is_deeply([sort grep { !exists $described->{$_} } keys %routes], [],
     'every route is described');
-is_deeply([sort grep { !exists $routes->{$_} } keys %$described], [],
+is_deeply([sort grep { !exists $routes{$_} } keys %$described], [],
     'every described operation has a route');
-is_deeply($described, $routes, 'the levels agree');
+is_deeply($described, \%routes, 'the levels agree');
+is_deeply(\@twice, [], 'nothing is described twice');
 
 done_testing();
