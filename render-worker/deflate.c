@@ -5,12 +5,22 @@
 
 #include "multiversion.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #define SYMBOLS      286        /* literals, the end, lengths */
+#define LITERALS     256
 #define END          256
 #define LONGEST      258        /* run of one token; its symbol is the last */
 #define CODE_BITS    14         /* four of them fit between two flushes */
 #define STORED_MOST  65535      /* bytes of a stored block */
-#define BLOCK        8          /* bytes looked at in one go */
+#define BLOCK        8          /* bytes that are a run or are not */
+#define GROUP        64         /* bytes looked at in one go */
+
+/* Of more bytes than these one group in so many is counted. */
+#define COUNT_ALL    (64u * 1024)
+#define COUNT_ONE_IN 8
 
 /* So many bytes as they are, then so many times the last of them. */
 struct token {
@@ -23,6 +33,7 @@ struct deflate {
     uint32_t       counts[4][SYMBOLS];      /* apart: neighbours are alike */
     uint8_t        lengths[SYMBOLS];
     uint32_t       codes[SYMBOLS];          /* bits, mirrored; length << 16 */
+    uint8_t        parts[2][LITERALS];      /* codes' low and high bytes */
 };
 
 /* A stream of bits, least significant first. */
@@ -47,11 +58,18 @@ deflate_destroy(struct deflate *deflate)
     }
 }
 
+/* Bytes if it must be stored. */
+static size_t
+stored_size(size_t length)
+{
+    return length + (length / STORED_MOST + 1) * 5;
+}
+
 size_t
 deflate_bound(size_t length)
 {
-    /* stored, if it must be; 8 bytes are written at a time */
-    return length + (length / STORED_MOST + 1) * 5 + 16;
+    /* the longest codes, their lengths; 8 bytes are written at a time */
+    return stored_size(length) + length * CODE_BITS / 8 - length + 256;
 }
 
 /* RFC 1951 3.2.5 */
@@ -115,43 +133,128 @@ load(const uint8_t *p)
     return word;
 }
 
+/*
+ * Bytes to the next run or, but for less than a block, to the end; there is one
+ * byte before in.  A run's bytes are all like their neighbours before.
+ */
+MULTIVERSION static size_t
+find_run(const uint8_t *in, size_t length)
+{
+    size_t at = 0;
+
+    for (; at + GROUP <= length; at += GROUP) {
+        uint64_t differ = UINT64_MAX;
+
+        for (unsigned i = 0; i < GROUP; i += BLOCK) {
+            differ &= load(in + at + i) == load(in + at + i - 1)
+                ? 0 : UINT64_MAX;
+        }
+        if (differ == 0) {
+            break;
+        }
+    }
+    while (at + BLOCK <= length && load(in + at) != load(in + at - 1)) {
+        at += BLOCK;
+    }
+    return at;
+}
+
+/*
+ * Counts literals from to end of length bytes.  A large picture's are counted
+ * here and there, in no order that its columns could have.
+ */
+static void
+count_literals(struct deflate *deflate, const uint8_t *in, size_t from,
+    size_t end, size_t length)
+{
+    uint32_t (*counts)[SYMBOLS] = deflate->counts;
+    size_t next;
+
+    for (size_t at = from; at < end; at = next) {
+        uint32_t group = (uint32_t) (at / GROUP);
+
+        next = (at / GROUP + 1) * GROUP;
+        next = next < end ? next : end;
+        if (length > COUNT_ALL
+            && group * 0x9e3779b1u >= UINT32_MAX / COUNT_ONE_IN)
+        {
+            continue;
+        }
+        for (; at + 4 <= next; at += 4) {
+            counts[0][in[at]]++;
+            counts[1][in[at + 1]]++;
+            counts[2][in[at + 2]]++;
+            counts[3][in[at + 3]]++;
+        }
+        for (; at < next; at++) {
+            counts[0][in[at]]++;
+        }
+    }
+}
+
+/* The largest of all bytes, as distances from 0 either way. */
+MULTIVERSION static unsigned
+steepest(const uint8_t *in, size_t length)
+{
+    uint8_t most = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        uint8_t down = (uint8_t) -in[i];
+        uint8_t step = in[i] < down ? in[i] : down;
+
+        most = step > most ? step : most;
+    }
+    return most;
+}
+
+/*
+ * The counts of the whole.  A step that was not seen may be there all the same
+ * if there are larger ones.
+ */
+static void
+sum_counts(struct deflate *deflate, const uint8_t *in, size_t length)
+{
+    uint32_t (*counts)[SYMBOLS] = deflate->counts;
+    unsigned most = length > COUNT_ALL ? steepest(in, length) : 0;
+
+    for (unsigned i = 0; i < LITERALS; i++) {
+        counts[0][i] += counts[1][i] + counts[2][i] + counts[3][i];
+        if (length > COUNT_ALL) {
+            counts[0][i] = counts[0][i] > 0 ? counts[0][i] * COUNT_ONE_IN
+                : i <= most || LITERALS - i <= most;
+        }
+    }
+    counts[0][END] = 1;
+}
+
 /* Finds the runs, and counts the symbols. */
 static bool
 tokenize(struct deflate *deflate, const uint8_t *in, size_t length)
 {
-    const uint64_t ones = 0x0101010101010101;
-    uint32_t (*counts)[SYMBOLS] = deflate->counts;
-    size_t at = 0, from = 0;
+    size_t from = 0, at = length < BLOCK ? length : BLOCK;
 
-    memset(counts, 0, sizeof(deflate->counts));
+    memset(deflate->counts, 0, sizeof(deflate->counts));
     deflate->ntokens = 0;
-    while (at + BLOCK <= length) {
+    for (;;) {
+        at += find_run(in + at, length - at);
+        if (at + BLOCK > length) {
+            break;
+        }
+
+        size_t start = at;
         uint64_t word = load(in + at);
 
-        if (at > 0 && word == in[at - 1] * ones) {
-            size_t start = at;
-
-            do {
-                at += BLOCK;
-            } while (at + BLOCK <= length && load(in + at) == word);
-            if (!add_token(deflate, start - from, at - start)) {
-                return false;
-            }
-            from = at;
-            continue;
+        do {
+            at += BLOCK;
+        } while (at + BLOCK <= length && load(in + at) == word);
+        count_literals(deflate, in, from, start, length);
+        if (!add_token(deflate, start - from, at - start)) {
+            return false;
         }
-        for (unsigned i = 0; i < BLOCK; i++) {
-            counts[i % 4][word >> 8 * i & 255]++;
-        }
-        at += BLOCK;
+        from = at;
     }
-    for (; at < length; at++) {
-        counts[0][in[at]]++;
-    }
-    counts[0][END] = 1;
-    for (unsigned i = 0; i < SYMBOLS; i++) {
-        counts[0][i] += counts[1][i] + counts[2][i] + counts[3][i];
-    }
+    count_literals(deflate, in, from, length, length);
+    sum_counts(deflate, in, length);
     return add_token(deflate, length - from, 0);
 }
 
@@ -281,6 +384,10 @@ choose_codes(struct deflate *deflate)
                     mirrored |= (code >> k & 1) << (bits - 1 - k);
                 }
                 deflate->codes[i] = mirrored | bits << 16;
+                if (i < LITERALS) {
+                    deflate->parts[0][i] = (uint8_t) mirrored;
+                    deflate->parts[1][i] = (uint8_t) (mirrored >> 8);
+                }
                 code++;
             }
         }
@@ -311,9 +418,117 @@ put_symbol(struct bits *bits, const struct deflate *deflate, unsigned symbol)
     put(bits, deflate->codes[symbol] & 0xffff, deflate->codes[symbol] >> 16);
 }
 
+#if defined(__x86_64__)
+
+#define WIDE  __attribute__((target("avx512f,avx512bw,avx512vbmi,bmi2")))
+
+/* Of 64 bytes, each one's entry of a table of 256. */
+WIDE static inline __m512i
+look_up(const __m512i table[4], __m512i at)
+{
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(at),
+        _mm512_permutex2var_epi8(table[0], at, table[1]),
+        _mm512_permutex2var_epi8(table[2], at, table[3]));
+}
+
+WIDE static inline void
+load_table(__m512i table[4], const uint8_t *bytes)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        table[i] = _mm512_loadu_si512(bytes + 64 * i);
+    }
+}
+
+/*
+ * Four codes of 16 bits in each 64 become one; sizes holds the bits of each in
+ * 16 bits and, afterwards, of all.
+ */
+WIDE static inline __m512i
+join_codes(__m512i codes, __m512i *sizes)
+{
+    const __m512i half = _mm512_set1_epi32(0xffff);
+    const __m512i whole = _mm512_set1_epi64(0xffffffff);
+    __m512i first = _mm512_and_si512(*sizes, half);
+    __m512i two = _mm512_or_si512(_mm512_and_si512(codes, half),
+        _mm512_sllv_epi32(_mm512_srli_epi32(codes, 16), first));
+    __m512i n = _mm512_add_epi32(first, _mm512_srli_epi32(*sizes, 16));
+
+    first = _mm512_and_si512(n, whole);
+    *sizes = _mm512_add_epi64(first, _mm512_srli_epi64(n, 32));
+    return _mm512_or_si512(_mm512_and_si512(two, whole),
+        _mm512_sllv_epi64(_mm512_srli_epi64(two, 32), first));
+}
+
+/* Two of those, in each 128 bits, become one in the lower half. */
+WIDE static inline __m512i
+join_pairs(__m512i codes, __m512i *sizes)
+{
+    __m512i first = *sizes;
+
+    *sizes = _mm512_add_epi64(first, _mm512_bsrli_epi128(first, 8));
+    return _mm512_or_si512(codes,
+        _mm512_sllv_epi64(_mm512_bsrli_epi128(codes, 8), first));
+}
+
+/* Eight literals at a time if they fit, else four; gives how many it wrote. */
+WIDE static size_t
+put_wide(struct bits *stream, const struct deflate *deflate,
+    const uint8_t *in, size_t n)
+{
+    /* what is unpacked from lower and upper halves of lanes is in order */
+    const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i most = _mm512_set1_epi64(4 * CODE_BITS);
+    __m512i low[4], high[4], lengths[4];
+    struct bits bits = *stream;
+    size_t i = 0;
+
+    load_table(low, deflate->parts[0]);
+    load_table(high, deflate->parts[1]);
+    load_table(lengths, deflate->lengths);
+
+    for (; i + 64 <= n; i += 64) {
+        uint64_t words[16], sizes[16];
+        __m512i at = _mm512_permutexvar_epi64(order,
+            _mm512_loadu_si512(in + i));
+        __m512i a = look_up(low, at), b = look_up(high, at);
+        __m512i length = look_up(lengths, at);
+        __m512i n0 = _mm512_unpacklo_epi8(length, zero);
+        __m512i n1 = _mm512_unpackhi_epi8(length, zero);
+        __m512i c0 = join_codes(_mm512_unpacklo_epi8(a, b), &n0);
+        __m512i c1 = join_codes(_mm512_unpackhi_epi8(a, b), &n1);
+        __m512i m0 = n0, m1 = n1;
+        __m512i d0 = join_pairs(c0, &m0), d1 = join_pairs(c1, &m1);
+        unsigned step = 2;
+
+        if ((_mm512_cmpgt_epi64_mask(m0, most)
+             | _mm512_cmpgt_epi64_mask(m1, most)) & 0x55)
+        {
+            d0 = c0;
+            d1 = c1;
+            m0 = n0;
+            m1 = n1;
+            step = 1;
+        }
+        _mm512_storeu_si512(words, d0);
+        _mm512_storeu_si512(words + 8, d1);
+        _mm512_storeu_si512(sizes, m0);
+        _mm512_storeu_si512(sizes + 8, m1);
+        for (unsigned k = 0; k < 16; k += step) {
+            bits.word |= words[k] << bits.n;
+            bits.n += (unsigned) sizes[k];
+            flush(&bits);
+        }
+    }
+    *stream = bits;
+    return i;
+}
+
+#endif
+
 /* Four at a time, put together before they are added to the stream. */
-MULTIVERSION static void
-put_literals(struct bits *stream, const struct deflate *deflate,
+MULTIVERSION static size_t
+put_fours(struct bits *stream, const struct deflate *deflate,
     const uint8_t *in, size_t n)
 {
     struct bits bits = *stream;         /* in registers */
@@ -331,11 +546,26 @@ put_literals(struct bits *stream, const struct deflate *deflate,
         bits.n += n_ab + (c >> 16) + (d >> 16);
         flush(&bits);
     }
-    for (; i < n; i++) {
-        put_symbol(&bits, deflate, in[i]);
-        flush(&bits);
-    }
     *stream = bits;
+    return i;
+}
+
+static void
+put_literals(struct bits *bits, const struct deflate *deflate,
+    const uint8_t *in, size_t n)
+{
+    size_t i = 0;
+
+#if defined(__x86_64__)
+    if (n >= 64 && __builtin_cpu_supports("avx512vbmi")) {
+        i = put_wide(bits, deflate, in, n);
+    }
+#endif
+    i += put_fours(bits, deflate, in + i, n - i);
+    for (; i < n; i++) {
+        put_symbol(bits, deflate, in[i]);
+        flush(bits);
+    }
 }
 
 static void
@@ -436,11 +666,13 @@ deflate_run(struct deflate *deflate, const uint8_t *in, size_t length,
         return store(in, length, last, out);
     }
 
+    const uint8_t *p = in;
+
     put_head(&bits, deflate, last);
     for (size_t i = 0; i < deflate->ntokens; i++) {
-        put_literals(&bits, deflate, in, deflate->tokens[i].literals);
+        put_literals(&bits, deflate, p, deflate->tokens[i].literals);
         put_run(&bits, deflate, deflate->tokens[i].run);
-        in += (size_t) deflate->tokens[i].literals + deflate->tokens[i].run;
+        p += (size_t) deflate->tokens[i].literals + deflate->tokens[i].run;
     }
     put_symbol(&bits, deflate, END);
     if (!last) {
@@ -453,5 +685,9 @@ deflate_run(struct deflate *deflate, const uint8_t *in, size_t length,
     }
     bits.n = (bits.n + 7) & ~7u;
     flush(&bits);
-    return (size_t) (bits.out - out);
+
+    /* what was not counted may have been unlike the rest */
+    size_t size = (size_t) (bits.out - out);
+    return size <= stored_size(length) ? size
+        : store(in, length, last, out);
 }
