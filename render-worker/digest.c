@@ -6,18 +6,22 @@
 #include <unistd.h>
 
 #include "digest.h"
+#include "digest_blocks.h"
 
 /* How much is read at a time, and how far reading may be ahead of MD5. */
 #define BLOCK   (256u * 1024)
 #define BLOCKS  4u
 
 /*
- * MD5, the slower of the two, has a thread of its own: it takes the blocks of a
- * ring while the caller computes SHA-256 of them and reads ahead.  A small file
- * is done before the thread is made; without one the work is the same, only
- * slower.
+ * Where the processor cannot do both at once, MD5, the slower of the two, has a
+ * thread of its own: it takes the blocks of a ring while the caller computes
+ * SHA-256 of them and reads ahead.  A small file is done before the thread is
+ * made; without one the work is the same, only slower.
  */
 struct digest_stream {
+    bool                 both;
+    struct digest_state  state;     /* of both; their rest is in blocks */
+
     pthread_mutex_t   mutex;
     pthread_cond_t    changed;
     pthread_t         thread;
@@ -131,18 +135,38 @@ read_block(int fd, uint8_t *block, uint64_t offset, uint64_t length)
 
 
 static void
-write_hex(EVP_MD_CTX *context, char *hex)
+write_hex(const void *data, size_t length, char *hex)
 {
     static const char  digits[] = "0123456789abcdef";
-    uint8_t            value[EVP_MAX_MD_SIZE];
-    unsigned           length = 0;
+    const uint8_t     *value = data;
 
-    EVP_DigestFinal_ex(context, value, &length);
-    for (unsigned i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++) {
         hex[2 * i] = digits[value[i] >> 4];
         hex[2 * i + 1] = digits[value[i] & 15];
     }
-    hex[2 * (size_t) length] = '\0';
+    hex[2 * length] = '\0';
+}
+
+
+static void
+write_final(EVP_MD_CTX *context, char *hex)
+{
+    uint8_t   value[EVP_MAX_MD_SIZE];
+    unsigned  length = 0;
+
+    EVP_DigestFinal_ex(context, value, &length);
+    write_hex(value, length, hex);
+}
+
+
+static bool
+begin_each(struct digest_stream *stream)
+{
+    stream->md5 = EVP_MD_CTX_new();
+    stream->sha = EVP_MD_CTX_new();
+    return stream->md5 != NULL && stream->sha != NULL
+        && EVP_DigestInit_ex(stream->md5, EVP_md5(), NULL) == 1
+        && EVP_DigestInit_ex(stream->sha, EVP_sha256(), NULL) == 1;
 }
 
 
@@ -156,13 +180,11 @@ digest_begin(void)
     }
     pthread_mutex_init(&stream->mutex, NULL);
     pthread_cond_init(&stream->changed, NULL);
-    stream->md5 = EVP_MD_CTX_new();
-    stream->sha = EVP_MD_CTX_new();
-    stream->blocks = malloc((size_t) BLOCKS * BLOCK);
-    if (stream->md5 == NULL || stream->sha == NULL || stream->blocks == NULL
-        || EVP_DigestInit_ex(stream->md5, EVP_md5(), NULL) != 1
-        || EVP_DigestInit_ex(stream->sha, EVP_sha256(), NULL) != 1)
-    {
+    stream->both = digest_blocks_able();
+    digest_blocks_begin(&stream->state);
+    stream->blocks = malloc(stream->both ? BLOCK + DIGEST_BLOCK
+                                         : (size_t) BLOCKS * BLOCK);
+    if (stream->blocks == NULL || (!stream->both && !begin_each(stream))) {
         digest_destroy(stream);
         errno = ENOMEM;
         return NULL;
@@ -178,12 +200,36 @@ digest_position(const struct digest_stream *stream)
 }
 
 
+/* What is shorter than a block of the hashes stays for the next time. */
+static bool
+advance_both(struct digest_stream *stream, int fd, uint64_t end)
+{
+    size_t   held = stream->position % DIGEST_BLOCK;
+    ssize_t  n;
+
+    while ((n = read_block(fd, stream->blocks + held, stream->position,
+                           end - stream->position)) > 0)
+    {
+        stream->position += (uint64_t) n;
+        held += (size_t) n;
+        digest_blocks(&stream->state, stream->blocks, held / DIGEST_BLOCK);
+        memmove(stream->blocks, stream->blocks + held - held % DIGEST_BLOCK,
+            held % DIGEST_BLOCK);
+        held %= DIGEST_BLOCK;
+    }
+    return n == 0;
+}
+
+
 bool
 digest_advance(struct digest_stream *stream, int fd, uint64_t end)
 {
     bool     hashed = true;
     ssize_t  n;
 
+    if (stream->both) {
+        return advance_both(stream, fd, end);
+    }
     if (end - stream->position > BLOCK && !stream->threaded) {
         stream->threaded = pthread_create(&stream->thread, NULL, helper_run,
             stream) == 0;
@@ -219,8 +265,16 @@ digest_finish(struct digest_stream *stream, struct digest *digest)
         errno = EIO;
         return false;
     }
-    write_hex(stream->md5, digest->md5);
-    write_hex(stream->sha, digest->sha256);
+    if (stream->both) {
+        struct digest_state  *state = &stream->state;
+
+        digest_blocks_end(state, stream->blocks, stream->position);
+        write_hex(state->md5, sizeof(state->md5), digest->md5);
+        write_hex(state->sha256, sizeof(state->sha256), digest->sha256);
+    } else {
+        write_final(stream->md5, digest->md5);
+        write_final(stream->sha, digest->sha256);
+    }
     digest->size = stream->position;
     return true;
 }

@@ -98,8 +98,8 @@ is(join("\n", @upward), '', 'the module calls downward only');
     [qw(series series_text)],
     [qw(voi voi_impl voi_settle geometry)],
     [qw(index index_values store presentation pack tables meta charset encode encode_png
-        encode_jpeg jpeg_gray deflate json digest follow buffer pool turns log multiversion
-        gather bands wire)],
+        encode_jpeg jpeg_gray deflate json digest digest_blocks follow buffer pool turns log
+        multiversion gather bands wire)],
 );
 # What a child of the decoder is started by and with.
 my %handed = map { $_ => 1 } qw(decoder.h sandbox.h);

@@ -18,7 +18,8 @@
 
 #include "follow.h"
 
-/* links: render-worker/follow.c render-worker/digest.c render-worker/log.c */
+/* links: render-worker/follow.c render-worker/digest.c */
+/* links: render-worker/digest_blocks.c render-worker/log.c */
 /* pkg: libcrypto */
 
 #define MB  (1024 * 1024)

@@ -28,7 +28,8 @@
 #include "log.h"
 #include "wire.h"
 
-/* links: render-worker/ingest.c render-worker/digest.c render-worker/identity.c */
+/* links: render-worker/ingest.c render-worker/digest.c */
+/* links: render-worker/digest_blocks.c render-worker/identity.c */
 /* links: render-worker/store.c render-worker/follow.c */
 /* links: render-worker/decoder.c render-worker/decoder_child.c */
 /* links: render-worker/zygote.c render-worker/sandbox.c */
@@ -41,10 +42,9 @@
 /* links: render-worker/dicom_json.c render-worker/element.c */
 /* links: render-worker/json.c render-worker/metadata.c */
 /* links: render-worker/fragments.c render-worker/index.c */
-/* links: render-worker/index_values.c */
+/* links: render-worker/index_values.c render-worker/header_graphics.c */
 /* links: render-worker/pack.c render-worker/presentation.c */
 /* links: render-worker/header_shutter.c render-worker/header_presentation.c */
-/* links: render-worker/header_graphics.c */
 /* links: render-worker/codec.c render-worker/codec_native.c */
 /* links: render-worker/rle.c render-worker/inflated.c */
 /* links: render-worker/codec_jxl.c render-worker/codec_video.c */
