@@ -206,11 +206,24 @@ json_positive(struct json *json, const char *name, double value)
     }
 }
 
+/* Null where the file says nothing. */
+static void
+json_said(struct json *json, const char *name, const char *value)
+{
+    if (value[0] != '\0') {
+        json_string(json, name, value);
+    } else {
+        json_null(json, name);
+    }
+}
+
 static void
 json_geometry(struct json *json, const struct stack *stack)
 {
     const struct dicom_index *index = stack_index(stack, 0);
     const struct dicom_frame *frame = stack_frame(stack, 0);
+
+    json_said(json, "frame_of_reference", index->frame_of_reference);
 
     if (frame->has_spacing) {
         json_numbers(json, "spacing", frame->spacing, 2);

@@ -76,6 +76,7 @@ is_deeply($json->{gaps}, [{ layer => 1, missing => 1, distance => 5 }],
 ok($json->{uneven} && !$json->{duplicates}, 'so it is uneven');
 is($json->{gantry_tilt}, 0, 'and upright');
 is($json->{slice_spacing}, 2.5, 'its spacing');
+is($json->{frame_of_reference}, '1.2.9', 'its frame of reference');
 is($json->{parts}[0]{first_instance}, '1.2.3.7', 'the first one of it');
 is_deeply($json->{parts}[2], { part => 2, layers => 3, rows => 16,
     columns => 16, description => 'Coronal', first_instance => '1.2.3.10',
