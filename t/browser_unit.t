@@ -15,7 +15,8 @@ if (my $why = Test::Dicom::Node::missing()) {
     plan skip_all => $why;
 }
 
-is(Test::Dicom::Node::run(['unit.js']), 0, 'unit.js ends well');
+is(Test::Dicom::Node::run([$_]), 0, "$_ ends well")
+    for 'unit.js', 'unit_panes.js';
 
 SKIP: {
     my $why = Test::Dicom::Node::missing('typescript');

@@ -204,6 +204,8 @@
  * @property {string | null} modality
  * @property {WindowSetting[]} windows
  * @property {[number, number] | null} spacing  mm between rows, columns
+ * @property {string | null} [frame_of_reference]  UID
+ * @property {"volume" | "times" | "images" | "clip" | "localizer"} [kind]
  * @property {number | null} slice_spacing
  * @property {number | null} thickness
  * @property {number | null} aspect  height of a pixel over its width

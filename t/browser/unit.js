@@ -560,6 +560,16 @@ await test("the cache is bounded and forgets the oldest use", () => {
   assert.equal(cache.bytes, 0);
 });
 
+await test("and gives up what is too much when its limit falls", () => {
+  const cache = new PictureCache(100);
+  for (const key of ["a", "b"]) {
+    cache.put(key, { blob: { size: 50 }, facts: {} });
+  }
+  cache.limit = 60;
+  assert.deepEqual([cache.has("a"), cache.has("b"), cache.bytes],
+    [false, true, 50]);
+});
+
 await test("undo and redo walk the views", () => {
   const history = new ViewHistory();
   const [a, b, c] = [1, 2, 3].map((zoom) => ({ ...view.restView(), zoom }));

@@ -6,13 +6,19 @@
  * @property {string[]} keys   as KeyboardEvent.key, letters in lower case
  * @property {string} shown    on the overlay
  * @property {string} text
- * @property {"Images" | "Picture" | "Window" | "Measuring"} group
+ * @property {"Images" | "Viewports" | "Picture" | "Window" | "Measuring"} group
  * @property {(viewer: ViewerCommands) => void} run
  * @property {boolean} [control]  with Ctrl or Cmd
  *
  * @typedef {object} ViewerCommands
  * @property {import("./viewport.js").Viewport} viewport
+ * @property {(tool: import("./gestures.js").Tool) => void} setTool
  * @property {(way: 1 | -1) => void} changeSeries
+ * @property {(way: 1 | -1) => void} changeViewport  or the series, where there
+ *     is one viewport only
+ * @property {() => void} nextLayout
+ * @property {() => void} toggleScroll
+ * @property {() => void} toggleLooks
  * @property {() => void} toggleReport
  * @property {() => void} back
  * @property {(n: number) => void} preset
@@ -30,10 +36,23 @@ export const SHORTCUTS = [
     run: ({ viewport }) => viewport.setLayer(0) },
   { keys: ["end"], shown: "End", group: "Images", text: "Last image",
     run: ({ viewport }) => viewport.setLayer(viewport.layers - 1) },
-  { keys: ["pagedown", "arrowright"], shown: "Page ↓  →", group: "Images",
+  { keys: ["pagedown"], shown: "Page ↓", group: "Images",
     text: "Next series", run: ({ changeSeries }) => changeSeries(1) },
-  { keys: ["pageup", "arrowleft"], shown: "Page ↑  ←", group: "Images",
+  { keys: ["pageup"], shown: "Page ↑", group: "Images",
     text: "Previous series", run: ({ changeSeries }) => changeSeries(-1) },
+  { keys: ["d"], shown: "D", group: "Viewports",
+    text: "One, two or four", run: ({ nextLayout }) => nextLayout() },
+  { keys: ["arrowright"], shown: "→", group: "Viewports",
+    text: "Next, or next series",
+    run: ({ changeViewport }) => changeViewport(1) },
+  { keys: ["arrowleft"], shown: "←", group: "Viewports",
+    text: "Previous", run: ({ changeViewport }) => changeViewport(-1) },
+  { keys: ["k"], shown: "K", group: "Viewports",
+    text: "Link scrolling",
+    run: ({ toggleScroll }) => toggleScroll() },
+  { keys: ["s"], shown: "S", group: "Viewports",
+    text: "The same window, zoom and pan",
+    run: ({ toggleLooks }) => toggleLooks() },
   { keys: ["c"], shown: "C", group: "Images", text: "Cine",
     run: ({ viewport }) => viewport.cine.toggle() },
   { keys: [","], shown: ",", group: "Images", text: "Cine slower",
@@ -97,9 +116,7 @@ function tools(rows) {
   return rows.map(([key, tool, text]) => ({
     keys: [key], shown: key.toUpperCase(), text,
     group: tool === "window" ? "Window" : "Measuring",
-    run: ({ viewport }) => {
-      viewport.tool = tool;
-    },
+    run: ({ setTool }) => setTool(tool),
   }));
 }
 

@@ -29,8 +29,8 @@ const REACH = 9;                /* CSS pixels around a handle */
 const SMALLEST = 4;             /* a shorter drag was none */
 
 export class Marks {
-  /** @type {Map<string, Mark[]>} */
-  #all = new Map();
+  /** By series and part. @type {Map<string, Mark[]>} */
+  #all;
 
   /** @type {Mark[]} */
   #marks = [];
@@ -54,9 +54,11 @@ export class Marks {
 
   /**
    * @param {(mark: Mark) => void} measure  asks for an ellipse's statistics
+   * @param {Map<string, Mark[]>} all  of every series, shared by viewports
    */
-  constructor(measure) {
+  constructor(measure, all) {
     this.#measure = measure;
+    this.#all = all;
   }
 
   /** @param {string} series */

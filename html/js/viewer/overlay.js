@@ -18,6 +18,9 @@ import { fitScale, turnLetters } from "./view.js";
 
 const EDGES = ["top", "right", "bottom", "left"];
 
+/** CSS pixels; the scale bar then has less room between the corners. */
+const NARROW = 560;
+
 export class Overlay {
   /** @type {Record<string, HTMLElement>} */
   #corners = {};
@@ -32,6 +35,9 @@ export class Overlay {
     title: "The full picture is on its way" }, "preview");
 
   #state = h("span", { class: "badge", hidden: true });
+
+  #note = h("span", { class: "badge badge-note", hidden: true });
+  #link = h("span", { class: "badge badge-link", hidden: true });
 
   #demo = h("span", { class: "badge badge-demo", hidden: true },
     "Not for diagnosis – demo");
@@ -58,16 +64,19 @@ export class Overlay {
         h("div", { class: `corner corner-${name}` },
           name === "bl" ? this.#warnings : null, lines)),
       ...this.#letters,
-      h("div", { class: "badges" }, this.#demo, this.#lossy, this.#preview,
-        this.#state),
+      h("div", { class: "badges" }, this.#note, this.#demo, this.#lossy,
+        this.#preview, this.#state, this.#link),
       this.#bar, this.#probe);
   }
 
   /**
    * @param {import("../types.js").StudyItem} study
    * @param {SeriesItem | null} series  null: not known yet
+   * @param {string} [note]  what sets the study apart from the page's
    */
-  setStudy(study, series) {
+  setStudy(study, series, note = "") {
+    setText(this.#note, note);
+    this.#note.hidden = note === "";
     const { patient } = study;
     const years = age(patient.birth_date, study.date);
     lines(this.#corners.tl, [
@@ -146,6 +155,16 @@ export class Overlay {
     this.setProbe("");
   }
 
+  /**
+   * @param {string} text
+   * @param {boolean} apart
+   */
+  setLink(text, apart) {
+    setText(this.#link, text);
+    this.#link.hidden = text === "";
+    this.#link.classList.toggle("badge-warn", apart);
+  }
+
   /** @param {string} text */
   setProbe(text) {
     setText(this.#probe, text);
@@ -170,7 +189,8 @@ export class Overlay {
    */
   #showBar(info, scale, width) {
     const bar = info.spacing
-      ? scaleBar(info.spacing[1] / scale, Math.min(width / 4, 240)) : null;
+      ? scaleBar(info.spacing[1] / scale,
+        width < NARROW ? width / 7 : Math.min(width / 4, 240)) : null;
     this.#bar.hidden = bar === null;
     if (bar) {
       this.#bar.style.setProperty("--length", `${bar.length}px`);

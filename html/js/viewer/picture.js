@@ -17,6 +17,7 @@
  * @property {ImageShape} image
  * @property {Quality} quality
  * @property {number} [most]  bytes; no part of what the picture is called
+ * @property {boolean} [behind]  others are more urgent; no part of it either
  *
  * What a picture says of itself, from the headers of the answer.
  * @typedef {object} PictureFacts

@@ -22,6 +22,12 @@ export class PictureCache {
     return this.#bytes;
   }
 
+  /** @param {number} limit  bytes */
+  set limit(limit) {
+    this.#limit = limit;
+    this.#shrink();
+  }
+
   /** @param {string} key */
   has(key) {
     return this.#pictures.has(key);
@@ -45,6 +51,10 @@ export class PictureCache {
     this.drop(key);
     this.#pictures.set(key, picture);
     this.#bytes += picture.blob.size;
+    this.#shrink();
+  }
+
+  #shrink() {
     for (const oldest of this.#pictures.keys()) {
       if (this.#bytes <= this.#limit) {
         break;

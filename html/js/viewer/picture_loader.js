@@ -32,8 +32,6 @@ import {
 import { PictureCache } from "./picture_cache.js";
 import { sameLook } from "./view.js";
 
-const CACHE_BYTES = 96 * 1024 * 1024;
-
 /** Pictures on their way that nobody waits for. */
 const AHEAD_AT_ONCE = 2;
 
@@ -60,7 +58,8 @@ export class PictureLoader {
   /** @type {LoaderClient} */
   #client;
 
-  #cache = new PictureCache(CACHE_BYTES);
+  /** @type {PictureCache} */
+  #cache;
 
   /** @type {Map<string, Flight>} */
   #flights = new Map();
@@ -91,13 +90,20 @@ export class PictureLoader {
    * @param {ReadonlySet<string> | null} instances
    * @param {import("./line_meter.js").LineMeter} meter
    * @param {LoaderClient} client
+   * @param {number} room  bytes of pictures to keep
    */
-  constructor(node, stack, instances, meter, client) {
+  constructor(node, stack, instances, meter, client, room) {
     this.#node = node;
     this.#stack = stack;
     this.#instances = instances;
     this.#meter = meter;
     this.#client = client;
+    this.#cache = new PictureCache(room);
+  }
+
+  /** @param {number} room  bytes of pictures to keep from now on */
+  set room(room) {
+    this.#cache.limit = room;
   }
 
   /**
@@ -181,6 +187,11 @@ export class PictureLoader {
     }
   }
 
+  /** What may be wanted next is looked for again. */
+  wake() {
+    setTimeout(() => this.#next());
+  }
+
   close() {
     this.#closed = true;
     this.#waiting = null;
@@ -216,7 +227,8 @@ export class PictureLoader {
     this.#flights.set(key, flight);
     const { signal } = flight.controller;
     try {
-      const picture = await this.#fetch(key, request, signal, wish === 0);
+      const picture = await this.#fetch(key, request, signal,
+        wish === 0 || request.behind === true);
       if (this.#flights.get(key) === flight) {
         this.#flights.delete(key);
       }

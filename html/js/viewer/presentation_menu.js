@@ -6,12 +6,11 @@
 import { fill, h } from "../core/dom.js";
 import { stateText } from "./presentation.js";
 
-/** @typedef {import("./viewport.js").Viewport} Viewport */
 /** @typedef {import("../types.js").PresentationName} PresentationName */
 
 export class PresentationMenu {
-  /** @type {Viewport} */
-  #viewport;
+  /** @type {import("./panes.js").Panes} */
+  #panes;
 
   /** What the options are of. @type {readonly PresentationName[]} */
   #states = [];
@@ -21,7 +20,7 @@ export class PresentationMenu {
     onchange: () => this.#choose() });
 
   #graphics = h("input", { type: "checkbox",
-    onchange: () => this.#viewport.toggleGraphics() });
+    onchange: () => this.#panes.viewport.toggleGraphics() });
 
   element = h("div", { class: "presentation-menu", hidden: true },
     this.#select,
@@ -29,23 +28,23 @@ export class PresentationMenu {
       this.#graphics, "Graphics"));
 
   /**
-   * @param {Viewport} viewport
+   * @param {import("./panes.js").Panes} panes
    * @param {AbortSignal} signal
    */
-  constructor(viewport, signal) {
-    this.#viewport = viewport;
+  constructor(panes, signal) {
+    this.#panes = panes;
     const update = () => this.#update();
-    viewport.addEventListener("view", update, { signal });
-    viewport.addEventListener("state", update, { signal });
+    panes.addEventListener("view", update, { signal });
+    panes.addEventListener("state", update, { signal });
   }
 
   #choose() {
-    void this.#viewport.choosePresentation(this.#select.value || null);
-    this.#viewport.element.focus();
+    void this.#panes.viewport.choosePresentation(this.#select.value || null);
+    this.#panes.viewport.element.focus();
   }
 
   #update() {
-    const { presentations, view, graphics } = this.#viewport;
+    const { presentations, view, graphics } = this.#panes.viewport;
     if (presentations !== this.#states) {
       this.#states = presentations;
       fill(this.#select,

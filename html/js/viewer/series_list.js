@@ -12,6 +12,9 @@ import { Thumbnails } from "./thumbnails.js";
 
 const SIDE = 144;
 
+/** What a series is when it is dragged: its UID. */
+export const DRAGGED = "application/x-dicom-series";
+
 export class SeriesList extends EventTarget {
   /** @type {Map<string, HTMLButtonElement>} */
   #buttons = new Map();
@@ -45,14 +48,18 @@ export class SeriesList extends EventTarget {
     this.#thumbnails.close();
   }
 
-  /** @param {string} uid */
-  mark(uid) {
-    for (const [key, button] of this.#buttons) {
-      if (key === uid) {
+  /**
+   * @param {string} active  UID of the series in the active viewport
+   * @param {ReadonlySet<string>} shown  of those in any
+   */
+  mark(active, shown) {
+    for (const [uid, button] of this.#buttons) {
+      button.toggleAttribute("data-shown", shown.has(uid));
+      if (uid !== active) {
+        button.removeAttribute("aria-current");
+      } else if (!button.hasAttribute("aria-current")) {
         button.setAttribute("aria-current", "true");
         button.scrollIntoView({ block: "nearest" });
-      } else {
-        button.removeAttribute("aria-current");
       }
     }
   }
@@ -69,6 +76,10 @@ export class SeriesList extends EventTarget {
     const count = empty ? "no pictures" : plural(series.frame_count, "image");
     const button = h("button", {
       type: "button", class: "series", disabled: empty, title,
+      draggable: empty ? null : "true",
+      ondragstart: (/** @type {DragEvent} */ event) => {
+        event.dataTransfer?.setData(DRAGGED, series.uid);
+      },
       "aria-label": `Series ${series.number ?? ""} ${series.modality ?? ""} `
         + `${title}, ${count}`,
       onclick: () => this.dispatchEvent(

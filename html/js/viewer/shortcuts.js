@@ -10,7 +10,8 @@ const MOUSE = [
   ["Right drag", "Zoom"],
   ["Wheel", "Images"],
   ["Ctrl wheel", "Zoom at the cursor"],
-  ["Double click", "Reset"],
+  ["Double click", "One viewport large, or reset"],
+  ["Drag a series", "Into a viewport"],
   ["Two fingers", "Pan and zoom"],
 ];
 
@@ -19,7 +20,8 @@ const MOUSE = [
  * @param {readonly import("./presets.js").Preset[]} presets
  */
 export function showShortcuts(shortcuts, presets) {
-  const columns = /** @type {const} */ (["Images", "Picture", "Window", "Measuring"])
+  const columns = /** @type {const} */ (
+    ["Images", "Viewports", "Picture", "Window", "Measuring"])
     .map((group) => column(group, shortcuts
       .filter((one) => one.group === group)
       .map((one) => [one.shown, one.text

@@ -8,6 +8,7 @@
 
 import { HttpError } from "../core/http.js";
 import { sleep } from "../core/latest.js";
+import { planeOf } from "./planes.js";
 
 /** @typedef {import("../types.js").StackInfo} StackInfo */
 /** @typedef {import("../types.js").LayerInfo} LayerInfo */
@@ -33,6 +34,9 @@ export class Stack extends EventTarget {
 
   /** @type {LayerInfo[] | null} */
   #layers = null;
+
+  /** @type {(import("./planes.js").Plane | null)[] | null} */
+  #planes = null;
 
   /** @type {Promise<void> | null} */
   #opening = null;
@@ -71,8 +75,23 @@ export class Stack extends EventTarget {
     return this.#layers;
   }
 
+  /** Where the layers lie; null: not known yet. */
+  get planes() {
+    this.#planes ??= this.#layers?.map((layer) =>
+      planeOf(layer, this.info.spacing)) ?? null;
+    return this.#planes;
+  }
+
+  get study() {
+    return this.#request.study;
+  }
+
   get series() {
     return this.#request.series;
+  }
+
+  get part() {
+    return this.#request.part ?? 0;
   }
 
   /** @param {number} [layer]  the one to load first */
@@ -194,6 +213,7 @@ export class Stack extends EventTarget {
       const { items } = await this.#node.layers(id, this.#closed.signal);
       if (this.#info?.id === id) {
         this.#layers = items;
+        this.#planes = null;
         this.dispatchEvent(new Event("layers"));
       }
     } catch {

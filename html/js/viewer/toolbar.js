@@ -5,7 +5,6 @@
 import { fill, h, icon } from "../core/dom.js";
 import { findPreset } from "./presets.js";
 
-/** @typedef {import("./viewport.js").Viewport} Viewport */
 /** @typedef {import("./gestures.js").Tool} Tool */
 
 /** @type {{tool: Tool, icon: string, label: string}[]} */
@@ -25,8 +24,8 @@ const TOOLS = [
 const VIEW_TOOLS = 4;
 
 export class Toolbar {
-  /** @type {Viewport} */
-  #viewport;
+  /** @type {import("./panes.js").Panes} */
+  #panes;
 
   /** @type {Map<Tool, HTMLButtonElement>} */
   #tools = new Map();
@@ -46,19 +45,17 @@ export class Toolbar {
   element;
 
   /**
-   * @param {Viewport} viewport
+   * @param {import("./panes.js").Panes} panes  the tools are the active one's
    * @param {AbortSignal} signal
    */
-  constructor(viewport, signal) {
-    this.#viewport = viewport;
+  constructor(panes, signal) {
+    this.#panes = panes;
     for (const { tool, icon: name, label } of TOOLS) {
-      this.#tools.set(tool, button(name, label, () => {
-        viewport.tool = tool;
-      }));
+      this.#tools.set(tool, button(name, label, () => panes.setTool(tool)));
     }
     this.#invert = button("invert", "Invert (I)",
-      () => viewport.toggleInvert());
-    this.#cine = button("play", "Cine (C)", () => viewport.cine.toggle());
+      () => panes.viewport.toggleInvert());
+    this.#cine = button("play", "Cine (C)", () => panes.viewport.cine.toggle());
     this.element = h("div", {
       class: "toolbar", role: "toolbar", "aria-label": "Image tools",
     },
@@ -66,30 +63,33 @@ export class Toolbar {
     group(...[...this.#tools.values()].slice(VIEW_TOOLS)),
     group(this.#preset, this.#invert),
     group(
-      button("rotate-left", "Rotate left (L)", () => viewport.rotate(-1)),
-      button("rotate-right", "Rotate right (R)", () => viewport.rotate(1)),
-      button("flip-h", "Flip left to right (H)", () => viewport.flip("h")),
-      button("flip-v", "Flip top to bottom (V)", () => viewport.flip("v"))),
+      button("rotate-left", "Rotate left (L)", () => panes.viewport.rotate(-1)),
+      button("rotate-right", "Rotate right (R)",
+        () => panes.viewport.rotate(1)),
+      button("flip-h", "Flip left to right (H)",
+        () => panes.viewport.flip("h")),
+      button("flip-v", "Flip top to bottom (V)",
+        () => panes.viewport.flip("v"))),
     group(
-      button("fit", "Fit (=)", () => viewport.fit()),
-      button("reset", "Reset (Space)", () => viewport.reset())),
+      button("fit", "Fit (=)", () => panes.viewport.fit()),
+      button("reset", "Reset (Space)", () => panes.viewport.reset())),
     group(this.#cine));
     const update = () => this.#update();
-    viewport.addEventListener("view", update, { signal });
-    viewport.addEventListener("shown", update, { signal });
-    viewport.addEventListener("state", () => this.#changed(), { signal });
+    panes.addEventListener("view", update, { signal });
+    panes.addEventListener("shown", update, { signal });
+    panes.addEventListener("state", () => this.#changed(), { signal });
     this.#changed();
     this.element.addEventListener("click", (event) => {
       // After a click with the mouse the keys are the viewport's again.
       if (event.detail > 0 && event.target !== this.#preset) {
-        viewport.element.focus();
+        panes.viewport.element.focus();
       }
     }, { signal });
   }
 
   /** Another stack, tool or cine state. */
   #changed() {
-    const { presets, tool, cine, layers } = this.#viewport;
+    const { presets, tool, cine, layers } = this.#panes.viewport;
     for (const [name, one] of this.#tools) {
       one.setAttribute("aria-pressed", String(name === tool));
     }
@@ -105,7 +105,7 @@ export class Toolbar {
   }
 
   #update() {
-    const { view, presets } = this.#viewport;
+    const { view, presets } = this.#panes.viewport;
     this.#preset.value = view.window === null ? ""
       : findPreset(presets, view.window)?.key ?? "other";
     this.#invert.setAttribute("aria-pressed", String(view.invert));
@@ -113,10 +113,11 @@ export class Toolbar {
 
   #choosePreset() {
     const { value } = this.#preset;
-    const preset = this.#viewport.presets.find(({ key }) => key === value);
-    this.#viewport.setWindow(preset
+    const { viewport } = this.#panes;
+    const preset = viewport.presets.find(({ key }) => key === value);
+    viewport.setWindow(preset
       ? { center: preset.center, width: preset.width } : null);
-    this.#viewport.element.focus();
+    viewport.element.focus();
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * A study on the screen: series, viewport, report.
+ * A study on the screen: series, viewports, report.
  */
 
 import { fill, h, icon, setText } from "../core/dom.js";
@@ -9,20 +9,23 @@ import { sleep } from "../core/latest.js";
 import { NodeApi } from "../api/node.js";
 import { trimUrl } from "../api/registry.js";
 import { ReportPanel } from "../report/report_panel.js";
+import { firstToRead, hangMammograms, nextSeries } from "./hanging.js";
 import { SHORTCUTS, listenKeys } from "./keys.js";
+import { LayoutBar } from "./layout_bar.js";
+import { OpenStacks } from "./open_stacks.js";
+import { OtherStudies } from "./other_studies.js";
+import { Panes } from "./panes.js";
 import { PartMenu } from "./part_menu.js";
 import { PresentationMenu } from "./presentation_menu.js";
+import { keepHabits, readHabits } from "./reading_habits.js";
 import { SeriesList } from "./series_list.js";
-import { SliceSlider } from "./slice_slider.js";
-import { Stack } from "./stack.js";
 import { Toolbar } from "./toolbar.js";
-import { Viewport } from "./viewport.js";
 import { showShortcuts } from "./shortcuts.js";
 
 /** @typedef {import("../types.js").StudyDetail} StudyDetail */
 /** @typedef {import("../types.js").StudyItem} StudyItem */
 /** @typedef {import("../types.js").SeriesItem} SeriesItem */
-/** @typedef {import("./view.js").View} View */
+/** @typedef {import("./pane.js").Source} Source */
 
 /**
  * What a viewer needs of the application; in an emergency its requests have a
@@ -33,14 +36,8 @@ import { showShortcuts } from "./shortcuts.js";
  *     & {session: import("../types.js").Rights}} ViewerContext
  */
 
-/** Stacks left open, so that going back to a series costs nothing. */
-const OPEN_STACKS = 3;
-
 /** The lists wait so long for the first picture. */
 const LISTS_MS = 250;
-
-/** A series of more images is not only there to plan the others. */
-const SCOUT_IMAGES = 3;
 
 export class ViewerPage {
   #aborter = new AbortController();
@@ -54,46 +51,37 @@ export class ViewerPage {
   /** @type {StudyDetail | null} */
   #study = null;
 
-  /** @type {NodeApi | null} */
-  #node = null;
+  /** @type {Source | null} */
+  #source = null;
 
-  /** @type {SeriesItem | null} */
-  #series = null;
-
-  #part = 0;
   #parts = new PartMenu();
 
   /** @type {PresentationMenu} */
   #presentations;
 
-  /** Shown before the study was known. @type {Stack | null} */
-  #glimpsed = null;
+  #stacks = new OpenStacks(() => new Set(this.#panes.all.map(({ viewport }) =>
+    viewport.stack)));
 
-  /** By series and part, oldest use first. @type {Map<string, Stack>} */
-  #stacks = new Map();
+  /** @type {Panes} */
+  #panes;
 
-  /** The same way. @type {Map<string, View>} */
-  #views = new Map();
+  /** @type {LayoutBar} */
+  #layoutBar;
 
-  #followed = new AbortController();
-
-  /** @type {Viewport} */
-  #viewport;
+  /** Places that were empty when the layout was chosen. */
+  #toFill = true;
 
   /** @type {SeriesList | null} */
   #list = null;
+
+  /** @type {OtherStudies | null} */
+  #others = null;
 
   /** @type {ReportPanel | null} */
   #report = null;
 
   #rail = h("div", { class: "rail" });
   #aside = h("aside", { class: "report-side", "aria-label": "Report" });
-  #progress = h("progress", { class: "load-bar", max: 1, value: 0,
-    "aria-label": "Loading of the series" });
-
-  #progressText = h("span", { class: "load-text" });
-  #loading = h("div", { class: "loading", hidden: true },
-    this.#progress, this.#progressText);
 
   #patientName = h("h1", { class: "patient-name" });
   #patientLine = h("span", { class: "patient-line" });
@@ -117,10 +105,12 @@ export class ViewerPage {
     this.#context = context;
     this.#facility = facility;
     const { signal } = this.#aborter;
-    this.#viewport = new Viewport(context.meter, context.config.demo);
-    this.#presentations = new PresentationMenu(this.#viewport, signal);
-    const toolbar = new Toolbar(this.#viewport, signal);
-    const slider = new SliceSlider(this.#viewport, signal);
+    const { meter, config } = context;
+    this.#panes = new Panes({ stacks: this.#stacks, views: new Map() },
+      { meter, demo: config.demo });
+    this.#presentations = new PresentationMenu(this.#panes, signal);
+    this.#layoutBar = new LayoutBar(this.#panes, signal);
+    const toolbar = new Toolbar(this.#panes, signal);
     this.#reportButton = h("button", {
       type: "button", class: "button", title: "Report (N)",
       "aria-expanded": "true", onclick: () => this.#toggleReport(),
@@ -138,51 +128,79 @@ export class ViewerPage {
           onclick: () => this.#shortcuts() }, icon("keyboard")),
         this.#reportButton));
     this.element = h("div", { class: "viewer" }, this.#rail,
-      h("div", { class: "stage" }, this.#viewport.element, slider.element,
-        this.#loading), this.#aside);
-    this.#viewport.tool = "window";
-    this.#viewport.announce("Opening …");
-    this.#viewport.addEventListener("shown", () => {
-      context.looks.box = this.#viewport.box;
-      if (this.#viewport.settled) {
-        this.#list?.start();
-      }
-    }, { signal });
-    this.#viewport.addEventListener("state", () => this.#showCine(),
-      { signal });
-    this.#parts.addEventListener("choose", (event) => {
-      void this.#choose(this.#series?.uid ?? "",
-        /** @type {CustomEvent<number>} */ (event).detail);
-      this.#viewport.element.focus();
-    }, { signal });
-    this.#keys(signal);
+      h("div", { class: "stage" }, this.#panes.element), this.#aside);
+    this.#panes.setTool("window");
+    this.#takeHabits();
+    this.#listen(signal);
+    this.#panes.active.announce("Opening …");
     void this.#open(uid);
   }
 
   destroy() {
     this.#aborter.abort();
-    this.#followed.abort();
-    this.#viewport.close();
+    this.#panes.close();
     this.#list?.close();
     this.#report?.close();
-    for (const stack of this.#stacks.values()) {
-      stack.close();
+    this.#stacks.close();
+  }
+
+  #takeHabits() {
+    const habits = readHabits(this.#context.session.user?.id);
+    const { links } = this.#panes;
+    links.scroll = habits.scroll;
+    links.looks = habits.looks;
+    this.#panes.layout = habits.layout;
+  }
+
+  /** @param {AbortSignal} signal */
+  #listen(signal) {
+    const panes = this.#panes;
+    panes.addEventListener("shown", () => this.#shown(), { signal });
+    panes.addEventListener("choose", (event) => this.#choose(
+      /** @type {CustomEvent<string>} */ (event).detail), { signal });
+    panes.addEventListener("layout", () => {
+      this.#toFill = true;
+      this.#fill();
+    }, { signal });
+    for (const type of ["change", "active", "layout"]) {
+      panes.addEventListener(type, () => this.#mark(), { signal });
     }
+    this.#layoutBar.addEventListener("change", () => {
+      const { layout, links: { scroll, looks } } = panes;
+      keepHabits(this.#context.session.user?.id, { layout, scroll, looks });
+    }, { signal });
+    this.#parts.addEventListener("choose", (event) => {
+      this.#choosePart(/** @type {CustomEvent<number>} */ (event).detail);
+      panes.viewport.element.focus();
+    }, { signal });
+    this.#keys(signal);
   }
 
   /** @param {AbortSignal} signal */
   #keys(signal) {
+    const panes = this.#panes;
     listenKeys({
-      viewport: this.#viewport,
+      get viewport() {
+        return panes.viewport;
+      },
+      setTool: (tool) => panes.setTool(tool),
       changeSeries: (way) => this.#changeSeries(way),
+      changeViewport: (way) => {
+        if (!panes.step(way)) {
+          this.#changeSeries(way);
+        }
+      },
+      nextLayout: () => this.#layoutBar.nextLayout(),
+      toggleScroll: () => this.#layoutBar.toggleScroll(),
+      toggleLooks: () => this.#layoutBar.toggleLooks(),
       toggleReport: () => this.#toggleReport(),
       back: () => {
         location.hash = this.#context.lastList();
       },
       preset: (n) => {
-        const preset = this.#viewport.presets[n];
+        const preset = panes.viewport.presets[n];
         if (preset) {
-          this.#viewport.setWindow(
+          panes.viewport.setWindow(
             { center: preset.center, width: preset.width });
         }
       },
@@ -198,7 +216,7 @@ export class ViewerPage {
   }
 
   #shortcuts() {
-    showShortcuts(SHORTCUTS, this.#viewport.presets);
+    showShortcuts(SHORTCUTS, this.#panes.viewport.presets);
   }
 
   /**
@@ -223,35 +241,45 @@ export class ViewerPage {
         await Promise.race([look.seen, sleep(LISTS_MS)]);
         await nextFrame();
       }
-      this.#study = study;
-      this.#node ??= this.#nodeAt(study.node);
-      if (!this.#node) {
-        throw new Error("No rendering node is registered for this facility");
-      }
-      this.#name(study);
-      this.#list = new SeriesList(this.#node, study);
-      this.#list.addEventListener("choose", (event) => {
-        void this.#choose(/** @type {CustomEvent<string>} */ (event).detail);
-        this.#viewport.element.focus();
-      });
-      fill(this.#rail, this.#parts.element, this.#presentations.element,
-        this.#list.element);
-      this.#openReport(study);
+      this.#known(study);
       const first = firstToRead(study.series);
       if (first) {
-        this.#viewport.element.focus();
+        this.#panes.viewport.element.focus();
         this.#glimpse(await look?.seen ?? null, study);
-        await this.#choose(this.#glimpsed?.series ?? first.uid);
+        this.#hang(study, first);
       } else {
-        this.#viewport.announce("This study has no pictures.");
+        this.#panes.active.announce("This study has no pictures.");
       }
     } catch (error) {
       if (!this.#aborter.signal.aborted) {
-        this.#viewport.announce(
+        this.#panes.active.announce(
           error instanceof HttpError && error.status === 404
             ? "This study is not stored here (any more)." : explain(error));
       }
     }
+  }
+
+  /** @param {StudyDetail} study */
+  #known(study) {
+    const node = this.#source?.node ?? this.#nodeAt(study.node);
+    if (!node) {
+      throw new Error("No rendering node is registered for this facility");
+    }
+    this.#study = study;
+    this.#source = { node, study, note: "" };
+    this.#name(study);
+    this.#list = new SeriesList(node, study);
+    this.#others = new OtherStudies(this.#facility, study,
+      (other) => this.#nodeAt(other.node), this.#aborter.signal);
+    for (const list of [this.#list, this.#others]) {
+      list.addEventListener("choose", (event) => {
+        this.#choose(/** @type {CustomEvent<string>} */ (event).detail);
+        this.#panes.viewport.element.focus();
+      });
+    }
+    fill(this.#rail, this.#layoutBar.element, this.#parts.element,
+      this.#presentations.element, this.#list.element, this.#others.element);
+    this.#openReport(study);
   }
 
   /** @param {string | null} base  as the study says; else the facility's */
@@ -267,19 +295,33 @@ export class ViewerPage {
    * @param {StudyItem | null} study
    */
   #glimpse(seen, study) {
-    if (!seen || !study || this.#glimpsed || this.#series
+    const pane = this.#panes.active;
+    if (!seen || !study || pane.glimpsed || pane.series
       || this.#aborter.signal.aborted) {
       return;
     }
-    const { info } = seen;
-    const part = info.part ?? 0;
-    this.#node ??= this.#nodeAt(study.node);
-    this.#glimpsed = new Stack(/** @type {NodeApi} */ (this.#node),
-      { study: study.uid, series: info.series, part }, info);
-    this.#stacks.set(partKey(info.series, part), this.#glimpsed);
-    this.#viewport.show(/** @type {NodeApi} */ (this.#node), this.#glimpsed,
-      study, null, null);
-    this.#viewport.begin(seen);
+    const node = this.#source?.node ?? this.#nodeAt(study.node);
+    this.#source ??= { node: /** @type {NodeApi} */ (node), study, note: "" };
+    pane.glimpse(this.#source, seen);
+  }
+
+  /**
+   * The first series, or mammograms in their places.  The other places are
+   * filled when the first picture is there.
+   *
+   * @param {StudyDetail} study
+   * @param {SeriesItem} first
+   */
+  #hang(study, first) {
+    const hanging = hangMammograms(study.series);
+    if (hanging) {
+      this.#panes.layout = hanging.layout;
+      for (const [n, series] of hanging.series.entries()) {
+        this.#put(this.#panes.visible[n], series.uid);
+      }
+    } else {
+      this.#put(this.#panes.active, this.#panes.active.glimpsed ?? first.uid);
+    }
   }
 
   /** @param {StudyItem} study */
@@ -316,132 +358,105 @@ export class ViewerPage {
     }
   }
 
+  /** Another picture is in the active viewport. */
+  #shown() {
+    const { viewport, layout } = this.#panes;
+    if (layout === 1) {
+      this.#context.looks.box = viewport.box;
+    }
+    if (viewport.settled) {
+      this.#fill();
+      this.#list?.start();
+      this.#others?.start();
+    }
+  }
+
+  /**
+   * Empty places show the series that follow, once the first picture is there;
+   * not again when the reader has left one empty.
+   */
+  #fill() {
+    if (!this.#toFill || !this.#study || !this.#panes.viewport.settled) {
+      return;
+    }
+    this.#toFill = false;
+    const empty = this.#panes.visible.filter((pane) => pane.empty);
+    const next = nextSeries(this.#study.series, this.#seriesShown(),
+      empty.length);
+    for (const [n, pane] of empty.entries()) {
+      if (next[n]) {
+        this.#put(pane, next[n].uid);
+      } else {
+        pane.announce("Drag a series here, or choose one from the list.");
+      }
+    }
+  }
+
+  #seriesShown() {
+    return new Set(this.#panes.visible.flatMap(({ series }) =>
+      series ? [series.uid] : []));
+  }
+
+  /** Says in the lists and menus what is shown. */
+  #mark() {
+    const { active, viewport } = this.#panes;
+    const uid = active.series?.uid ?? "";
+    const shown = this.#seriesShown();
+    this.#list?.mark(uid, shown);
+    this.#others?.mark(uid, shown);
+    if (viewport.stack) {
+      this.#parts.show(viewport.stack.info);
+    } else {
+      this.#parts.clear();
+    }
+  }
+
   /**
    * The next part of the series, then the next series.
    *
    * @param {1 | -1} way
    */
   #changeSeries(way) {
-    const part = this.#part + way;
-    if (this.#series && part >= 0 && part < this.#parts.count) {
-      void this.#choose(this.#series.uid, part);
+    const { active } = this.#panes;
+    const part = active.part + way;
+    if (active.series && part >= 0 && part < this.#parts.count) {
+      this.#choosePart(part);
       return;
     }
-    const all = this.#study?.series.filter((one) => one.frame_count > 0) ?? [];
-    const at = all.findIndex(({ uid }) => uid === this.#series?.uid);
+    const all = active.source && "series" in active.source.study
+      ? /** @type {StudyDetail} */ (active.source.study).series
+        .filter((one) => one.frame_count > 0) : [];
+    const at = all.findIndex(({ uid }) => uid === active.series?.uid);
     const next = all[at + way];
     if (next) {
-      void this.#choose(next.uid);
+      this.#choose(next.uid);
     }
+  }
+
+  /** @param {number} part  of the active series */
+  #choosePart(part) {
+    const { active } = this.#panes;
+    if (active.source && active.series) {
+      void active.choose(active.source, active.series, part);
+    }
+  }
+
+  /** @param {string} uid  of a series */
+  #choose(uid) {
+    this.#put(this.#panes.active, uid);
   }
 
   /**
-   * @param {string} uid  of the series
-   * @param {number} [part]
+   * @param {import("./pane.js").Pane} pane
+   * @param {string} uid  of a series of this study, or of another one listed
    */
-  async #choose(uid, part = 0) {
-    const study = this.#study;
-    const series = study?.series.find((one) => one.uid === uid);
-    if (!study || !series || !this.#node
-      || (this.#series?.uid === uid && this.#part === part)) {
-      return;
+  #put(pane, uid) {
+    const own = this.#study?.series.find((one) => one.uid === uid);
+    const found = own && this.#source ? { source: this.#source, series: own }
+      : this.#others?.find(uid);
+    if (found) {
+      void pane.choose(found.source, found.series);
     }
-    if (this.#series) {
-      this.#views.set(partKey(this.#series.uid, this.#part),
-        this.#viewport.view);
-    }
-    if (this.#series?.uid !== uid) {
-      this.#parts.clear();
-    }
-    this.#series = series;
-    this.#part = part;
-    const chosen = () => this.#series?.uid === uid && this.#part === part
-      && !this.#aborter.signal.aborted;
-    this.#list?.mark(uid);
-    const glimpsed = this.#glimpsed;
-    this.#glimpsed = null;
-    if (glimpsed?.series === uid && glimpsed.info.part === part) {
-      this.#parts.show(glimpsed.info);
-      this.#viewport.identify(study, series);
-      this.#follow(glimpsed);
-      return;
-    }
-    this.#viewport.clear();
-    this.#loading.hidden = true;
-    this.#viewport.announce("Opening …");
-    try {
-      const stack = await this.#stack(study.uid, series, part);
-      if (!chosen()) {
-        return;
-      }
-      this.#parts.show(stack.info);
-      this.#viewport.show(this.#node, stack, study, series,
-        this.#views.get(partKey(uid, part)) ?? null);
-      this.#follow(stack);
-    } catch (error) {
-      if (chosen()) {
-        this.#series = null;
-        this.#viewport.announce(explain(error));
-      }
-    }
-  }
-
-  /**
-   * @param {string} study
-   * @param {SeriesItem} series
-   * @param {number} part
-   */
-  async #stack(study, series, part) {
-    const key = partKey(series.uid, part);
-    const kept = this.#stacks.get(key);
-    if (kept?.isOpen) {
-      this.#stacks.delete(key);
-      this.#stacks.set(key, kept);
-      return kept;
-    }
-    kept?.close();
-    const stack = new Stack(/** @type {NodeApi} */ (this.#node),
-      { study, series: series.uid, part });
-    this.#stacks.set(key, stack);
-    for (const [other, oldest] of this.#stacks) {
-      if (this.#stacks.size <= OPEN_STACKS) {
-        break;
-      }
-      oldest.close();
-      this.#stacks.delete(other);
-    }
-    await stack.open(part === 0
-      ? Math.floor((series.frame_count - 1) / 2) : undefined);
-    return stack;
-  }
-
-  /** @param {Stack} stack */
-  #follow(stack) {
-    const show = () => {
-      if (this.#series?.uid !== stack.series
-        || this.#part !== (stack.info.part ?? 0)) {
-        return;
-      }
-      const { state, loaded, layers, error } = stack.info;
-      this.#loading.hidden = state === "ready";
-      this.#loading.toggleAttribute("data-failed", state === "failed");
-      this.#progress.max = layers;
-      this.#progress.value = loaded;
-      setText(this.#progressText, state === "failed"
-        ? error?.detail ?? "The series could not be loaded completely"
-        : `Loading ${loaded} / ${layers}`);
-    };
-    this.#followed.abort();
-    this.#followed = new AbortController();
-    stack.addEventListener("change", show, { signal: this.#followed.signal });
-    show();
-  }
-
-  #showCine() {
-    const { cine } = this.#viewport;
-    this.element.toggleAttribute("data-cine", cine.running);
-    this.#viewport.element.setAttribute("data-cine",
-      cine.running ? `Cine ${cine.rate}/s` : "");
   }
 }
 
@@ -452,22 +467,4 @@ function nextFrame() {
     // A hidden page draws nothing.
     setTimeout(resolve, 100);
   });
-}
-
-/**
- * The first series with pictures that is more than a scout.
- *
- * @param {SeriesItem[]} series
- */
-function firstToRead(series) {
-  return series.find(({ frame_count: n }) => n > SCOUT_IMAGES)
-    ?? series.find(({ frame_count: n }) => n > 0);
-}
-
-/**
- * @param {string} series
- * @param {number} part
- */
-function partKey(series, part) {
-  return `${series}/${part}`;
 }

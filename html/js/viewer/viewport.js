@@ -2,30 +2,26 @@
  * The viewport: holds the view, asks for its picture, shows what comes.
  *
  * Events: "shown" (another picture is on the screen), "view" (the view that
- * is wanted changed), "state" (loading, trouble, cine).
+ * is wanted changed), "layers" (it is known where they lie), "state" (loading,
+ * trouble, cine), "enlarge" (a double click; prevented, it does not reset).
  */
 
 import { h, setText } from "../core/dom.js";
 import { explain, HttpError } from "../core/http.js";
 import { neighbours } from "./ahead.js";
 import { Cine } from "./cine.js";
-import { Gestures } from "./gestures.js";
-import { Overlay } from "./overlay.js";
-import { markKind, Marks } from "./marks.js";
-import { roiText } from "./measure.js";
-import { movingBytes, movingQuality, restQuality } from "./line_policy.js";
+import { Cover } from "./cover.js";
+import { Handling } from "./handling.js";
+import { movingBytes, movingQuality } from "./line_policy.js";
 import { FULL, imageShape, pictureKey, WrongPicture } from "./picture.js";
 import { PictureLoader } from "./picture_loader.js";
 import { inRuns, itemOf, settle } from "./presentation.js";
-import { PresentationGraphics } from "./presentation_graphics.js";
-import { dragWindow, presetsFor } from "./presets.js";
+import { presetsFor } from "./presets.js";
 import { Probe } from "./probe.js";
 import { Surface } from "./surface.js";
 import { ViewHistory } from "./view_history.js";
-import {
-  apply, clampZoom, fitScale, invert, mirror, restView, turn, viewMatrix,
-  zoomAt,
-} from "./view.js";
+import { clampZoom, fitScale, mirror, restView, turn } from "./view.js";
+import { nextQuality } from "./wishes.js";
 
 /** @typedef {import("./view.js").View} View */
 /** @typedef {import("./view.js").ImageShape} ImageShape */
@@ -33,6 +29,22 @@ import {
 /** @typedef {import("./picture_loader.js").LoadedPicture} LoadedPicture */
 /** @typedef {import("../types.js").StudyItem} StudyItem */
 /** @typedef {import("../types.js").SeriesItem} SeriesItem */
+
+/**
+ * What the viewports of a page share.
+ *
+ * @typedef {object} Shared
+ * @property {import("./line_meter.js").LineMeter} meter
+ * @property {boolean} demo
+ * @property {Map<string, import("./marks.js").Mark[]>} marks  by stack
+ * @property {Turns} turns
+ *
+ * @typedef {object} Turns  on the line
+ * @property {(one: Viewport, preview: boolean) => boolean} mayAsk
+ * @property {(one: Viewport) => boolean} mayFetchAhead
+ * @property {(one: Viewport) => boolean} isFirst  what it asks for is urgent
+ * @property {(one: Viewport) => void} done  it asked, and was answered
+ */
 
 /** After this long without a move the picture is refined. */
 const REST_MS = 120;
@@ -42,13 +54,18 @@ const SLOW_MS = 300;
 
 /** @type {readonly import("../types.js").PresentationName[]} */
 const NO_STATES = [];
-const DRAG_SCROLL = 0.8;        /* of the viewport's height: all layers */
 
 export class Viewport extends EventTarget {
   #aborter = new AbortController();
 
   /** @type {import("./line_meter.js").LineMeter} */
   #meter;
+
+  /** @type {Turns} */
+  #turns;
+
+  /** Bytes of pictures to keep. */
+  #room = 0;
 
   #view = restView();
   #history = new ViewHistory();
@@ -61,11 +78,6 @@ export class Viewport extends EventTarget {
 
   #moving = false;
   #direction = 1;
-  #dragged = 0;
-
-  /** The window at the start of a drag. */
-  #windowFrom = /** @type {View["window"]} */ (null);
-
   #queued = false;
   #failure = "";
 
@@ -84,17 +96,14 @@ export class Viewport extends EventTarget {
   #canvas = h("canvas", { class: "picture", "aria-hidden": "true" });
   #notice = h("div", { class: "notice", role: "status", hidden: true });
 
-  #graphics = new PresentationGraphics();
-  #marks = new Marks((mark) => void this.#measure(mark));
-
-  /** @type {Overlay} */
-  #overlay;
+  /** @type {Cover} */
+  #cover;
 
   /** @type {Surface} */
   #surface;
 
-  /** @type {Gestures} */
-  #gestures;
+  /** @type {Handling} */
+  #handling;
 
   /** @type {Cine} */
   cine;
@@ -102,33 +111,32 @@ export class Viewport extends EventTarget {
   /** @type {HTMLElement} */
   element;
 
-  /**
-   * @param {import("./line_meter.js").LineMeter} meter
-   * @param {boolean} demo
-   */
-  constructor(meter, demo) {
+  /** @param {Shared} shared */
+  constructor({ meter, demo, marks, turns }) {
     super();
     this.#meter = meter;
-    this.#overlay = new Overlay(demo);
+    this.#turns = turns;
+    this.#cover = new Cover(demo, marks);
     this.element = h("div", {
       class: "viewport", tabindex: "0", role: "application",
       "aria-label": "Image", "aria-roledescription": "medical image viewport",
-    }, this.#canvas, this.#graphics.element, this.#marks.element,
-    this.#overlay.element, this.#notice);
+    }, this.#canvas, ...this.#cover.elements, this.#notice);
     const { signal } = this.#aborter;
     this.#surface = new Surface(this.#canvas, () => this.#changed(), signal);
-    this.#gestures = new Gestures(this.element, {
-      grab: (at) => this.#marks.grab(at, markKind(this.tool)),
-      grabbed: (at) => this.#marks.move(at),
-      dropped: () => this.#marks.release(),
-      begin: () => this.#begin(),
-      drag: (...drag) => this.#drag(...drag),
-      pinch: (middle, dx, dy, factor) => this.#pinch(middle, dx, dy, factor),
+    this.#handling = new Handling({
+      element: this.element, surface: this.#surface, marks: this.#cover.marks,
+      view: () => this.#settle(), image: () => this.#image(),
+      layers: () => this.layers,
+      begin: () => {
+        this.cine.stop();
+        this.#remember();
+      },
       end: () => this.#rest(),
+      change: (change) => this.#change(change),
+      setLayer: (layer) => this.setLayer(layer),
       scroll: (steps) => this.scroll(steps),
-      zoom: (at, factor) => this.#zoomTo(this.#settle().zoom * factor, at),
-      hover: (at) => this.#hover(at),
-      reset: () => this.reset(),
+      doubled: () => this.#doubled(),
+      point: (spot) => this.#point(spot),
     }, signal);
     this.cine = new Cine(() => this.#cineStep(),
       () => this.dispatchEvent(new Event("state")));
@@ -140,12 +148,11 @@ export class Viewport extends EventTarget {
 
   /** The tool of the left button. */
   get tool() {
-    return this.#gestures.tool;
+    return this.#handling.tool;
   }
 
   set tool(tool) {
-    this.#gestures.tool = tool;
-    this.element.dataset.tool = tool;
+    this.#handling.tool = tool;
     this.dispatchEvent(new Event("state"));
   }
 
@@ -161,7 +168,7 @@ export class Viewport extends EventTarget {
 
   /** The presentation state's graphics are shown. */
   get graphics() {
-    return !this.#graphics.element.hasAttribute("hidden");
+    return this.#cover.graphics;
   }
 
   get box() {
@@ -170,6 +177,32 @@ export class Viewport extends EventTarget {
 
   get layers() {
     return this.#open?.stack.isOpen ? this.#open.stack.info.layers : 0;
+  }
+
+  /** The stack that is shown, if one is open. */
+  get stack() {
+    return this.#open?.stack.isOpen ? this.#open.stack : null;
+  }
+
+  /** Waits for an answer. */
+  get asking() {
+    return this.#open?.loader.busy ?? false;
+  }
+
+  /** Does not show yet what it should. */
+  get waits() {
+    return this.stack !== null && this.#failure === "" && !this.settled;
+  }
+
+  get empty() {
+    return this.#surface.picture === null;
+  }
+
+  /** Where the layer on the screen lies; null: not known. */
+  get plane() {
+    const layer = this.picture?.request.view.layer;
+    return layer === undefined ? null
+      : this.stack?.planes?.[layer] ?? null;
   }
 
   /** The picture on the screen. */
@@ -193,8 +226,9 @@ export class Viewport extends EventTarget {
    * @param {StudyItem} study
    * @param {SeriesItem | null} series
    * @param {View | null} view
+   * @param {string} [note]  what sets the study apart
    */
-  show(node, stack, study, series, view) {
+  show(node, stack, study, series, view, note = "") {
     this.clear();
     const { info } = stack;
     const instances = series && instancesOf(series);
@@ -202,11 +236,11 @@ export class Viewport extends EventTarget {
       show: (picture) => this.#take(picture),
       fail: (request, error) => this.#fail(request, error),
       nextAhead: () => this.#nextAhead(),
-    });
+    }, this.#room);
     const probe = new Probe(node, stack,
-      (text) => this.#overlay.setProbe(text));
+      (text) => this.#cover.overlay.setProbe(text));
     const closed = new AbortController();
-    this.#marks.setSeries(`${stack.series}/${info.part ?? 0}`);
+    this.#cover.show(node, stack);
     this.#open = {
       node, stack, loader, probe, closed,
       presets: presetsFor(info.modality ?? series?.modality ?? null,
@@ -217,8 +251,9 @@ export class Viewport extends EventTarget {
     this.#choice = this.#view.state?.uid ?? null;
     this.#history.clear();
     this.cine.setFrameTime(info.frame_time);
-    this.#overlay.setStudy(study, series);
-    this.#overlay.clear();
+    this.#cover.overlay.setStudy(study, series, note);
+    this.#cover.overlay.clear();
+    this.#name(series);
     stack.addEventListener("layers", () => this.#layersKnown(),
       { signal: closed.signal });
     // On a thin line something recognisable comes first.
@@ -256,7 +291,8 @@ export class Viewport extends EventTarget {
   identify(study, series) {
     const instances = instancesOf(series);
     const { picture } = this.#surface;
-    this.#overlay.setStudy(study, series);
+    this.#cover.overlay.setStudy(study, series);
+    this.#name(series);
     this.#open?.loader.setInstances(instances);
     if (picture && !instances.has(picture.facts.instance)) {
       this.#fail(picture.request,
@@ -277,8 +313,9 @@ export class Viewport extends EventTarget {
     clearTimeout(this.#slowTimer);
     clearTimeout(this.#restTimer);
     this.#surface.clear();
-    this.#uncover();
+    this.#cover.clear();
     this.#say("");
+    this.#turns.done(this);
     this.dispatchEvent(new Event("state"));
   }
 
@@ -290,6 +327,54 @@ export class Viewport extends EventTarget {
   /** @param {string} text  over the empty viewport */
   announce(text) {
     this.#say(text);
+  }
+
+  /** @param {SeriesItem | null} series */
+  #name(series) {
+    this.element.setAttribute("aria-label", ["Image", series?.modality,
+      series?.description].filter(Boolean).join(", "));
+  }
+
+  /** Draws again, and asks if it is its turn. */
+  refresh() {
+    this.#changed();
+  }
+
+  /** @param {number} room  bytes of pictures to keep */
+  set room(room) {
+    this.#room = room;
+    if (this.#open) {
+      this.#open.loader.room = room;
+    }
+  }
+
+  /** The others have what they want: what may be wanted next is fetched. */
+  fetchAhead() {
+    this.#open?.loader.wake();
+  }
+
+  /**
+   * What the reader does to another viewport that this one goes with.
+   *
+   * @param {Partial<View>} change
+   */
+  adopt(change) {
+    this.#change(change);
+  }
+
+  /**
+   * How this viewport goes with the active one.
+   *
+   * @param {string} text  "": it does not
+   * @param {boolean} apart  what it shows lies elsewhere
+   */
+  setLink(text, apart) {
+    this.#cover.overlay.setLink(text, apart);
+  }
+
+  /** @param {import("./reference_line.js").Line | null} line */
+  setReference(line) {
+    this.#cover.reference.line = line;
   }
 
   /* What the reader can do, by mouse, key or button */
@@ -344,7 +429,7 @@ export class Viewport extends EventTarget {
   }
 
   toggleGraphics() {
-    this.#graphics.element.toggleAttribute("hidden");
+    this.#cover.toggleGraphics();
     this.dispatchEvent(new Event("state"));
   }
 
@@ -410,90 +495,19 @@ export class Viewport extends EventTarget {
     this.#history.push(this.#view);
   }
 
-  /* Gestures */
-
-  #begin() {
-    this.cine.stop();
-    this.#remember();
-    this.#dragged = this.#view.layer;
-    this.#windowFrom = this.#view.window ?? this.picture?.facts.window ?? null;
-  }
-
-  /**
-   * @param {import("./gestures.js").Tool} tool
-   * @param {number} dx  CSS pixels
-   * @param {number} dy
-   * @param {{x: number, y: number}} from
-   * @param {{x: number, y: number}} total  since the start
-   */
-  #drag(tool, dx, dy, from, total) {
-    if (tool === "window") {
-      if (this.#windowFrom) {
-        this.#change({
-          window: dragWindow(this.#windowFrom, total.x, total.y) });
-      }
-    } else if (tool === "scroll") {
-      const height = this.element.clientHeight * DRAG_SCROLL;
-      this.#dragged = Math.min(this.layers - 1, Math.max(0, this.#dragged
-        + dy * Math.max(this.layers / height, 1 / 24)));
-      this.setLayer(this.#dragged);
-    } else if (tool === "pan") {
-      this.#pan(dx, dy);
-    } else if (tool === "zoom") {
-      this.#zoomTo(this.#settle().zoom * Math.exp(-dy / 150), from);
+  /** Enlarged, or else reset. */
+  #doubled() {
+    if (this.dispatchEvent(new Event("enlarge", { cancelable: true }))) {
+      this.reset();
     }
   }
 
-  /**
-   * @param {{x: number, y: number}} middle
-   * @param {number} dx
-   * @param {number} dy
-   * @param {number} factor
-   */
-  #pinch(middle, dx, dy, factor) {
-    this.#pan(dx, dy);
-    this.#zoomTo(this.#settle().zoom * factor, middle);
-  }
-
-  /** @param {number} dx @param {number} dy */
-  #pan(dx, dy) {
-    const { ratio, box } = this.#surface;
-    const { rotate, zoom, panX, panY } = this.#settle();
-    const scale = fitScale(this.#image(), box, rotate) * zoom / ratio;
-    this.#change({ placed: true,
-      panX: panX + dx / scale, panY: panY + dy / scale });
-  }
-
-  /**
-   * @param {number} zoom
-   * @param {{x: number, y: number}} at  CSS pixels
-   */
-  #zoomTo(zoom, at) {
-    const { ratio, box } = this.#surface;
-    this.#change({ ...zoomAt(this.#settle(), zoom, this.#image(), box,
-      { x: at.x * ratio, y: at.y * ratio }), placed: true });
-  }
-
-  /** @param {{x: number, y: number} | null} at  CSS pixels */
-  #hover(at) {
-    if (at && this.#marks.move(at)) {
-      return;
-    }
-    const picture = this.picture;
-    if (!this.#open || !picture || !at || this.cine.running) {
-      this.#open?.probe.clear();
-      return;
-    }
-    const { ratio, box } = this.#surface;
-    const { image, view } = picture.request;
-    const spot = apply(invert(viewMatrix(this.#settle(), image, box)),
-      at.x * ratio, at.y * ratio);
-    const x = Math.floor(spot.x);
-    const y = Math.floor(spot.y);
-    if (x < 0 || y < 0 || x >= image.columns || y >= image.rows) {
-      this.#open.probe.clear();
+  /** @param {{layer: number, x: number, y: number} | null} spot */
+  #point(spot) {
+    if (spot && !this.cine.running) {
+      this.#open?.probe.at(spot.layer, spot.x, spot.y);
     } else {
-      this.#open.probe.at(view.layer, x, y);
+      this.#open?.probe.clear();
     }
   }
 
@@ -564,69 +578,24 @@ export class Viewport extends EventTarget {
     if (!picture || !this.#open?.stack.isOpen) {
       return;
     }
-    const { stack, presets } = this.#open;
-    this.#overlay.update({
-      picture, presets, view, box: this.#surface.box,
-      ratio: this.#surface.ratio, info: stack.info,
-      layer: stack.layers?.[picture.request.view.layer] ?? null,
+    this.#cover.draw({
+      picture, view, surface: this.#surface, stack: this.#open.stack,
+      presets: this.#open.presets,
       preview: picture.request.quality !== FULL
         || !this.#surface.matches(view),
       without: this.#state(picture.request.view.layer) ? null
         : this.#view.state,
     });
-    this.#drawMarks(picture, stack.info.spacing, view);
-  }
-
-  /**
-   * @param {LoadedPicture} picture
-   * @param {[number, number] | null} spacing
-   * @param {View} view
-   */
-  #drawMarks({ request }, spacing, view) {
-    const { box, ratio } = this.#surface;
-    const { image } = request;
-    const { layer, state } = request.view;
-    const matrix = viewMatrix(view, image,
-      { width: box.width / ratio, height: box.height / ratio });
-    this.#marks.draw({ spacing, aspect: image.aspect, layer, matrix });
-    this.#graphics.draw(state && { state, layer, image, matrix });
-  }
-
-  /** Nothing is said about a picture that is not there. */
-  #uncover() {
-    this.#overlay.clear();
-    this.#marks.draw(null);
-    this.#graphics.draw(null);
-  }
-
-  /** @param {import("./marks.js").Mark} mark  an ellipse */
-  async #measure(mark) {
-    const open = this.#open;
-    if (!open) {
-      return;
-    }
-    const [a, b] = mark.points;
-    const shape = `ellipse:${[a.x, a.y, b.x, b.y]
-      .map((one) => one.toFixed(2)).join(",")}`;
-    try {
-      const roi = await open.stack.with(mark.layer, (id) =>
-        open.node.roi(id, mark.layer, shape));
-      if (mark.points[0] === a && mark.points[1] === b) {
-        this.#marks.setLabel(mark, roiText(roi));
-      }
-    } catch (error) {
-      this.#marks.setLabel(mark, [explain(error)]);
-    }
   }
 
   /** Removes the chosen measurement, or the last one of this image. */
   removeMark() {
-    this.#marks.removeOne();
+    this.#cover.marks.removeOne();
   }
 
   /** Breaks off a measurement under way; false: there is none. */
   cancelMark() {
-    return this.#marks.cancel();
+    return this.#cover.marks.cancel();
   }
 
   #ask() {
@@ -642,13 +611,10 @@ export class Viewport extends EventTarget {
     const shown = this.#surface.picture?.request;
     const seen = shown?.view.layer === this.#view.layer
       && this.#surface.matches(view) ? shown.quality : null;
-    const here = open.loader.best(wanted);
-    const quality = here === FULL ? FULL
-      : this.#moving
-        ? seen ?? here ?? movingQuality(this.#meter, open.loader.sizes, pixels)
-        : seen === null && here ? here
-          : restQuality(this.#meter, open.loader.sizes, pixels, seen);
-    if (seen === quality) {
+    const quality = nextQuality({ line: this.#meter,
+      sizes: open.loader.sizes, pixels, moving: this.#moving, seen,
+      here: open.loader.best(wanted) });
+    if (!quality || !this.#turns.mayAsk(this, seen === null)) {
       return;
     }
     open.loader.ask(this.#request(view, quality,
@@ -664,8 +630,10 @@ export class Viewport extends EventTarget {
    */
   #request(view, quality, small) {
     return {
-      view, quality, viewport: this.#surface.box, image: this.#image(view.layer),
+      view, quality, viewport: this.#surface.box,
+      image: this.#image(view.layer),
       ...(small && quality !== FULL ? { most: movingBytes(this.#meter) } : {}),
+      ...(this.#turns.isFirst(this) ? {} : { behind: true }),
     };
   }
 
@@ -688,6 +656,7 @@ export class Viewport extends EventTarget {
     if (this.settled) {
       // The reader came back meanwhile to what stands there already.
       picture.bitmap.close();
+      this.#turns.done(this);
       return;
     }
     this.#surface.take(picture);
@@ -696,6 +665,7 @@ export class Viewport extends EventTarget {
     this.#draw();
     this.#sayState();
     this.dispatchEvent(new Event("shown"));
+    this.#turns.done(this);
     if (!this.settled && !this.#moving) {
       this.#changed();
     }
@@ -716,14 +686,16 @@ export class Viewport extends EventTarget {
       return;
     }
     if (layer !== this.#view.layer) {
+      this.#turns.done(this);
       return;
     }
     this.#surface.clear();
-    this.#uncover();
+    this.#cover.clear();
     this.element.setAttribute("aria-busy", "false");
     this.#failure = `Image ${layer + 1} cannot be shown: `
       + explain(error);
     this.#sayState();
+    this.#turns.done(this);
   }
 
   #layersKnown() {
@@ -736,16 +708,18 @@ export class Viewport extends EventTarget {
     if (own && (own.instance !== shown.facts.instance
       || own.frame !== shown.facts.frame)) {
       this.#surface.clear();
-      this.#uncover();
+      this.#cover.clear();
     }
     this.#changed();
+    this.dispatchEvent(new Event("layers"));
   }
 
   /** @returns {PictureRequest | null} */
   #nextAhead() {
     const open = this.#open;
     if (!open || this.layers < 2 || document.hidden
-      || (!this.settled && !this.cine.running)) {
+      || (!this.settled && !this.cine.running)
+      || !this.#turns.mayFetchAhead(this)) {
       return null;
     }
     const { box } = this.#surface;

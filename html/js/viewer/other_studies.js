@@ -1,0 +1,170 @@
+/**
+ * The other studies of the patient at this facility, newest first: opened one
+ * by one, their series go beside those of the page's study.
+ *
+ * Events: "choose" with the UID of a series as detail.
+ *
+ * @typedef {import("../types.js").StudyItem} StudyItem
+ * @typedef {import("../types.js").StudyDetail} StudyDetail
+ * @typedef {import("../types.js").SeriesItem} SeriesItem
+ * @typedef {import("./pane.js").Source} Source
+ */
+
+import { fill, h } from "../core/dom.js";
+import { day } from "../core/format.js";
+import { explain } from "../core/http.js";
+import { SeriesList } from "./series_list.js";
+
+const MOST = "50";
+
+export class OtherStudies extends EventTarget {
+  /** @type {import("../api/facility.js").FacilityApi} */
+  #facility;
+
+  /** @type {StudyDetail} */
+  #study;
+
+  /** @type {(study: StudyItem) => import("../api/node.js").NodeApi | null} */
+  #nodeOf;
+
+  /** @type {AbortSignal} */
+  #signal;
+
+  #begun = false;
+
+  /** @type {{study: StudyDetail, source: Source, list: SeriesList}[]} */
+  #open = [];
+
+  element = h("section", { class: "other-studies", hidden: true,
+    "aria-label": "Other studies of the patient" });
+
+  /**
+   * @param {import("../api/facility.js").FacilityApi} facility
+   * @param {StudyDetail} study  the page's
+   * @param {(study: StudyItem) => import("../api/node.js").NodeApi | null}
+   *     nodeOf
+   * @param {AbortSignal} signal
+   */
+  constructor(facility, study, nodeOf, signal) {
+    super();
+    this.#facility = facility;
+    this.#study = study;
+    this.#nodeOf = nodeOf;
+    this.#signal = signal;
+    signal.addEventListener("abort", () => {
+      for (const { list } of this.#open) {
+        list.close();
+      }
+    });
+  }
+
+  /** Looks for them, once. */
+  start() {
+    if (!this.#begun) {
+      this.#begun = true;
+      void this.#load();
+    }
+  }
+
+  /**
+   * @param {string} uid  of a series
+   * @returns {{source: Source, series: SeriesItem} | null}
+   */
+  find(uid) {
+    for (const { study, source } of this.#open) {
+      const series = study.series.find((one) => one.uid === uid);
+      if (series) {
+        return { source, series };
+      }
+    }
+    return null;
+  }
+
+  /**
+   * @param {string} active  UID of a series
+   * @param {ReadonlySet<string>} shown
+   */
+  mark(active, shown) {
+    for (const { list } of this.#open) {
+      list.mark(active, shown);
+    }
+  }
+
+  async #load() {
+    const { patient, uid } = this.#study;
+    if (!patient.id) {
+      return;
+    }
+    try {
+      const { items } = await this.#facility.studies({
+        patient_id: patient.id, limit: MOST,
+        ...(patient.issuer ? { issuer: patient.issuer } : {}),
+      }, { signal: this.#signal, retries: 1, quiet: true });
+      const others = items.filter((one) => one.uid !== uid
+        && one.patient.id === patient.id
+        && one.patient.issuer === patient.issuer)
+        .sort((a, b) => (b.date ?? "").localeCompare(a.date ?? ""));
+      this.element.hidden = others.length === 0;
+      fill(this.element, h("h2", { class: "rail-title" }, "Other studies"),
+        ...others.map((one) => this.#entry(one)));
+    } catch {
+      // The page is about its own study; the worklist has the others.
+    }
+  }
+
+  /** @param {StudyItem} study */
+  #entry(study) {
+    const inside = h("div", {});
+    const details = h("details", { class: "other-study" },
+      h("summary", {}, h("span", { class: "other-date" },
+        day(study.date) || "No date"),
+      [study.modalities.join(" "), study.description].filter(Boolean)
+        .join("  ")), inside);
+    details.addEventListener("toggle", () => {
+      if (details.open && !inside.firstChild) {
+        void this.#expand(study.uid, inside);
+      }
+    });
+    return details;
+  }
+
+  /**
+   * @param {string} uid
+   * @param {HTMLElement} inside
+   */
+  async #expand(uid, inside) {
+    fill(inside, h("p", { class: "rail-title" }, "Opening …"));
+    try {
+      const study = await this.#facility.study(uid, { signal: this.#signal });
+      const node = this.#nodeOf(study);
+      if (!node) {
+        throw new Error("No rendering node has it");
+      }
+      const source = { node, study, note: noteOf(study, this.#study) };
+      const list = new SeriesList(node, study);
+      this.#open.push({ study, source, list });
+      list.addEventListener("choose", (event) => this.dispatchEvent(
+        new CustomEvent("choose", { detail:
+          /** @type {CustomEvent<string>} */ (event).detail })));
+      fill(inside, list.element);
+      list.start();
+    } catch (error) {
+      if (!this.#signal.aborted) {
+        fill(inside, h("p", { class: "rail-title" }, explain(error)));
+      }
+    }
+  }
+}
+
+/**
+ * What sets a study apart from the one that is read.
+ *
+ * @param {StudyItem} study
+ * @param {StudyItem} read
+ */
+export function noteOf(study, read) {
+  const when = day(study.date);
+  const order = !study.date || !read.date || study.date === read.date
+    ? "Other study" : study.date < read.date ? "Earlier study" : "Later study";
+  return [order, when].filter(Boolean).join(" ");
+}
