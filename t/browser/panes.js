@@ -17,7 +17,7 @@ const pane = (n) => page.locator(".pane").nth(n);
 
 /** All that are on the screen show what they should, at full quality. */
 async function settled() {
-  await page.waitForTimeout(60);
+  await reader.frames();
   await page.waitForFunction(() => {
     const shown = [...document.querySelectorAll(".pane:not([hidden])")]
       .filter((one) => one.querySelector(".viewport[data-shown]"));
@@ -94,6 +94,9 @@ await step("a key makes two, the second shows the next series", async () => {
   await settled();
   assert.equal(await visible(), 2);
   assert.match(await corner(1, "bl"), /SECOND/);
+  // From now on it is known where the images of both lie.
+  await pane(1).locator(".badge-link").waitFor();
+  await settled();
   assert.doesNotMatch(await corner(0, "bl"), /SECOND/);
   assert.deepEqual(await framed(), [0]);
   assert.equal(await page.getByRole("button", { name: /^Two/ })

@@ -92,9 +92,19 @@ export class Reader {
     await this.page.keyboard.press("Enter");
   }
 
+  /** What was done has reached the screen: events, sizes, drawing. */
+  async frames() {
+    await this.page.evaluate(async () => {
+      for (let n = 0; n < 4; n++) {
+        await new Promise(requestAnimationFrame);
+      }
+    });
+  }
+
   /** Waits until the wanted picture stands there at full quality. */
   async settled() {
     await this.page.waitForTimeout(60);
+    await this.frames();
     await this.page.waitForSelector(
       '.viewport[data-shown][aria-busy="false"]', { timeout: 30000 });
   }
