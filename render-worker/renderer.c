@@ -3,6 +3,7 @@
 
 #include "log.h"
 #include "renderer_impl.h"
+#include "scene.h"
 
 
 struct renderer *
@@ -211,6 +212,23 @@ extent(const struct draw *draw, const double m[6])
 }
 
 
+/* Whether an axis goes from texel to texel in whole steps, from a middle on. */
+static bool
+axis_is_whole(struct draw_map *map, int axis)
+{
+    double         one = 1u << map->fraction;
+    const double  *m = axis == 0 ? map->u : map->v;
+
+    map->first[axis] = (uint32_t) scene_position(scene_row(m, 0), m, 0);
+    map->right[axis] = (uint32_t) (int64_t) m[0];
+    map->down[axis] = (uint32_t) (int64_t) m[1];
+
+    return fmod(m[0], one) == 0 && fmod(m[1], one) == 0
+           && (map->first[axis] & ((1u << map->fraction) - 1))
+              == 1u << map->fraction >> 1;
+}
+
+
 bool
 draw_map(const struct draw *draw, struct draw_map *map)
 {
@@ -240,8 +258,16 @@ draw_map(const struct draw *draw, struct draw_map *map)
 
     map->u[2] += magic;
     map->v[2] += magic;
+    map->whole = axis_is_whole(map, 0) && axis_is_whole(map, 1);
 
     return true;
+}
+
+
+enum draw_interpolation
+draw_filter(const struct draw *draw, const struct draw_map *map)
+{
+    return map->whole ? DRAW_NEAREST : draw->interpolation;
 }
 
 

@@ -274,31 +274,6 @@ turn(struct scene *scene, struct draw *turned)
 }
 
 
-/* Whether the position of the first pixel is the middle of a texel, and all
-   others are whole texels away from it. */
-static bool
-axis_hits(const double map[3], unsigned fraction)
-{
-    double   one = 1u << fraction;
-    int32_t  first = scene_position(scene_row(map, 0), map, 0);
-
-    return fmod(map[0], one) == 0 && fmod(map[1], one) == 0
-           && ((uint32_t) first & ((1u << fraction) - 1)) == (uint32_t) one / 2;
-}
-
-
-/*
- * A picture of the image's own size, whichever way it is turned, shows texels
- * as they are: with no way to go to the next one, its interpolation has no
- * other result than the nearest texel.
- */
-static bool
-hits_centres(const struct draw_map *map)
-{
-    return axis_hits(map->u, map->fraction) && axis_hits(map->v, map->fraction);
-}
-
-
 static bool
 cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
 {
@@ -332,11 +307,9 @@ cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
         scene.bits = draw_bits(&draw->voi->bits);
     }
 
-    if (draw->interpolation != DRAW_NEAREST && hits_centres(&scene.map)) {
-        plain = *draw;
-        plain.interpolation = DRAW_NEAREST;
-        scene.draw = &plain;
-    }
+    plain = *draw;
+    plain.interpolation = draw_filter(draw, &scene.map);
+    scene.draw = &plain;
 
     turned = turn(&scene, &other);
 

@@ -22,6 +22,7 @@ enum shade {
 };
 
 #define FILTERS  3
+#define STEPS    2                      /* any, or whole texels */
 
 #define UNIFORMS(X)                                                           \
     X(u_map_x) X(u_map_y) X(u_map_0) X(u_image) X(u_texel_bits) X(u_table)    \
@@ -61,7 +62,7 @@ struct renderer_gl {
     uint64_t         clock;             /* counts draws, for the caches */
     GLuint           vertex_array;
     struct texpool   pool;
-    struct program   programs[TEXELS][FILTERS][SHADES];
+    struct program   programs[TEXELS][FILTERS][SHADES][STEPS];
     struct table     tables[TABLES];
     struct target    targets[TARGETS];
     uint8_t         *rgba;              /* picture before it is packed */
@@ -119,7 +120,7 @@ program_locate(const struct gl *gl, struct program *program)
 
 static bool
 program_build(const struct gl *gl, struct program *program, enum texel texel,
-    enum draw_interpolation filter, enum shade shade)
+    enum draw_interpolation filter, enum shade shade, bool whole)
 {
     char    defines[160], text[1024];
     GLint   ok;
@@ -127,7 +128,7 @@ program_build(const struct gl *gl, struct program *program, enum texel texel,
 
     snprintf(defines, sizeof(defines), "#version 450 core\n"
              "#define TEXEL %d\n#define FILTER %d\n#define SHADE %d\n"
-             "#line 1\n", texel, filter, shade);
+             "#define WHOLE %d\n#line 1\n", texel, filter, shade, whole);
 
     ok = 0;
     fragment = 0;
@@ -185,7 +186,7 @@ texel_of(enum layer_format format)
 
 
 static enum shade
-shade_of(const struct draw *draw)
+shade_of(const struct draw *draw, enum draw_interpolation filter)
 {
     if (draw->voi == NULL) {
         return SHADE_COLOUR;
@@ -195,7 +196,7 @@ shade_of(const struct draw *draw)
         return SHADE_CLOSED;
     }
 
-    if (draw->interpolation == DRAW_NEAREST) {
+    if (filter == DRAW_NEAREST) {
         return SHADE_TABLE;
     }
 
@@ -381,9 +382,17 @@ uniforms_set(const struct gl *gl, const struct program *program,
     slope = voi != NULL ? voi->slope : 0;
     intercept = voi != NULL ? voi->intercept : 0;
 
-    uniform_doubles(gl, program->at.u_map_x, map->u[0], map->v[0]);
-    uniform_doubles(gl, program->at.u_map_y, map->u[1], map->v[1]);
-    uniform_doubles(gl, program->at.u_map_0, map->u[2], map->v[2]);
+    if (map->whole) {
+        gl->Uniform4ui(program->at.u_map_x, map->right[0], map->right[1], 0, 0);
+        gl->Uniform4ui(program->at.u_map_y, map->down[0], map->down[1], 0, 0);
+        gl->Uniform4ui(program->at.u_map_0, map->first[0], map->first[1], 0, 0);
+
+    } else {
+        uniform_doubles(gl, program->at.u_map_x, map->u[0], map->v[0]);
+        uniform_doubles(gl, program->at.u_map_y, map->u[1], map->v[1]);
+        uniform_doubles(gl, program->at.u_map_0, map->u[2], map->v[2]);
+    }
+
     gl->Uniform4f(program->at.u_scale, slope, intercept,
                   1.0f / draw->array->width, 1.0f / draw->array->height);
     gl->Uniform4i(program->at.u_image, draw->array->width,
@@ -483,7 +492,6 @@ healthy(struct renderer_gl *renderer)
 static bool
 gl_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
 {
-    uint32_t             filter;
     enum shade           shade;
     enum texel           texel;
     struct draw_map      map;
@@ -491,6 +499,8 @@ gl_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
     struct texarray     *array = (struct texarray *) draw->array;
     const struct gl     *gl;
     struct renderer_gl  *renderer = (struct renderer_gl *) base;
+
+    enum draw_interpolation  filter;
 
     gl = renderer->gl;
 
@@ -505,14 +515,15 @@ gl_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
         return true;
     }
 
-    filter = draw->interpolation < FILTERS ? draw->interpolation : DRAW_LINEAR;
-    shade = shade_of(draw);
+    filter = draw_filter(draw, &map);
+    filter = filter < FILTERS ? filter : DRAW_LINEAR;
+    shade = shade_of(draw, filter);
     texel = texel_of(array->base.format);
-    program = &renderer->programs[texel][filter][shade];
+    program = &renderer->programs[texel][filter][shade][map.whole];
 
     if (program->failed
         || (program->name == 0
-            && !program_build(gl, program, texel, filter, shade)))
+            && !program_build(gl, program, texel, filter, shade, map.whole)))
     {
         return false;
     }
@@ -614,9 +625,9 @@ gl_destroy(struct renderer *base)
             target_clear(renderer, &renderer->targets[i]);
         }
 
-        program = &renderer->programs[0][0][0];
+        program = &renderer->programs[0][0][0][0];
 
-        for (int i = 0; i < TEXELS * FILTERS * SHADES; i++) {
+        for (int i = 0; i < TEXELS * FILTERS * SHADES * STEPS; i++) {
             renderer->gl->DeleteProgram(program[i].name);
         }
 
@@ -636,7 +647,7 @@ static const struct renderer_procs  gl_procs = {
 };
 
 
-/* A picture by each of two tables, nearest and linear, from a small array. */
+/* A picture by each of two tables, as the image is and enlarged. */
 static bool
 pre_warm_array(struct renderer_gl *renderer, const struct voi_table tables[2],
     enum layer_format format, uint32_t size)
@@ -648,7 +659,7 @@ pre_warm_array(struct renderer_gl *renderer, const struct voi_table tables[2],
 
     memset(&draw, 0, sizeof(draw));
     draw.width = draw.height = 64;
-    draw.matrix[0] = draw.matrix[4] = 1;
+    draw.interpolation = DRAW_LINEAR;
     draw.array = renderer_array_create(base, size, size, format, 1);
     ok = draw.array != NULL && renderer_upload(base, draw.array, 0, zero);
 
@@ -657,7 +668,7 @@ pre_warm_array(struct renderer_gl *renderer, const struct voi_table tables[2],
             break;
         }
 
-        draw.interpolation = i % 2 ? DRAW_LINEAR : DRAW_NEAREST;
+        draw.matrix[0] = draw.matrix[4] = i % 2 ? 0.75 : 1;
         draw.voi = format == LAYER_RGBA8 ? NULL : &tables[i / 2];
         ok = renderer_draw(base, &draw, pixels);
     }

@@ -45,6 +45,9 @@ struct layer_array {
 struct draw_map {
     double    u[3], v[3];
     unsigned  fraction;             /* bits */
+    bool      whole;                /* each pixel is the middle of a texel */
+    uint32_t  first[2];             /* whole: u and v of the first pixel, */
+    uint32_t  right[2], down[2];    /* and how far its neighbours are */
 };
 
 /*
@@ -55,6 +58,15 @@ struct draw_map {
  * exactly.
  */
 bool draw_map(const struct draw *draw, struct draw_map *map);
+
+/*
+ * What is to be done between texels.  A picture whose pixels all are the middle
+ * of one, as those of the image's own size, whichever way they are turned, shows
+ * texels as they are: with no way to go to the next one, interpolation has no
+ * other result than the nearest texel.
+ */
+enum draw_interpolation draw_filter(const struct draw *draw,
+    const struct draw_map *map);
 
 /*
  * Stored value of a texel: ((texel >> shift & mask) ^ sign) - sign, in 32-bit

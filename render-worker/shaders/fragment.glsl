@@ -11,6 +11,7 @@
  *   FILTER  0 nearest, 1 linear, 2 cubic
  *   SHADE   0 table of grays, 1 table read linearly, 2 affine, 3 closed form,
  *           4 colour
+ *   WHOLE   1: pixels are middles of texels; the map is one of integers
  */
 
 #if TEXEL == 1
@@ -296,6 +297,10 @@ uint shade(REAL v)
 
 void main()
 {
+#if WHOLE
+    uvec2 at = uvec2(gl_FragCoord.xy);
+    uvec2 p = map_0.xy + map_y.xy * at.y + map_x.xy * at.x;
+#else
     dvec2 at = dvec2(gl_FragCoord.xy);
     precise double u = packDouble2x32(map_y.xy) * at.y;
     precise double v = packDouble2x32(map_y.zw) * at.y;
@@ -308,6 +313,7 @@ void main()
     v = v + t;
 
     uvec2 p = uvec2(unpackDouble2x32(u).x, unpackDouble2x32(v).x);
+#endif
 
     if (any(greaterThanEqual(p, uvec2(size) << fraction))) {
         pixel = uvec4(background);
