@@ -32,6 +32,7 @@ struct child {
     uint32_t             calls;
     uint64_t             busy_ms;
     uint64_t             last_use;
+    uint64_t             idle_since;    /* ms */
     bool                 has_stream;    /* left by the last call */
     uint64_t             stream[3];     /* file_id of it */
     int                  memfd;         /* kept between calls of one size */
@@ -132,6 +133,25 @@ bool
 decoder_lost(const struct decoder *decoder)
 {
     return zygote_lost(decoder->zygote);
+}
+
+
+void
+decoder_rest(struct decoder *decoder, unsigned idle_ms)
+{
+    uint64_t  now = now_ms();
+
+    pthread_mutex_lock(&decoder->mutex);
+    for (unsigned i = 0; i < decoder->config.children; i++) {
+        struct child  *child = &decoder->children[i];
+
+        if (!child->busy && child->process.socket != -1
+            && now - child->idle_since >= idle_ms)
+        {
+            end_child(child);
+        }
+    }
+    pthread_mutex_unlock(&decoder->mutex);
 }
 
 
@@ -314,6 +334,7 @@ release(struct decoder *decoder, struct child *child)
     pthread_mutex_lock(&decoder->mutex);
     child->busy = false;
     child->last_use = ++decoder->uses;
+    child->idle_since = now_ms();
     grant(decoder);
     pthread_mutex_unlock(&decoder->mutex);
 }

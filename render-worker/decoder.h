@@ -62,6 +62,12 @@ struct decoder *decoder_create(const struct decoder_config *config);
  */
 bool decoder_lost(const struct decoder *decoder);
 
+/*
+ * Ends the children that nobody has used for idle_ms: they keep memory for the
+ * next frame.  To be called now and then.  Any thread.
+ */
+void decoder_rest(struct decoder *decoder, unsigned idle_ms);
+
 /* Ends all children and the zygote.  Accepts NULL. */
 void decoder_destroy(struct decoder *decoder);
 

@@ -200,6 +200,7 @@ open_handle(struct worker *worker, struct request *request)
             .body = request->body + open_offset(request),
             .length = request->head.length - open_offset(request),
             .max_dimension = painter_info(worker->painter)->max_dimension,
+            .direct = worker->direct,
             .bands = worker->bands,
         };
         memcpy(opening->request.owner, request->head.user,

@@ -374,11 +374,16 @@ pool_take(struct renderer_cpu *renderer, uint32_t width, uint32_t height,
 }
 
 
-/* Memory for texels, whose pages nobody has touched yet. */
+/*
+ * Memory for texels, whose pages nobody has touched yet.  What is left behind
+ * the last whole huge page is in small ones: a huge page that is touched at all
+ * is there as a whole.
+ */
 static uint8_t *
 texels_create(size_t size)
 {
-    void  *texels;
+    void    *texels;
+    size_t   rest;
 
     if (size < HUGE_PAGE) {
         return malloc(size);
@@ -388,7 +393,9 @@ texels_create(size_t size)
         return NULL;
     }
 
-    (void) madvise(texels, size, MADV_HUGEPAGE);
+    rest = size % HUGE_PAGE;
+    (void) madvise(texels, size - rest, MADV_HUGEPAGE);
+    (void) madvise((uint8_t *) texels + size - rest, rest, MADV_NOHUGEPAGE);
 
     return texels;
 }

@@ -14,6 +14,11 @@
 /* Texels of one array, unless a single layer is larger. */
 #define CHUNK_BYTES  (16u * 1024 * 1024)
 
+/* The same of large layers in plain memory, which is there once it is written:
+   the fewer arrays, the fewer remainders that fill no huge page. */
+#define LARGE_LAYER  (2u * 1024 * 1024)
+#define LARGE_CHUNK  (64u * 1024 * 1024)
+
 #define MAX_GROUPS   1024u
 
 /* What the indexes of one stack may take. */
@@ -299,7 +304,7 @@ find_group(struct stack *stack, const struct dicom_index *index)
 
 /* Gives each layer its place in an array. */
 static bool
-place_layers(struct stack *stack, uint32_t max_dimension)
+place_layers(struct stack *stack, uint32_t max_dimension, bool direct)
 {
     stack->groups = calloc(MAX_GROUPS, sizeof(stack->groups[0]));
     if (stack->groups == NULL) {
@@ -333,9 +338,11 @@ place_layers(struct stack *stack, uint32_t max_dimension)
 
     for (uint32_t i = 0; i < stack->ngroups; i++) {
         struct layer_group *group = &stack->groups[i];
+        size_t most = direct && group->layer_bytes > LARGE_LAYER
+            ? LARGE_CHUNK : CHUNK_BYTES;
 
-        group->chunk = group->layer_bytes >= CHUNK_BYTES ? 1
-            : (uint32_t) (CHUNK_BYTES / group->layer_bytes);
+        group->chunk = group->layer_bytes >= most ? 1
+            : (uint32_t) (most / group->layer_bytes);
         if (group->chunk > group->count) {
             group->chunk = group->count;
         }
@@ -551,7 +558,7 @@ stack_create(const struct stack_request *request,
         goto error;
     }
     *refusal = memory;
-    if (!place_layers(stack, request->max_dimension)) {
+    if (!place_layers(stack, request->max_dimension, request->direct)) {
         goto error;
     }
     classify_voi(stack);

@@ -154,6 +154,7 @@ struct stack_request {
     uint8_t         key[32];            /* by stack_key() */
     uint8_t         owner[16];
     uint32_t        max_dimension;      /* of a layer, pixels */
+    bool            direct;             /* the renderer's info.direct */
     struct bands   *bands;              /* to help with many, or NULL */
 };
 

@@ -20,6 +20,9 @@
 #define RING_BYTES           ((size_t) 24 * 1024 * 1024)
 #define OPEN_FILES           64
 
+/* A child that is ready for the next frame is worth its memory for so long. */
+#define DECODER_IDLE_MS      30000
+
 /* Uploads hashed while they arrive: each takes two threads and 1 MB. */
 #define FOLLOWED             8
 
@@ -573,6 +576,7 @@ worker_tick(struct worker *worker)
     struct painter_stats painter;
 
     session_expire(worker->session, request_now_us() / 1000);
+    decoder_rest(worker->config.decoder, DECODER_IDLE_MS);
     painter_stats(worker->painter, &painter);
     if (painter.lost && !worker->lost) {
         log_error("worker", "the GL context was lost");

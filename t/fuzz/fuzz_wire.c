@@ -110,6 +110,14 @@ decoder_lost(const struct decoder *decoder)
 }
 
 
+void
+decoder_rest(struct decoder *decoder, unsigned idle_ms)
+{
+    (void) decoder;
+    (void) idle_ms;
+}
+
+
 static void
 remove_store(void)
 {

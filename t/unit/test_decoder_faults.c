@@ -203,6 +203,38 @@ test_users(void **state)
 }
 
 
+/* A child that has nothing to do ends after a while, and not before. */
+static void
+test_rest(void **state)
+{
+    const struct decoder_config  config = { 1, 10000, 512u << 20 };
+    struct decoder_error         error;
+    struct decoder              *one;
+    int                          fd = small_file(), first[4], then[4];
+
+    decoder_destroy(decoder);
+    one = decoder_create(&config);
+    assert_non_null(one);
+    assert_true(read_header(one, fd, anna, &error));
+    decoder_rest(one, 3600000);
+    assert_int_equal(decoder_children(first, 4), 1);
+    assert_true(read_header(one, fd, anna, &error));
+    assert_int_equal(decoder_children(then, 4), 1);
+    assert_int_equal(first[0], then[0]);
+
+    decoder_rest(one, 0);
+    for (unsigned i = 0; i < 1000 && decoder_children(then, 4) != 0; i++) {
+        nanosleep(&(struct timespec) { 0, 10000000 }, NULL);
+    }
+    assert_int_equal(decoder_children(then, 4), 0);
+    decoder_rest(one, 0);               /* there is none */
+    assert_true(read_header(one, fd, anna, &error));
+    decoder_destroy(one);
+    close(fd);
+    assert_int_equal(setup(NULL), 0);
+}
+
+
 /* More work than its time allows: inflating a bomb. */
 static void
 test_timeout(void **state)
@@ -370,6 +402,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_users),
+        cmocka_unit_test(test_rest),
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_threads),
