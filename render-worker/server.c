@@ -15,6 +15,8 @@
 #define BACKLOG          1024
 #define MAX_CONNECTIONS  4096u
 #define MAX_BODIES       ((size_t) 256 * 1024 * 1024)   /* all together */
+#define MAX_ANSWERS      ((size_t) 256 * 1024 * 1024)   /* not taken yet, */
+#define USER_ANSWERS     (MAX_ANSWERS / 4)              /* and of one user */
 #define SEND_BUFFER      (1024 * 1024)  /* most pictures, in one go */
 #define STALL_MS         30000u     /* half a frame, or an answer not read */
 #define DRAIN_MS         10000u
@@ -51,6 +53,12 @@ static uint64_t
 now_ms(void)
 {
     return request_now_us() / 1000;
+}
+
+static size_t
+answer_size(const struct request *request)
+{
+    return request->answer.meta_length + (size_t) request->answer.body_length;
 }
 
 static void
@@ -110,6 +118,9 @@ connection_close(struct connection *connection)
     connection->request = NULL;
     if (request == NULL) {
         return;
+    }
+    if (connection->state == WRITING) {
+        server->worker->answers -= answer_size(request);
     }
     if (connection->state == WORKING) {
         /* the answer will find nobody, and frees the request */
@@ -177,8 +188,44 @@ connection_write(struct connection *connection)
     }
 
     connection->request = NULL;
+    connection->server->worker->answers -= answer_size(request);
     request_free(connection->server, request);
     connection_idle(connection);
+}
+
+/* Bytes of the answers that the user's connections have not taken yet. */
+static size_t
+server_user_answers(const struct server *server, const uint8_t user[16])
+{
+    size_t size = 0;
+
+    for (const struct connection *connection = server->connections;
+         connection != NULL; connection = connection->next)
+    {
+        if (connection->state == WRITING
+            && memcmp(connection->head.user, user, 16) == 0)
+        {
+            size += answer_size(connection->request);
+        }
+    }
+    return size;
+}
+
+/*
+ * Whether the answer may stay until its connection takes it: nginx goes as slow
+ * as its client does.  One large answer of a user may always.
+ */
+static bool
+server_has_room(const struct server *server, const struct request *request)
+{
+    size_t size = answer_size(request), sum = server->worker->answers + size;
+
+    if (request->answer.body_length == 0 || sum <= USER_ANSWERS) {
+        return true;
+    }
+    size_t own = server_user_answers(server, request->head.user);
+
+    return sum <= MAX_ANSWERS && (own == 0 || own + size <= USER_ANSWERS);
 }
 
 /* An answer is ready: request->done. */
@@ -188,6 +235,14 @@ server_answer(struct request *request)
     struct connection *connection = request->connection;
     struct worker *worker = request->worker;
 
+    if (connection != NULL && !server_has_room(request->server, request)) {
+        free(request->meta);
+        free(request->data);
+        request->meta = request->data = NULL;
+        request_problem(request, 503, "busy",
+            "too many answers wait for their clients");
+        return;
+    }
     if (worker != NULL && request->answer.status < 600) {
         worker->counts.refused[request->answer.status / 100]++;
     }
@@ -199,6 +254,7 @@ server_answer(struct request *request)
     connection->state = WRITING;
     connection->sent = 0;
     connection->moved_ms = now_ms();
+    connection->server->worker->answers += answer_size(request);
     connection_write(connection);
 }
 

@@ -402,6 +402,8 @@ worker_metrics(struct worker *worker, struct request *request)
     metric(&json, "queue", "gauge", "Pictures waiting.",
         painter.queued + pool_queued(worker->encoders)
             + pool_queued(worker->patient));
+    metric(&json, "answer_bytes", "gauge",
+        "Answers that nginx has not taken yet.", (double) worker->answers);
     metric(&json, "connections", "gauge", "Connections from nginx.",
         worker->connections);
     request_json(request, 200, &json);

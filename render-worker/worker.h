@@ -58,6 +58,7 @@ struct worker {
     struct follower      *follower;     /* of those on their way */
     unsigned              threads;      /* processors */
     unsigned              connections;  /* of the server, for metrics */
+    size_t                answers;      /* bytes that nginx has not taken */
     bool                  lost;         /* renderer or zygote: end with 75 */
     bool                  draining;
     bool                  ending;       /* the pools are going: no more work */
