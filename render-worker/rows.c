@@ -5,10 +5,16 @@
  * and sigmoids of 32-bit samples.
  */
 
+#include <math.h>
+
 #include "gather.h"
 #include "lines.h"
 #include "reals.h"
 #include "scene.h"
+
+/* Rows that texels are fetched ahead, for one in so many of a row's pixels */
+#define AHEAD       8
+#define AHEAD_STEP  8
 
 
 /* Grays of 1 to PASS interpolated values. */
@@ -275,6 +281,36 @@ straight_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels,
 }
 
 
+/*
+ * Texels of n <= PASS pixels of any row and, unless nearest is drawn, the ways
+ * to the next.  Rows across those of the image jump from line to line of the
+ * cache in a way that no processor foresees: those of the picture's rows to
+ * come are fetched meanwhile.
+ */
+static void
+find_texels(const struct rows_plan *plan, const double u[2],
+    const double v[2], uint32_t x, uint32_t n, int32_t *index, float *fx,
+    float *fy)
+{
+    uintptr_t            later;
+    const struct scene  *scene = plan->scene;
+
+    if (scene->draw->interpolation == DRAW_NEAREST) {
+        line_texels(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
+                    index);
+    } else {
+        line_places(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
+                    index, fx, fy);
+    }
+
+    for (uint32_t i = 0; i < n; i += AHEAD_STEP) {
+        later = (uintptr_t) scene->texels + (uintptr_t) plan->ahead
+                + (uintptr_t) index[i] * plan->texel;
+        __builtin_prefetch((const void *) later, 0, 2);
+    }
+}
+
+
 /* n <= PASS pixels of any row, all with their neighbours inside the image. */
 static void
 free_gray(const struct rows_plan *plan, const double u[2],
@@ -291,15 +327,13 @@ free_gray(const struct rows_plan *plan, const double u[2],
     base = scene->texels;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        line_texels(u, v, x, n, (int32_t) scene->columns,
-                    scene->map.fraction, index);
+        find_texels(plan, u, v, x, n, index, NULL, NULL);
         gather(word[0], base, index, plan->texel, n);
         shade_texels(plan, pixels, word[0], sizeof(word[0][0]), n);
         return;
     }
 
-    line_places(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
-                index, fx, fy);
+    find_texels(plan, u, v, x, n, index, fx, fy);
 
     if (scene->draw->interpolation != DRAW_CUBIC) {
         gather(word[0], base, index, plan->texel, n);
@@ -342,8 +376,7 @@ free_colour(const struct rows_plan *plan, const double u[2],
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
         flip = scene->draw->invert ? UINT32_MAX : 0;
-        line_texels(u, v, x, n, (int32_t) scene->columns,
-                    scene->map.fraction, index);
+        find_texels(plan, u, v, x, n, index, NULL, NULL);
         gather(word[0], base, index, plan->texel, n);
 
         for (uint32_t i = 0; i < n; i++) {
@@ -356,8 +389,7 @@ free_colour(const struct rows_plan *plan, const double u[2],
         return;
     }
 
-    line_places(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
-                index, fx, fy);
+    find_texels(plan, u, v, x, n, index, fx, fy);
 
     if (scene->draw->interpolation == DRAW_CUBIC) {
         for (int i = 0; i < 16; i++) {
@@ -411,14 +443,12 @@ free_real(const struct rows_plan *plan, const double u[2],
              ? REAL_SIGNED : REAL_UNSIGNED;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        line_texels(u, v, x, n, (int32_t) scene->columns,
-                    scene->map.fraction, index);
+        find_texels(plan, u, v, x, n, index, NULL, NULL);
         gather(word, base, index, plan->texel, n);
         real_convert(value[0], word, kind, scene->bits, n);
 
     } else if (scene->draw->interpolation == DRAW_CUBIC) {
-        line_places(u, v, x, n, (int32_t) scene->columns,
-                    scene->map.fraction, index, fx, fy);
+        find_texels(plan, u, v, x, n, index, fx, fy);
 
         for (int i = 0; i < 4; i++) {
             for (int j = 0; j < 4; j++) {
@@ -434,8 +464,7 @@ free_real(const struct rows_plan *plan, const double u[2],
         real_weigh(value[0], columns, fx, n);
 
     } else {
-        line_places(u, v, x, n, (int32_t) scene->columns,
-                    scene->map.fraction, index, fx, fy);
+        find_texels(plan, u, v, x, n, index, fx, fy);
 
         for (int i = 0; i < 4; i++) {
             gather(word, base + (i & 2 ? stride : 0)
@@ -595,6 +624,14 @@ plan_straight(struct rows_plan *plan, const struct scene *scene, int32_t *at,
 }
 
 
+/* How far the picture's rows to come are along an axis of the image. */
+static ptrdiff_t
+texels_ahead(const struct scene *scene, const double map[3])
+{
+    return (ptrdiff_t) floor(ldexp(AHEAD * map[1], -(int) scene->map.fraction));
+}
+
+
 void
 rows_plan(struct rows_plan *plan, const struct scene *scene, int32_t *at,
     float *fraction)
@@ -605,6 +642,8 @@ rows_plan(struct rows_plan *plan, const struct scene *scene, int32_t *at,
     plan->scene = scene;
     plan->texel = layer_format_size(scene->format);
     plan->next = 8 * plan->texel;
+    plan->ahead = (texels_ahead(scene, scene->map.v) * scene->columns
+                   + texels_ahead(scene, scene->map.u)) * plan->texel;
 
     /* gathers count texels in 31 bits */
 

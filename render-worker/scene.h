@@ -6,6 +6,7 @@
 #ifndef DICOM_SCENE_H
 #define DICOM_SCENE_H
 
+#include <stddef.h>
 #include <string.h>
 
 #include "renderer_impl.h"
@@ -70,6 +71,7 @@ struct rows_plan {
     bool                 straight;      /* u depends on x only, v on y only */
     unsigned             texel;         /* bytes */
     unsigned             next;          /* bits from a texel to its neighbour */
+    ptrdiff_t            ahead;         /* bytes to a texel some rows later */
     bool                 stepwise;      /* straight: a texel for each pixel */
     uint32_t             from, end;     /* straight: pixels inside, of a row */
     int32_t              low, high;     /* straight: texels of a row in use */
