@@ -62,6 +62,13 @@
          "FROM report_addenda d WHERE d.report = p.id) AS a ON true "
 
 
+/* a file that a picture or its frames are taken of */
+
+#define WADO_COLUMNS                                                          \
+    "i.uid, i.series_uid, i.location, i.size, i.transfer_syntax, "            \
+    "i.frames, i.height, i.width, i.header "
+
+
 /* what QIDO-RS says of a series, an instance, and their study */
 
 #define QIDO_SERIES_COLUMNS                                                   \
@@ -367,15 +374,29 @@ X(WADO_INSTANCES, 4,
   "AND ($3::TEXT IS NULL OR i.uid = $3::TEXT) "
   "ORDER BY i.series_uid, i.number, i.uid LIMIT $4::INT8")
 
-/* the same, and of several the first that has a picture */
 X(WADO_INSTANCE, 3,
-  "SELECT i.uid, i.series_uid, i.location, i.size, i.transfer_syntax, "
-         "i.frames, i.height, i.width, i.header "
+  "SELECT " WADO_COLUMNS
   "FROM instances i "
-  "WHERE i.study_uid = $1::TEXT "
-  "AND ($2::TEXT IS NULL OR i.series_uid = $2::TEXT) "
-  "AND ($3::TEXT IS NULL OR i.uid = $3::TEXT) "
-  "ORDER BY i.frames = 0, i.series_uid, i.number, i.uid LIMIT 1")
+  "WHERE i.study_uid = $1::TEXT AND i.series_uid = $2::TEXT "
+  "AND i.uid = $3::TEXT")
+
+/* the middle one of a series, $2, or of the first series; of those with a
+   picture, if there are any */
+X(WADO_MIDDLE, 2,
+  "SELECT " WADO_COLUMNS
+  "FROM instances i "
+  "WHERE i.study_uid = $1::TEXT AND i.uid = ("
+    "SELECT r.uid FROM ("
+      "SELECT m.uid, m.series_uid, m.frames, "
+             "row_number() OVER (PARTITION BY m.series_uid, m.frames = 0 "
+                                "ORDER BY m.number, m.uid) AS place, "
+             "count(*) OVER (PARTITION BY m.series_uid, m.frames = 0) "
+             "AS pictures "
+      "FROM instances m "
+      "WHERE m.study_uid = $1::TEXT "
+      "AND ($2::TEXT IS NULL OR m.series_uid = $2::TEXT)"
+    ") r WHERE 2 * r.place IN (r.pictures, r.pictures + 1) "
+    "ORDER BY r.frames = 0, r.series_uid LIMIT 1)")
 
 
 /* reports; $2 of the reads: drafts are shown */

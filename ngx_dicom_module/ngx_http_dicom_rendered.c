@@ -42,6 +42,7 @@ typedef struct {
 typedef struct {
     ngx_http_dicom_retrieve_t   retrieve;
     ngx_uint_t                  thumbnail;
+    ngx_uint_t                  middle;        /* frame */
     uint32_t                    frame;         /* from 0 */
     ngx_http_dicom_viewport_t   viewport;
     ngx_uint_t                  unacceptable;
@@ -166,6 +167,7 @@ ngx_http_dicom_rendered_begin(ngx_http_request_t *r, ngx_uint_t level,
     }
 
     rendered->thumbnail = thumbnail;
+    rendered->middle = thumbnail && !frame;
 
     rc = ngx_http_dicom_rendered_args(r, rendered);
     if (rc != NGX_OK) {
@@ -410,17 +412,21 @@ ngx_http_dicom_rendered_numbers(const ngx_str_t *text, double *numbers,
 static ngx_int_t
 ngx_http_dicom_rendered_check(ngx_http_request_t *r, PGresult *rows)
 {
+    int64_t                     frames;
     ngx_int_t                   offer;
     ngx_http_dicom_rendered_t  *rendered;
 
     rendered = ngx_http_dicom_ctx(r)->data;
+    frames = ngx_http_dicom_column(rows, 0, W_FRAMES);
+
+    if (rendered->middle && frames > 0) {
+        rendered->frame = (uint32_t) ((frames - 1) / 2);
+    }
 
     offer = ngx_http_dicom_accept(r, ngx_http_dicom_rendered_offers, 2);
     rendered->unacceptable = (offer == NGX_DECLINED);
 
-    if (offer == NGX_DECLINED
-        || rendered->frame >= ngx_http_dicom_column(rows, 0, W_FRAMES))
-    {
+    if (offer == NGX_DECLINED || rendered->frame >= frames) {
         return NGX_DECLINED;
     }
 

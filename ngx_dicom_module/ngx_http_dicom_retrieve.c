@@ -56,10 +56,19 @@ ngx_http_dicom_retrieve(ngx_http_request_t *r,
 
     (void) snprintf(limit, sizeof(limit), "%u", WIRE_MAX_INSTANCES + 1);
 
-    step = single ? ngx_dicom_db_step(q, NGX_DICOM_STMT_WADO_INSTANCE, 3,
-                                      uid[0], uid[1], uid[2])
-                  : ngx_dicom_db_step(q, NGX_DICOM_STMT_WADO_INSTANCES, 4,
-                                      uid[0], uid[1], uid[2], limit);
+    if (!single) {
+        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_WADO_INSTANCES, 4,
+                                 uid[0], uid[1], uid[2], limit);
+
+    } else if (retrieve->level == NGX_HTTP_DICOM_INSTANCE) {
+        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_WADO_INSTANCE, 3,
+                                 uid[0], uid[1], uid[2]);
+
+    } else {
+        step = ngx_dicom_db_step(q, NGX_DICOM_STMT_WADO_MIDDLE, 2,
+                                 uid[0], uid[1]);
+    }
+
     if (step == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

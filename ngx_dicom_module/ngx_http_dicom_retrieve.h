@@ -11,7 +11,8 @@
 #include "ngx_http_dicom_module.h"
 
 
-/* columns of WADO_INSTANCES, and of WADO_INSTANCE, which goes on */
+/* columns of WADO_INSTANCES, and of WADO_INSTANCE and WADO_MIDDLE, which
+   go on */
 enum {
     W_UID = 0, W_SERIES, W_LOCATION, W_SIZE, W_SYNTAX,
     W_FRAMES, W_HEIGHT, W_WIDTH, W_HEADER
@@ -42,7 +43,8 @@ typedef struct {
 
 /*
  * Finds the instances, has the retrieval recorded, calls done, and answers
- * whatever goes wrong.  single: only one is there, and its index is wanted.
+ * whatever goes wrong.  single: only one is wanted, with its index; of a study
+ * or series the one in the middle.
  * To be returned by a handler.
  */
 ngx_int_t ngx_http_dicom_retrieve(ngx_http_request_t *r,

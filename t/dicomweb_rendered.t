@@ -118,6 +118,20 @@ for my $path ('/2.25.1/thumbnail', '/2.25.1/series/2.25.1.1/thumbnail',
 is($t->http('node', GET => "/dicom-web/studies$_", token => $token)->{status},
     404, "$_: nothing to be seen") for '/2.25.2/thumbnail',
     '/2.25.404/thumbnail', '/2.25.1/series/2.25.1.3/thumbnail';
+is($t->http('node', GET => '/dicom-web/studies/2.25.1/series/2.25.1.2'
+    . '/thumbnail', token => $token)->{headers}{'dicom-frame'}, 1,
+    'of three frames the middle one');
+
+# Their numbers say which is in the middle, and what has no picture is not.
+store("4.1.$_->[0]", InstanceNumber => $_->[1], Rows => $_->[2])
+    for [1, 5, 8], [2, 1, 8], [3, 3, 8], [4, 4, 8], [5, 7, undef],
+    [6, 8, undef], [7, 9, undef];
+for my $path ('', '/series/2.25.4.1') {
+    is($t->http('node', GET => "/dicom-web/studies/2.25.4$path/thumbnail",
+        token => $token)->{headers}{'dicom-instance'}, '2.25.4.1.3',
+        "of four images the second: $path");
+}
+
 is(get('1.1.1', 'thumbnail?window=1,2,linear')->{status}, 400, 'no window');
 
 # nothing stays open
