@@ -55,6 +55,7 @@ struct decoder {
     pthread_cond_t         granted;
     struct waiter         *waiters;     /* in the order they came */
     uint64_t               uses;
+    unsigned               places;      /* of children */
     struct child          *children;
 };
 
@@ -107,7 +108,8 @@ decoder_create(const struct decoder_config *config)
     if (decoder->config.children == 0) {
         decoder->config.children = 1;
     }
-    decoder->children = calloc(decoder->config.children,
+    decoder->places = decoder->config.children + 1;
+    decoder->children = calloc(decoder->places,
         sizeof(decoder->children[0]));
     decoder->zygote = zygote_create(config->memory,
         2 * BUSY_MAX_MS / 1000 + config->frame_timeout_ms / 1000);
@@ -118,7 +120,7 @@ decoder_create(const struct decoder_config *config)
         return NULL;
     }
 
-    for (unsigned i = 0; i < decoder->config.children; i++) {
+    for (unsigned i = 0; i < decoder->places; i++) {
         decoder->children[i].process.socket = -1;
         decoder->children[i].process.pidfd = -1;
         decoder->children[i].memfd = -1;
@@ -161,7 +163,7 @@ decoder_destroy(struct decoder *decoder)
     if (decoder == NULL) {
         return;
     }
-    for (unsigned i = 0; i < decoder->config.children; i++) {
+    for (unsigned i = 0; i < decoder->places; i++) {
         end_child(&decoder->children[i]);
     }
     zygote_destroy(decoder->zygote);
@@ -185,16 +187,18 @@ has_stream(const struct child *child, const struct waiter *waiter)
 /*
  * The best idle place: a child within the same stream, any of the same user,
  * an empty place, or the child that was idle longest, which belongs to
- * somebody else.
+ * somebody else.  The last place is filled only when all others are at work.
  */
 static struct child *
 find_idle(struct decoder *decoder, const struct waiter *waiter)
 {
     struct child  *own = NULL, *empty = NULL, *oldest = NULL;
+    unsigned       full = 0;
 
-    for (unsigned i = 0; i < decoder->config.children; i++) {
+    for (unsigned i = 0; i < decoder->places; i++) {
         struct child  *child = &decoder->children[i];
 
+        full += child->busy || child->process.socket != -1;
         if (child->busy) {
             continue;
         }
@@ -213,7 +217,11 @@ find_idle(struct decoder *decoder, const struct waiter *waiter)
             oldest = child;
         }
     }
-    return own != NULL ? own : empty != NULL ? empty : oldest;
+    if (own != NULL) {
+        return own;
+    }
+    return oldest == NULL || (empty != NULL && full < decoder->config.children)
+        ? empty : oldest;
 }
 
 
@@ -224,7 +232,7 @@ find_idle(struct decoder *decoder, const struct waiter *waiter)
 static bool
 must_wait(const struct decoder *decoder, const struct waiter *waiter)
 {
-    for (unsigned i = 0; i < decoder->config.children; i++) {
+    for (unsigned i = 0; i < decoder->places; i++) {
         const struct child  *child = &decoder->children[i];
 
         if (child->busy && has_stream(child, waiter)) {
@@ -235,16 +243,17 @@ must_wait(const struct decoder *decoder, const struct waiter *waiter)
 }
 
 
+/* How many are at work, for the user or, without one, for all. */
 static unsigned
-busy_children(const struct decoder *decoder, const uint8_t user[16])
+busy_children(const struct decoder *decoder, const uint8_t *user)
 {
     unsigned  busy = 0;
 
-    for (unsigned i = 0; i < decoder->config.children; i++) {
+    for (unsigned i = 0; i < decoder->places; i++) {
         const struct child  *child = &decoder->children[i];
 
-        busy += child->busy
-            && memcmp(child->user, user, sizeof(child->user)) == 0;
+        busy += child->busy && (user == NULL
+            || memcmp(child->user, user, sizeof(child->user)) == 0);
     }
     return busy;
 }
@@ -252,8 +261,9 @@ busy_children(const struct decoder *decoder, const uint8_t user[16])
 
 /*
  * Grants idle children to those who wait: to the user who has the fewest at
- * work, and of these to the call that came first.  So nobody's frames, however
- * many and slow, delay another user by more than one call.
+ * work, and of these to the call that came first.  The last place is for a user
+ * who has none, so that nobody's frames, however many and slow, hold all of
+ * them.
  */
 static void
 grant(struct decoder *decoder)
@@ -265,13 +275,16 @@ grant(struct decoder *decoder)
         struct waiter   *waiter;
         struct child    *child;
         unsigned         fewest = UINT32_MAX;
+        unsigned         all = busy_children(decoder, NULL);
 
         for (struct waiter **w = &decoder->waiters; *w != NULL;
             w = &(*w)->next)
         {
             unsigned  busy = busy_children(decoder, (*w)->user);
 
-            if (busy < fewest && !must_wait(decoder, *w)) {
+            if (busy < fewest && (busy == 0 || all < decoder->config.children)
+                && !must_wait(decoder, *w))
+            {
                 fewest = busy;
                 best = w;
             }

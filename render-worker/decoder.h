@@ -21,7 +21,8 @@
 struct decoder;                 /* the zygote and its pool of children */
 
 struct decoder_config {
-    unsigned  children;         /* warm children at most */
+    unsigned  children;         /* warm children at most; one more is for
+                                   who finds them all at work for others */
     unsigned  frame_timeout_ms; /* for one call, wall clock */
     uint64_t  memory;           /* address space of one child, bytes, beyond
                                    what its libraries take */
@@ -87,7 +88,8 @@ void decoder_header_finish(struct decoder_header *header);
  * index_frame_size(index) bytes in native form (rows from the top, samples
  * interleaved, little-endian, bits_allocated 1 widened to 8).  Colour is left
  * as *photometric says, which differs from index->photometric when the codec
- * converted it.  Thread-safe; calls run in parallel up to children.
+ * converted it.  Thread-safe; calls run in parallel up to children, and one
+ * more of a user who has none at work.
  */
 bool decoder_frame(struct decoder *decoder, int fd, const uint8_t user[16],
     const struct dicom_index *index, uint32_t frame, void *pixels,

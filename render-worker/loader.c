@@ -30,6 +30,8 @@ struct loader_thread {
     enum loader_duty  duty;
     bool              started;
     uint64_t          turn_ms;      /* when it may read, pictures or not */
+    bool              busy;
+    uint8_t           user[16];     /* for whom it is */
 };
 
 struct loader {
@@ -160,6 +162,28 @@ take_any(struct stack *stack, enum layer_way way)
 }
 
 /*
+ * Decoding may take as long as it likes: whoever has nothing decoded yet finds
+ * a thread that is left over by the others.  Mutex held.
+ */
+static bool
+loader_may(const struct loader *loader, enum loader_duty duty,
+    const struct stack *stack)
+{
+    unsigned all = 0, own = 0;
+
+    for (unsigned i = 0; duty == DUTY_DECODE && i < loader->nthreads; i++) {
+        const struct loader_thread *thread = &loader->threads[i];
+
+        if (thread->duty == duty && thread->busy) {
+            all++;
+            own += memcmp(thread->user, stack->owner, sizeof(thread->user))
+                == 0;
+        }
+    }
+    return own == 0 || all < loader->config.decoders;
+}
+
+/*
  * The next layer to load, marked as loading; the stack goes to the end of the
  * row and is held.  Mutex held.
  */
@@ -172,17 +196,21 @@ loader_take(struct loader *loader, enum loader_duty duty, uint32_t *layer)
     for (stack = loader->first; stack != NULL && duty != DUTY_READ_AHEAD;
          stack = stack->next)
     {
-        *layer = take_wanted(stack, way);
-        if (*layer != LAYER_NONE) {
-            goto found;
+        if (loader_may(loader, duty, stack)) {
+            *layer = take_wanted(stack, way);
+            if (*layer != LAYER_NONE) {
+                goto found;
+            }
         }
     }
     for (stack = loader->first; stack != NULL && duty != DUTY_READ;
          stack = stack->next)
     {
-        *layer = take_any(stack, way);
-        if (*layer != LAYER_NONE) {
-            goto found;
+        if (loader_may(loader, duty, stack)) {
+            *layer = take_any(stack, way);
+            if (*layer != LAYER_NONE) {
+                goto found;
+            }
         }
     }
     return NULL;
@@ -444,12 +472,15 @@ loader_thread(void *data)
             && self->duty == DUTY_READ_AHEAD
             ? stack->cursor[WAY_READ] : LAYER_NONE;
         bool urgent = stack->layers[layer].wanted;
+        self->busy = true;
+        memcpy(self->user, stack->owner, sizeof(self->user));
         pthread_mutex_unlock(&loader->mutex);
         if (next != LAYER_NONE) {
             loader_prefetch(loader, stack, next);
         }
         loader_run(loader, stack, layer, self->duty, urgent);
         pthread_mutex_lock(&loader->mutex);
+        self->busy = false;
     }
     pthread_mutex_unlock(&loader->mutex);
     return NULL;
@@ -459,7 +490,7 @@ struct loader *
 loader_create(const struct loader_config *config)
 {
     static const char *const names[] = { "reader", "read ahead", "decoding" };
-    unsigned nthreads = 2 * config->readers + config->decoders;
+    unsigned nthreads = 2 * config->readers + config->decoders + 1;
     struct loader *loader = calloc(1, sizeof(*loader)
         + nthreads * sizeof(loader->threads[0]));
 

@@ -27,7 +27,8 @@ struct loader_config {
     struct mailbox      *mailbox;
     unsigned             readers;       /* threads for native frames, and as
                                            many for those in a hurry */
-    unsigned             decoders;      /* threads for the others */
+    unsigned             decoders;      /* threads for the others, beside one
+                                           for who has none of them */
     size_t               ring;          /* bytes of frames under way, for
                                            readers and decoders each, and a
                                            quarter for those in a hurry */

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -352,6 +353,7 @@ struct call {
     struct timespec    ended;
     pthread_t          thread;
     int                fd;
+    atomic_bool        done;
 };
 
 static void *
@@ -362,6 +364,7 @@ one_call(void *data)
 
     read_header(decoder, call->fd, call->user, &error);
     clock_gettime(CLOCK_MONOTONIC, &call->ended);
+    call->done = true;
     return NULL;
 }
 
@@ -397,6 +400,71 @@ test_fairness(void **state)
 }
 
 
+/* Two calls of mallory's at once. */
+static void
+mallorys(struct call calls[2], int fd)
+{
+    static const uint8_t  mallory[16] = { 66 };
+
+    for (unsigned i = 0; i < 2; i++) {
+        calls[i].user = mallory;
+        calls[i].fd = fd;
+        calls[i].done = false;
+        assert_int_equal(pthread_create(&calls[i].thread, NULL, one_call,
+            &calls[i]), 0);
+    }
+}
+
+
+static void
+join(struct call calls[2])
+{
+    pthread_join(calls[0].thread, NULL);
+    pthread_join(calls[1].thread, NULL);
+}
+
+
+/*
+ * Both children work for mallory without coming to an end: they are stopped.
+ * Anna does not wait for them.  That both had begun before is likely only.
+ */
+static void
+test_endless(void **state)
+{
+    struct call           calls[2] = { 0 };
+    struct decoder_error  error;
+    bool                  stuck = false;
+    int                   pids[4], bomb = bomb_file(3), small = small_file();
+
+    for (unsigned i = 0; i < 20 && !stuck; i++) {
+        decoder_destroy(decoder);
+        assert_int_equal(setup(NULL), 0);
+
+        do {
+            mallorys(calls, bomb);
+            join(calls);
+            mallorys(calls, small);
+            join(calls);
+        } while (decoder_children(pids, 4) < 2);
+
+        kill(pids[0], SIGSTOP);
+        kill(pids[1], SIGSTOP);
+        mallorys(calls, small);
+        nanosleep(&(struct timespec) { 0, 100000000 }, NULL);
+
+        assert_true(read_header(decoder, small, anna, &error));
+        stuck = !calls[0].done && !calls[1].done;
+
+        kill(pids[0], SIGCONT);
+        kill(pids[1], SIGCONT);
+        join(calls);
+    }
+    assert_true(stuck);
+    close(bomb);
+    close(small);
+}
+
+
 int
 main(void)
 {
@@ -407,6 +475,7 @@ main(void)
         cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_fairness),
+        cmocka_unit_test(test_endless),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
