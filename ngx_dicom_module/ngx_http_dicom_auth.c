@@ -18,8 +18,6 @@ static ngx_uint_t ngx_http_dicom_in_emergency(ngx_http_dicom_ctx_t *ctx);
 static ngx_uint_t ngx_http_dicom_oversees(ngx_http_dicom_ctx_t *ctx);
 static ngx_int_t ngx_http_dicom_bearer(ngx_http_request_t *r,
     ngx_str_t *token);
-static ngx_table_elt_t *ngx_http_dicom_header_in(ngx_http_request_t *r,
-    const char *name);
 static ngx_str_t *ngx_http_dicom_origin(ngx_http_request_t *r,
     ngx_uint_t *configured);
 
@@ -41,6 +39,8 @@ static const ngx_str_t  ngx_http_dicom_cors_request_headers =
                "If-None-Match");
 
 static const ngx_str_t  ngx_http_dicom_cors_max_age = ngx_string("7200");
+
+static const ngx_str_t  ngx_http_dicom_cors_credentials = ngx_string("true");
 
 static const ngx_str_t  ngx_http_dicom_vary = ngx_string("Origin");
 
@@ -220,7 +220,7 @@ ngx_http_dicom_bearer(ngx_http_request_t *r, ngx_str_t *token)
 }
 
 
-static ngx_table_elt_t *
+ngx_table_elt_t *
 ngx_http_dicom_header_in(ngx_http_request_t *r, const char *name)
 {
     size_t            len;
@@ -345,6 +345,20 @@ ngx_http_dicom_cors_headers(ngx_http_request_t *r)
                                  &ngx_http_dicom_expose)
            != NGX_OK
         || ngx_http_dicom_header(r, "Timing-Allow-Origin", origin) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /*
+     * There are no cookies.  But a browser keeps requests with credentials on
+     * connections of their own, and so a page has two ways to a node.
+     */
+
+    if (origin != &ngx_http_dicom_any_origin
+        && ngx_http_dicom_srv_conf(r)->conf->type == NGX_DICOM_NODE
+        && ngx_http_dicom_header(r, "Access-Control-Allow-Credentials",
+                                 &ngx_http_dicom_cors_credentials)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

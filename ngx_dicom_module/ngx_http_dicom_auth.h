@@ -37,6 +37,10 @@ ngx_int_t ngx_http_dicom_cors(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_dicom_target(ngx_http_request_t *r);
 
+/* The first request header of this name, in any case, or NULL. */
+ngx_table_elt_t *ngx_http_dicom_header_in(ngx_http_request_t *r,
+    const char *name);
+
 /* Adds the CORS headers for an allowed Origin; called for every response. */
 ngx_int_t ngx_http_dicom_cors_headers(ngx_http_request_t *r);
 

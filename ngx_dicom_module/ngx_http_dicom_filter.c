@@ -156,6 +156,7 @@ ngx_http_dicom_csp(ngx_conf_t *cf, ngx_dicom_config_t *conf, ngx_str_t *csp)
     ngx_str_t   *origin;
     ngx_uint_t   i;
 
+    static const char  https[] = "https:", wss[] = " wss:";
     static const char  begin[] =
         "default-src 'self'; img-src 'self' blob:; object-src 'none'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -166,7 +167,7 @@ ngx_http_dicom_csp(ngx_conf_t *cf, ngx_dicom_config_t *conf, ngx_str_t *csp)
     origin = conf->connect ? conf->connect->elts : NULL;
 
     for (i = 0; conf->connect && i < conf->connect->nelts; i++) {
-        len += 1 + origin[i].len;
+        len += 1 + origin[i].len + sizeof(wss) - 1 + origin[i].len;
     }
 
     csp->data = ngx_pnalloc(cf->pool, len);
@@ -184,6 +185,14 @@ ngx_http_dicom_csp(ngx_conf_t *cf, ngx_dicom_config_t *conf, ngx_str_t *csp)
     for (i = 0; conf->connect && i < conf->connect->nelts; i++) {
         *p++ = ' ';
         p = ngx_cpymem(p, origin[i].data, origin[i].len);
+
+        /* that the line is there a page learns by a WebSocket */
+
+        if (ngx_strncmp(origin[i].data, https, sizeof(https) - 1) == 0) {
+            p = ngx_cpymem(p, wss, sizeof(wss) - 1);
+            p = ngx_cpymem(p, origin[i].data + sizeof(https) - 1,
+                           origin[i].len - (sizeof(https) - 1));
+        }
     }
 
     csp->len = p - csp->data;

@@ -61,6 +61,7 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
     /* every server */
 
     { ALL, GET, "/api/v1/health", ANYONE, 0, NONE, ngx_http_dicom_health },
+    { ALL, GET, "/api/v1/line", ANYONE, 0, NONE, ngx_http_dicom_line },
     { ALL, GET, "/metrics", ANYONE, 0, NONE, ngx_http_dicom_metrics },
 
     /* web */

@@ -7,16 +7,24 @@
 #include "ngx_http_dicom_status.h"
 #include "ngx_dicom_call.h"
 #include "ngx_dicom_runtime.h"
+#include "ngx_http_dicom_auth.h"
 #include "ngx_http_dicom_peer.h"
 #include "ngx_http_dicom_reply.h"
+#include <ngx_sha1.h>
 
 
 #define NGX_HTTP_DICOM_METRICS_SIZE    65536
 #define NGX_HTTP_DICOM_HEALTH_TIMEOUT  2000
 #define NGX_HTTP_DICOM_HEALTH_SIZE     65536
 
+/* of 16 bytes in base64 */
+#define NGX_HTTP_DICOM_WEBSOCKET_KEY   24
+#define NGX_HTTP_DICOM_WEBSOCKET_GUID  "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
 
 static const char *ngx_http_dicom_type_name(ngx_dicom_server_type_e type);
+static ngx_int_t ngx_http_dicom_websocket(ngx_http_request_t *r,
+    const ngx_str_t *key);
 static void ngx_http_dicom_health_cleanup(void *data);
 static void ngx_http_dicom_health_handler(ngx_dicom_call_t *call);
 static ngx_int_t ngx_http_dicom_health_reply(ngx_http_request_t *r,
@@ -43,6 +51,96 @@ ngx_http_dicom_type_name(ngx_dicom_server_type_e type)
     default:
         return "";
     }
+}
+
+
+ngx_int_t
+ngx_http_dicom_line(ngx_http_request_t *r)
+{
+    ngx_str_t        *upgrade;
+    ngx_table_elt_t  *key;
+
+    static const u_char  websocket[] = "websocket";
+
+    key = ngx_http_dicom_header_in(r, "Sec-WebSocket-Key");
+
+    if (r->method == NGX_HTTP_GET
+        && r->http_version == NGX_HTTP_VERSION_11
+        && r->headers_in.upgrade
+        && key && key->value.len == NGX_HTTP_DICOM_WEBSOCKET_KEY)
+    {
+        upgrade = &r->headers_in.upgrade->value;
+
+        if (upgrade->len == sizeof(websocket) - 1
+            && ngx_strncasecmp(upgrade->data, (u_char *) websocket,
+                               upgrade->len)
+               == 0)
+        {
+            return ngx_http_dicom_websocket(r, &key->value);
+        }
+    }
+
+    return ngx_http_dicom_reply_empty(r);
+}
+
+
+/* The handshake, and the frame that ends it with code 1000. */
+
+static ngx_int_t
+ngx_http_dicom_websocket(ngx_http_request_t *r, const ngx_str_t *key)
+{
+    u_char       digest[20];
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_str_t    sum, *accept;
+    ngx_sha1_t   sha1;
+    ngx_chain_t  out;
+
+    static const u_char     end[] = { 0x88, 0x02, 0x03, 0xe8 };
+    static const ngx_str_t  upgrade = ngx_string("websocket");
+
+    accept = ngx_palloc(r->pool, sizeof(ngx_str_t)
+                                 + ngx_base64_encoded_length(sizeof(digest)));
+    b = ngx_create_temp_buf(r->pool, sizeof(end));
+
+    if (accept == NULL || b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, key->data, key->len);
+    ngx_sha1_update(&sha1, NGX_HTTP_DICOM_WEBSOCKET_GUID,
+                    sizeof(NGX_HTTP_DICOM_WEBSOCKET_GUID) - 1);
+    ngx_sha1_final(digest, &sha1);
+
+    sum.data = digest;
+    sum.len = sizeof(digest);
+    accept->data = (u_char *) (accept + 1);
+    ngx_encode_base64(accept, &sum);
+
+    if (ngx_http_dicom_header(r, "Upgrade", &upgrade) != NGX_OK
+        || ngx_http_dicom_header(r, "Sec-WebSocket-Accept", accept) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->keepalive = 0;
+    r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
+    r->headers_out.content_length_n = -1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b->last = ngx_cpymem(b->last, end, sizeof(end));
+    b->last_buf = 1;
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
 }
 
 

@@ -54,7 +54,7 @@ for my $path (sort keys %types) {
 my $policy = get('/')->{headers}{'content-security-policy'};
 like($policy, qr/frame-ancestors 'none'/, 'policy: no frames');
 like($policy, qr/object-src 'none'/, 'policy: no objects');
-like($policy, qr{connect-src 'self' https://top\.example:8444 https://a\.example https://b\.example:8446\z},
+like($policy, qr{connect-src 'self' https://top\.example:8444 https://a\.example wss://a\.example https://b\.example:8446 wss://b\.example:8446\z},
     'policy: servers of the YAML');
 unlike($policy, qr/unsafe/, 'policy: nothing unsafe');
 
@@ -68,6 +68,31 @@ is_deeply($res->{json}, { name => "Web \"\x{17d}\"", demo => JSON::PP::true,
 $res = get('/api/v1/health');
 is_deeply($res->{json}, { status => 'ok', type => 'web',
     name => "Web \"\x{17d}\"" }, 'health');
+
+# Whether the line is there: the handshake of RFC 6455, 1.3, and its end
+
+my $asked = "GET /api/v1/line HTTP/1.1\r\nHost: a\r\n";
+my $upgrade = "Upgrade: WebSocket\r\nConnection: Upgrade\r\n"
+    . "Sec-WebSocket-Version: 13\r\n";
+my $key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+my $close = "Connection: close\r\n";
+
+my $answer = $t->raw('web', "$asked$upgrade$key\r\n");
+like($answer, qr{^HTTP/1\.1 101 Switching Protocols\r\n}, 'WebSocket: open');
+like($answer, qr{^Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r$}m,
+    'WebSocket: accepted');
+like($answer, qr{^Upgrade: websocket\r$}m, 'WebSocket: upgrade');
+like($answer, qr{^Connection: upgrade\r$}m, 'WebSocket: connection');
+unlike($answer, qr{^(?:Content-Length|Transfer-Encoding)}m,
+    'WebSocket: no length');
+like($answer, qr{\r\n\r\n\x88\x02\x03\xe8\z}, 'WebSocket: and closed');
+
+for ($asked, "$asked$upgrade", "$asked$key", "${asked}Upgrade: h2c\r\n$key",
+    "$asked${upgrade}Sec-WebSocket-Key: c2hvcnQ=\r\n",
+    $asked =~ s/GET/HEAD/r . "$upgrade$key")
+{
+    like($t->raw('web', "$_$close\r\n"), qr{^HTTP/1\.1 204 }, 'no WebSocket');
+}
 
 # What is not there
 

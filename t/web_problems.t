@@ -156,6 +156,8 @@ ok(!exists $res->{headers}{'access-control-allow-origin'},
 $res = raw("GET /api/v1/health HTTP/1.1\r\nOrigin: https://any.example\r\n"
     . $END, 'node');
 is($res->{headers}{'access-control-allow-origin'}, '*', 'any origin, by "*"');
+ok(!exists $res->{headers}{'access-control-allow-credentials'},
+    'without credentials');
 
 # Preflight
 

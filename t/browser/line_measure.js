@@ -96,22 +96,32 @@ async function rest() {
     full: await clock.shown({ layer, full: true }) - at };
 }
 
+/** Each makes a look that none before it was. */
+const BETWEEN_MS = 6000;
+const LOOKS = [..."iriririhiririri"];
+
 /**
  * The line is gone for five seconds, and the reader asks for something.
  *
- * @param {number} after  seconds
+ * @param {number} after  seconds; 0: just before
  * @param {string} key  for a look not seen before
  */
 async function outage(after, key) {
+  if (after === 0) {
+    await page.keyboard.press(key);
+  }
   await ask("cut");
   await pause(after * 1000);
-  await page.keyboard.press(key);
+  if (after > 0) {
+    await page.keyboard.press(key);
+  }
   await pause((5 - after) * 1000);
   const mended = await clock.start();
   await ask("mend");
   const back = await clock.shown() - mended;
   await clock.shown({ full: true });
-  await pause(1500);
+  // What TCP still repeats of this one is no part of the next.
+  await pause(BETWEEN_MS);
   return back;
 }
 
@@ -150,7 +160,7 @@ async function measure(line) {
   await pause(1500);
   const outages = [];
   for (const [n, after] of line.outages.entries()) {
-    outages.push(await outage(after, "irhv"[n]));
+    outages.push(await outage(after, LOOKS[n]));
   }
   result.outages = outages;
   say("outages", outages);

@@ -27,6 +27,7 @@ const { Latest, sleep } = await load("core/latest.js");
 const format = await load("core/format.js");
 const { Http, HttpError, Unreachable } = await load("core/http.js");
 const { Connectivity } = await load("core/connectivity.js");
+const { Lanes } = await load("core/lanes.js");
 const { Draft } = await load("report/draft.js");
 const { Stack } = await load("viewer/stack.js");
 const { Looks } = await load("viewer/first_look.js");
@@ -470,6 +471,26 @@ function meterAfter({ rate, trip, bytes, count, depth = 1 }) {
   return meter;
 }
 
+await test("an outage says nothing of the rate", () => {
+  let now = 0;
+  const meter = new LineMeter(() => now);
+  const fetch = (/** @type {number} */ wait) => {
+    const flights = [meter.ask(), meter.ask()];
+    for (const flight of flights) {
+      now += wait;
+      meter.answer(flight, 0);
+      now += 32;
+      meter.end(flight, 16000);
+      wait = 0;
+    }
+  };
+  for (let n = 0; n < 10; n++) {
+    fetch(40);
+  }
+  fetch(5000);
+  assert.ok(Math.abs(meter.rate / 500 - 1) < 0.1, `${meter.rate}`);
+});
+
 await test("the meter finds rate and trip, of one picture or of many", () => {
   for (const rate of [125, 500, 12500]) {
     for (const trip of [1, 40, 200]) {
@@ -710,6 +731,146 @@ await test("503 and a lost line are tried again, 4xx is not", async () => {
   fakeLine(() => new TypeError("gone"));
   await assert.rejects(http.json("https://a.test/x", { method: "PUT" }),
     Unreachable);
+});
+
+/**
+ * A line and two connections on it, by a clock of its own.  Answers take 40 ms,
+ * a new connection 120; "stuck" connections give none even when the line is
+ * there.
+ */
+class FakeLanes {
+  time = 0;
+  there = true;
+  stuck = new Set();
+  checks = 0;
+  probes = 0;
+
+  /** @type {{at: number, go: () => void}[]} */
+  #timers = [];
+
+  lanes = new Lanes({
+    now: () => this.time,
+    sleep: (/** @type {number} */ ms, /** @type {AbortSignal} */ signal) =>
+      this.#sleep(ms, signal),
+    check: (/** @type {string} */ lane, /** @type {AbortSignal} */ signal) => {
+      this.checks++;
+      return this.#sleep(this.there && !this.stuck.has(lane) ? 40 : Infinity,
+        signal);
+    },
+    probe: (/** @type {number} */ limit, /** @type {AbortSignal} */ signal) => {
+      this.probes++;
+      return this.there && limit > 120 ? this.#sleep(120, signal)
+        : this.#sleep(limit, signal).then(() => Promise.reject(new Error()));
+    },
+  });
+
+  /** @param {number} ms @param {AbortSignal} [signal] */
+  #sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const go = () => {
+        signal?.removeEventListener("abort", abort);
+        resolve(undefined);
+      };
+      const abort = () => reject(signal?.reason);
+      this.#timers.push({ at: this.time + ms, go });
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  }
+
+  /** @param {number} ms */
+  async pass(ms) {
+    const end = this.time + ms;
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const next = this.#timers.filter(({ at }) => at <= end)
+        .sort((a, b) => a.at - b.at)[0];
+      if (!next) {
+        break;
+      }
+      this.#timers.splice(this.#timers.indexOf(next), 1);
+      this.time = Math.max(this.time, next.at);
+      next.go();
+    }
+    this.time = end;
+  }
+
+  /** A request that was answered: the trip is known. */
+  async answered() {
+    const flight = await this.lanes.begin();
+    await this.pass(40);
+    flight.heard();
+    flight.end();
+    return flight;
+  }
+}
+
+await test("a line that comes back is used on the other connection", async () => {
+  const fake = new FakeLanes();
+  void fake.lanes.open();
+  await fake.pass(200);
+  fake.probes = 0;
+  assert.equal((await fake.answered()).lane, "omit");
+  await fake.pass(1000);
+  fake.there = false;
+  fake.stuck.add("omit");
+  const sent = await fake.lanes.begin();
+  await fake.pass(1000);
+  // Known to be gone by now: nothing more is sent.
+  let held = null;
+  void fake.lanes.begin().then((/** @type {any} */ flight) => {
+    held = flight;
+  });
+  await fake.pass(4000);
+  assert.equal(held, null);
+  assert.ok(!sent.moved && fake.probes > 5);
+  fake.there = true;
+  await fake.pass(450);
+  assert.ok(sent.moved && sent.signal.aborted);
+  assert.equal(/** @type {any} */ (held)?.lane, "include");
+  assert.equal((await fake.answered()).lane, "include");
+});
+
+await test("a server that takes its time is waited for", async () => {
+  const fake = new FakeLanes();
+  void fake.lanes.open();
+  await fake.pass(200);
+  fake.probes = 0;
+  await fake.answered();
+  const slow = await fake.lanes.begin();
+  await fake.pass(10000);
+  assert.ok(!slow.moved);
+  assert.equal(fake.probes, 0);
+  assert.ok(fake.checks > 2 && fake.checks < 10, `${fake.checks} checks`);
+  assert.equal((await fake.answered()).lane, "omit");
+});
+
+await test("nobody asks whether the line is there without need", async () => {
+  const fake = new FakeLanes();
+  const alone = await fake.lanes.begin();
+  await fake.pass(5000);
+  // There is no other connection yet.
+  assert.equal(fake.checks, 0);
+  alone.end();
+  void fake.lanes.open();
+  await fake.pass(5000);
+  assert.equal(fake.checks, 0);
+  fake.there = false;
+  const flight = await fake.lanes.begin();
+  await fake.pass(3000);
+  const { probes } = fake;
+  assert.ok(probes > 1);
+  flight.end();
+  await fake.pass(5000);
+  assert.equal(fake.probes, probes);
+  // Given up while it is held.
+  const aborter = new AbortController();
+  const first = await fake.lanes.begin();
+  await fake.pass(3000);
+  const held = fake.lanes.begin(aborter.signal);
+  aborter.abort(new Error("left"));
+  await assert.rejects(held, /left/);
+  first.end();
 });
 
 await test("a stack that is gone is opened again, once for all", async () => {

@@ -51,7 +51,8 @@ export class NodeApi {
    * @param {import("../core/http.js").RequestOptions} [options]
    */
   #get(target, options) {
-    return this.#http.get(`${this.#base}/stacks`, target, options);
+    return this.#http.get(`${this.#base}/stacks`, target,
+      { lanes: true, ...options });
   }
 
   /**
@@ -75,7 +76,7 @@ export class NodeApi {
    */
   openStack(stack, signal) {
     return this.#http.json(`${this.#base}/stacks`, {
-      method: "POST", json: stack, signal, retries: Infinity,
+      method: "POST", json: stack, signal, retries: Infinity, lanes: true,
     });
   }
 
@@ -90,7 +91,7 @@ export class NodeApi {
   show(stack, query, signal) {
     return this.#http.request(`${this.#base}/stacks`, {
       method: "POST", json: { ...stack, picture: String(query) }, signal,
-      retries: 0, quiet: true, priority: "high",
+      retries: 0, quiet: true, priority: "high", lanes: true,
     });
   }
 

@@ -3,6 +3,7 @@
  * when the line is gone, errors as objects.
  */
 
+import { browserTools, Lanes } from "./lanes.js";
 import { sleep } from "./latest.js";
 
 /** An answer that is a problem (RFC 9457). */
@@ -35,6 +36,9 @@ export class Unreachable extends Error {
   }
 }
 
+/** Of no consequence: to be asked for again on another connection. */
+export class Moved extends Unreachable {}
+
 /**
  * @typedef {object} Authority  who gives tokens; see session.js
  * @property {string | null} token
@@ -51,6 +55,7 @@ export class Unreachable extends Error {
  * @property {boolean} [quiet]  the caller says itself who does not answer
  * @property {number} [timeout]  ms for one try
  * @property {RequestPriority} [priority]
+ * @property {boolean} [lanes]  it may be asked for twice: see lanes.js
  */
 
 const FIRST_WAIT = 400;
@@ -59,12 +64,18 @@ const LONGEST_WAIT = 8000;
 /** A line that is gone is tried again this often while somebody looks. */
 const LOOKING_WAIT = 700;
 
+/** The second connection is made when the first has rested for so long. */
+const SECOND_MS = 1000;
+
 export class Http {
   /** @type {Authority | null} */
   #authority = null;
 
   /** @type {import("./connectivity.js").Connectivity} */
   #connectivity;
+
+  /** By origin. @type {Map<string, Lanes>} */
+  #lanes = new Map();
 
   /** @param {import("./connectivity.js").Connectivity} connectivity */
   constructor(connectivity) {
@@ -95,6 +106,10 @@ export class Http {
       } catch (error) {
         if (options.signal?.aborted) {
           throw options.signal.reason;
+        }
+        if (error instanceof Moved) {
+          tries--;
+          continue;
         }
         if (error instanceof HttpError && error.status === 401
           && !options.anonymous && this.#authority && renewals < 2) {
@@ -140,7 +155,9 @@ export class Http {
         if (!repeatable || tries >= 3 || options?.signal?.aborted) {
           throw error;
         }
-        await sleep(FIRST_WAIT, options?.signal);
+        if (!(error instanceof Moved)) {
+          await sleep(FIRST_WAIT, options?.signal);
+        }
       }
     }
   }
@@ -188,7 +205,10 @@ export class Http {
       body = JSON.stringify(options.json);
     }
     const origin = new URL(url, location.href).origin;
-    const signal = joinSignals(options.signal, options.timeout);
+    const lanes = options.lanes ? this.#lanesOf(origin, url) : null;
+    const flight = await lanes?.begin(options.signal);
+    const signal = joinSignals(flight?.signal ?? options.signal,
+      options.timeout);
     /** @type {Response} */
     let response;
     try {
@@ -197,13 +217,21 @@ export class Http {
         // A POST is not stored anyway, and "no-store" would have the browser
         // ask for permission (CORS) every time.
         cache: method === "POST" ? "default" : "no-store",
-        credentials: "omit", referrerPolicy: "no-referrer",
+        credentials: flight?.lane ?? "omit", referrerPolicy: "no-referrer",
       });
     } catch {
+      flight?.end();
+      if (flight?.moved) {
+        throw new Moved(origin);
+      }
       if (!options.signal?.aborted && !options.quiet) {
         this.#connectivity.lost(origin);
       }
       throw new Unreachable(origin);
+    }
+    if (flight) {
+      flight.heard();
+      response = listened(response, flight, origin);
     }
     if (response.status === 503) {
       this.#connectivity.busy(origin);
@@ -214,6 +242,27 @@ export class Http {
       throw await problemOf(response);
     }
     return response;
+  }
+
+  /**
+   * @param {string} origin
+   * @param {string} url  where the permission (CORS) is needed
+   */
+  #lanesOf(origin, url) {
+    const known = this.#lanes.get(origin);
+    if (known) {
+      return known;
+    }
+    const lanes = new Lanes(browserTools(origin));
+    this.#lanes.set(origin, lanes);
+    // Any answer will do; without one there is one lane only.  The first
+    // request goes before.
+    sleep(SECOND_MS).then(() => fetch(url, {
+      method: "POST", credentials: lanes.other, referrerPolicy: "no-referrer",
+      headers: { "Dicom-Target": "ready",
+        Authorization: `Bearer ${this.#authority?.token}` },
+    })).then(() => lanes.open(), () => {});
+    return lanes;
   }
 
   /** @param {unknown} error */
@@ -242,6 +291,43 @@ export class Http {
       await sleep(time, signal);
     }
   }
+}
+
+/**
+ * The same answer; each part that comes is a sign of life.
+ *
+ * @param {Response} response
+ * @param {import("./lanes.js").Flight} flight
+ * @param {string} origin
+ */
+function listened(response, flight, origin) {
+  const reader = response.body?.getReader();
+  if (!reader) {
+    flight.end();
+    return response;
+  }
+  const body = new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) {
+          flight.end();
+          controller.close();
+        } else {
+          flight.heard();
+          controller.enqueue(value);
+        }
+      } catch (error) {
+        flight.end();
+        controller.error(flight.moved ? new Moved(origin) : error);
+      }
+    },
+    cancel(reason) {
+      flight.end();
+      return reader.cancel(reason);
+    },
+  });
+  return new Response(body, response);
 }
 
 /** @param {Response} response */

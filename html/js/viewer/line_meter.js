@@ -49,6 +49,9 @@ export class LineMeter {
   #since = 0;
   #bytes = 0;
 
+  /** When something came. */
+  #came = 0;
+
   #now;
 
   /** @param {() => number} [now]  ms */
@@ -72,6 +75,7 @@ export class LineMeter {
     const transfer = { asked: now, answered: 0, alone: false };
     if (this.#flying.size === 0) {
       transfer.alone = true;
+      this.#came = now;
       this.#begin(now + this.trip);
     }
     this.#flying.add(transfer);
@@ -98,6 +102,11 @@ export class LineMeter {
         this.#since = Math.min(now, this.#since + work);
       }
     }
+    if (now - work - this.#came > LONGEST + 2 * this.trip) {
+      // The line was gone: this says nothing of what it carries.
+      this.#begin(now);
+    }
+    this.#came = now;
   }
 
   /**
@@ -111,6 +120,7 @@ export class LineMeter {
       return;
     }
     const now = this.#now();
+    this.#came = now;
     if (bytes === 0 || transfer.answered === 0) {
       this.#begin(now);
       return;

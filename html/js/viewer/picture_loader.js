@@ -22,7 +22,7 @@
  * @property {number} wish  which wish it answers; 0: none, it is fetched ahead
  */
 
-import { HttpError } from "../core/http.js";
+import { HttpError, Moved } from "../core/http.js";
 import { sleep } from "../core/latest.js";
 import { serverTime } from "./line_meter.js";
 import { atOnce, LADDER, Sizes } from "./line_policy.js";
@@ -360,7 +360,9 @@ export class PictureLoader {
         if (signal.aborted || transfer.answered === 0 || tries >= 8) {
           throw error;
         }
-        await sleep(200 * (tries + 1), signal);
+        if (!(error instanceof Moved)) {
+          await sleep(200 * (tries + 1), signal);
+        }
       } finally {
         clearTimeout(silence);
       }
