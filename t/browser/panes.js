@@ -294,6 +294,12 @@ await step("mammograms hang with the right ones on the left", async () => {
     views.push(/[RL] (CC|MLO)/.exec(await corner(n, "bl"))?.[0]);
   }
   assert.deepEqual(views, ["R CC", "L CC", "R MLO", "L MLO"]);
+  const pans = [];
+  for (let n = 0; n < 4; n++) {
+    const shown = await pane(n).locator(".viewport").getAttribute("data-shown");
+    pans.push(Math.sign(Number(/pan=(-?[\d.]+)/.exec(shown ?? "")?.[1])));
+  }
+  assert.deepEqual(pans, [1, -1, 1, -1], "chest walls in the middle");
   await shot("mammograms-1920");
 });
 

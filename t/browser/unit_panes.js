@@ -10,8 +10,10 @@ const load = (name) => import(new URL(name, html).href);
 
 const { mayAsk, nextQuality } = await load("wishes.js");
 const { cut, nearest, planeOf } = await load("planes.js");
-const { hangMammograms, mammogramView, nextSeries } =
+const { hangMammograms, leanOf, mammogramView, nextSeries } =
   await load("hanging.js");
+const { settle } = await load("presentation.js");
+const { apply, restView, viewMatrix } = await load("view.js");
 const { FULL } = await load("picture.js");
 const { Sizes } = await load("line_policy.js");
 
@@ -133,6 +135,28 @@ await test("mammograms hang with the right breast on the left", () => {
   assert.deepEqual(uids(hangMammograms([...four, series("5", "R CC"),
     series("6", "SR", { frame_count: 0, modality: "SR" })])),
   [4, "4", "3", "2", "1"], "the first of each, and no document");
+});
+
+await test("mammograms lie at their chest wall, where it is known", () => {
+  const info = { modality: "MG",
+    orientation: { top: "R", right: "A", bottom: "L", left: "P" } };
+  assert.equal(leanOf(info), -1);
+  assert.equal(leanOf({ ...info,
+    orientation: { ...info.orientation, left: "A", right: "P" } }), 1);
+  assert.equal(leanOf({ ...info, orientation: null }), 0);
+  assert.equal(leanOf({ ...info, modality: "CT" }), 0);
+  const image = { columns: 100, rows: 200, aspect: 1 };
+  const box = { width: 300, height: 400 };
+  for (const lean of [-1, 0, 1]) {
+    const settled = settle({ ...restView(), lean }, false, image, box);
+    const [left, right] = [0, 100].map((x) =>
+      apply(viewMatrix(settled, image, box), x, 0).x);
+    assert.deepEqual([left, right], [50 + 50 * lean, 250 + 50 * lean]);
+  }
+  const placed = { ...restView(), lean: 1, placed: true };
+  assert.equal(settle(placed, false, image, box).panX, 0);
+  const turned = { ...restView(), lean: 1, turned: true, rotate: 90 };
+  assert.equal(settle(turned, false, image, box).panX, 0);
 });
 
 await test("empty places get the series that follow", () => {

@@ -74,6 +74,18 @@ export function mammogramView(description) {
 }
 
 /**
+ * To which edge of its viewport an image goes: a mammogram with the chest wall,
+ * so that both breasts meet in the middle.
+ *
+ * @param {import("../types.js").StackInfo} info
+ * @returns {-1 | 0 | 1}
+ */
+export function leanOf({ modality, orientation }) {
+  return modality !== "MG" ? 0 : orientation?.left === "P" ? -1
+    : orientation?.right === "P" ? 1 : 0;
+}
+
+/**
  * What to put into places that are still empty: the series that follow the
  * first one to read, then those before it, none twice.
  *

@@ -70,9 +70,11 @@ function areaPlace(view, area, image, viewport) {
  * @returns {View}
  */
 export function settle(view, applies, image, viewport) {
-  const { state, placed, turned } = view;
+  const { state, placed, turned, lean } = view;
   if (!state) {
-    return view;
+    return placed || turned || lean === 0 ? view
+      : { ...view, panX: lean * (viewport.width
+        / fitScale(image, viewport, view.rotate) - image.columns) / 2 };
   }
   const settled = { ...view, state: applies ? state : null };
   if (!turned) {

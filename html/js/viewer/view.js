@@ -20,6 +20,8 @@
  *     stands for what the reader has not changed; a null window is its own
  * @property {boolean} placed  zoom and pan are the reader's, not the state's
  * @property {boolean} turned  so are rotation and flip
+ * @property {-1 | 0 | 1} lean  the edge (left, none, right) where an image
+ *     lies that was neither placed nor turned
  *
  * @typedef {object} Box  of an image or a viewport
  * @property {number} width
@@ -43,7 +45,7 @@ export function restView(layer = 0) {
   return {
     layer, window: null, invert: false, zoom: 1, panX: 0, panY: 0,
     rotate: 0, flipH: false, flipV: false,
-    state: null, placed: false, turned: false,
+    state: null, placed: false, turned: false, lean: 0,
   };
 }
 

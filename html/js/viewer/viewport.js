@@ -12,6 +12,7 @@ import { neighbours } from "./ahead.js";
 import { Cine } from "./cine.js";
 import { Cover } from "./cover.js";
 import { Handling } from "./handling.js";
+import { leanOf } from "./hanging.js";
 import { movingBytes, movingQuality } from "./line_policy.js";
 import { FULL, imageShape, pictureKey, WrongPicture } from "./picture.js";
 import { PictureLoader } from "./picture_loader.js";
@@ -246,7 +247,8 @@ export class Viewport extends EventTarget {
       presets: presetsFor(info.modality ?? series?.modality ?? null,
         info.windows),
     };
-    this.#view = view ?? restView(Math.floor((info.layers - 1) / 2));
+    this.#view = view ?? { ...restView(Math.floor((info.layers - 1) / 2)),
+      lean: leanOf(info) };
     this.#refused.clear();
     this.#choice = this.#view.state?.uid ?? null;
     this.#history.clear();
@@ -418,7 +420,7 @@ export class Viewport extends EventTarget {
         (id) => open.node.presentation(id, uid, open.closed.signal)) : null;
       if (open === this.#open && this.#choice === uid) {
         this.#remember();
-        this.#set({ ...restView(this.#view.layer), state });
+        this.#set({ ...this.#restView(), state });
       }
     } catch (error) {
       if (open === this.#open && this.#choice === uid) {
@@ -473,7 +475,13 @@ export class Viewport extends EventTarget {
   /** Everything but the layer as at first. */
   reset() {
     this.#remember();
-    this.#set({ ...restView(this.#view.layer), state: this.#view.state });
+    this.#set({ ...this.#restView(), state: this.#view.state });
+  }
+
+  /** Nothing changed by the reader. */
+  #restView() {
+    const { layer, lean } = this.#view;
+    return { ...restView(layer), lean };
   }
 
   undo() {
