@@ -16,14 +16,17 @@
 #include "ngx_dicom_fold.h"
 
 
-/* steps of the transaction, in their order, and a refusal before it */
+/*
+ * Steps of the transaction, in their order, and a refusal before it.  Each that
+ * is looked at ends a round trip, so the series is when the instance is there.
+ */
 enum {
     STUDY_INSERT = 0,
     STUDY_CHECK,
     STUDY_TOKENS,
     SERIES_INSERT,
-    SERIES_CHECK,
     INSTANCE_INSERT,
+    SERIES_CHECK,
     INSTANCE_CHECK,
     OTHER_STUDY
 };
@@ -223,11 +226,8 @@ ngx_http_dicom_ingest_rows(ngx_http_request_t *r,
 
     steps = q->steps.elts;
 
-    steps[STUDY_INSERT].check = ngx_http_dicom_ingest_check;
     steps[STUDY_CHECK].check = ngx_http_dicom_ingest_check;
-    steps[SERIES_INSERT].check = ngx_http_dicom_ingest_check;
     steps[SERIES_CHECK].check = ngx_http_dicom_ingest_check;
-    steps[INSTANCE_INSERT].check = ngx_http_dicom_ingest_check;
     steps[INSTANCE_CHECK].check = ngx_http_dicom_ingest_check;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_ingest_done);
@@ -312,11 +312,8 @@ ngx_http_dicom_ingest_series(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
 {
     const ngx_dicom_meta_t  *meta = &ingest->meta;
 
-    const char  *uid;
-
-    uid = ngx_dicom_meta_text(meta, WIRE_F_SERIES_UID);
-
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_INSERT, 6, uid,
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_INSERT, 6,
+                 ngx_dicom_meta_text(meta, WIRE_F_SERIES_UID),
                  ngx_dicom_meta_text(meta, WIRE_F_STUDY_UID),
                  ngx_dicom_meta_number(meta, WIRE_F_SERIES_NUMBER),
                  ngx_dicom_meta_text(meta, WIRE_F_MODALITY),
@@ -324,10 +321,6 @@ ngx_http_dicom_ingest_series(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
                  ngx_dicom_meta_text(meta, WIRE_F_BODY_PART))
         == NULL)
     {
-        return NGX_ERROR;
-    }
-
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_CHECK, 1, uid) == NULL) {
         return NGX_ERROR;
     }
 
@@ -342,8 +335,8 @@ ngx_http_dicom_ingest_instance(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
     const ngx_dicom_meta_t  *meta = &ingest->meta;
 
     char        *header, *user;
+    const char  *uid, *series;
     const ngx_str_t  *index;
-    const char  *uid;
 
     index = &meta->field[WIRE_F_INDEX];
 
@@ -359,9 +352,9 @@ ngx_http_dicom_ingest_instance(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
     *ngx_hex_dump((u_char *) header + 2, index->data, index->len) = '\0';
 
     uid = ngx_dicom_meta_text(meta, WIRE_F_INSTANCE_UID);
+    series = ngx_dicom_meta_text(meta, WIRE_F_SERIES_UID);
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_INSERT, 15, uid,
-                 ngx_dicom_meta_text(meta, WIRE_F_SERIES_UID),
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_INSERT, 15, uid, series,
                  ngx_dicom_meta_text(meta, WIRE_F_STUDY_UID),
                  ngx_dicom_meta_text(meta, WIRE_F_SOP_CLASS),
                  ngx_dicom_meta_text(meta, WIRE_F_TRANSFER_SYNTAX),
@@ -378,8 +371,10 @@ ngx_http_dicom_ingest_instance(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
         return NGX_ERROR;
     }
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_CHECK, 2, uid, header)
-        == NULL) {
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_CHECK, 1, series) == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_INSTANCE_CHECK, 2, uid, header)
+           == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -421,8 +416,8 @@ ngx_http_dicom_ingest_tokens(ngx_http_dicom_ingest_t *ingest)
 
 
 /*
- * A row that was there already is compared with the file; a row made now needs
- * no comparison, and a study that was there has its tokens.
+ * A row that was there already is compared with the file; a study that was there
+ * has its tokens, and an instance made now needs no comparison.
  */
 
 static ngx_int_t
@@ -430,19 +425,20 @@ ngx_http_dicom_ingest_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     PGresult *res)
 {
     ngx_str_t                *field;
+    ngx_dicom_db_step_t      *steps;
     ngx_http_dicom_ingest_t  *ingest;
 
     ingest = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
     field = ingest->meta.field;
+    steps = q->steps.elts;
 
     switch (step) {
 
-    case STUDY_INSERT:
-    case SERIES_INSERT:
-    case INSTANCE_INSERT:
-        return PQntuples(res) ? NGX_AGAIN : NGX_OK;
-
     case STUDY_CHECK:
+
+        if (PQntuples(steps[STUDY_INSERT].result)) {
+            return NGX_OK;
+        }
 
         if (ngx_http_dicom_ingest_same(res, 0, &field[WIRE_F_PATIENT_ID])
             && ngx_http_dicom_ingest_same(res, 1,
@@ -455,13 +451,13 @@ ngx_http_dicom_ingest_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
 
     case SERIES_CHECK:
 
-        if (ngx_http_dicom_ingest_same(res, 0, &field[WIRE_F_STUDY_UID])
-            && ngx_http_dicom_ingest_same(res, 1, &field[WIRE_F_MODALITY]))
+        if (!ngx_http_dicom_ingest_same(res, 0, &field[WIRE_F_STUDY_UID])
+            || !ngx_http_dicom_ingest_same(res, 1, &field[WIRE_F_MODALITY]))
         {
-            return NGX_OK;
+            return NGX_DECLINED;
         }
 
-        return NGX_DECLINED;
+        return PQntuples(steps[INSTANCE_INSERT].result) ? NGX_AGAIN : NGX_OK;
 
     default: /* INSTANCE_CHECK */
 
