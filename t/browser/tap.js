@@ -42,3 +42,14 @@ export function done() {
   console.log(`1..${count}`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
+
+/**
+ * Returns when it is so, or after five seconds: what follows says what is not.
+ *
+ * @param {() => boolean} so
+ */
+export async function until(so) {
+  for (let n = 0; n < 500 && !so(); n++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
