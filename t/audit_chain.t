@@ -19,7 +19,7 @@ chmod 0600, $key;
 
 $t->start_postgres();
 $t->start_worker();
-$t->yaml($_, auditKeyFile => $key, databaseTimeout => 2)
+$t->yaml($_, auditKeyFile => $key, databaseTimeout => 5)
     for qw(toplevel facility node);
 $t->start_nginx();
 $t->seed_demo();

@@ -84,7 +84,7 @@ is($t->http('toplevel', GET => '/api/v1/me', token => $token)->{status}, 200,
 $t->yaml('toplevel', JWTPassword => 'another secret of more than 32 bytes');
 kill 'USR1', $t->pid('nginx');
 my $status = 0;
-for (1 .. 100) {
+for (1 .. 1000) {
     $status = $t->http('toplevel', GET => '/api/v1/me',
         token => $token)->{status};
     last if $status == 401;

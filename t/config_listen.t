@@ -19,7 +19,7 @@ my $other_port = $t->port('other');
 sub status {
     my ($port, $host) = @_;
     my $s = IO::Socket::INET->new(PeerAddr => $host // '127.0.0.1',
-        PeerPort => $port, Timeout => 5) or return 'refused';
+        PeerPort => $port, Timeout => 60) or return 'refused';
     print $s "GET /api/v1/health HTTP/1.1\r\nHost: a\r\n"
         . "Connection: close\r\n\r\n";
     my ($status) = (join '', <$s>) =~ m{^HTTP/1.1 (\d+).*"status"}s;

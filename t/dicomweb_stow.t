@@ -169,11 +169,7 @@ $t->start_worker();
 is(stow('', file('8.1.1'))->{status}, 200, 'it is back');
 $t->stop_postgres();
 is(stow('', file('8.1.2'))->{status}, 503, 'no database');
-for (1 .. 100) {
-    last unless glob $t->dir . '/store/incoming/*';
-    select undef, undef, undef, 0.1;
-}
-is_deeply([glob $t->dir . '/store/incoming/*'], [], 'no upload stays behind');
+is($t->incoming(), 0, 'no upload stays behind');
 $t->start_postgres();
 # a worker of nginx looks for the database anew after a pause only
 for (1 .. 100) {
@@ -181,12 +177,7 @@ for (1 .. 100) {
     select undef, undef, undef, 0.1;
 }
 is($res->{status}, 200, 'it is back');
-for (1 .. 100) {
-    my @got = map { $t->http('toplevel', GET => '/api/v1/health')->{json} }
-        1 .. 8;
-    last unless grep { $_->{status} ne 'ok' } @got;
-    select undef, undef, undef, 0.1;
-}
+$t->database_back();
 
 for my $role (qw(admin auditor)) {
     is(post('', related('b', 'application/dicom', $file{'1.1.1'}),

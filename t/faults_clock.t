@@ -57,7 +57,7 @@ system('cc', '-shared', '-fPIC', '-O2', '-o', $shift, $t->path('shift.c'),
     '-ldl') == 0 or die "shift.c cannot be built\n";
 
 $t->start_postgres();
-$t->yaml($_, auditKeyFile => $key, databaseTimeout => 2)
+$t->yaml($_, auditKeyFile => $key, databaseTimeout => 5, tokenLife => undef)
     for qw(toplevel facility node);
 nginx();
 $t->seed_demo();

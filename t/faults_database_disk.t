@@ -85,7 +85,7 @@ if (system("pg_isready -q -h 127.0.0.1 -p @{[$t->port('postgres')]}") != 0) {
     $t->stop_postgres();            # it may have given up
     $t->start_postgres();
 }
-for (1 .. 100) {
+for (1 .. 300) {
     $res = create($n);
     last if $res->{status} =~ /^20[01]$/;
     sleep(0.2);

@@ -57,7 +57,7 @@ unlike($refused->{body}, qr{/|No space}, 'without internals');
 is($t->psql('facility', 'SELECT count(*) FROM instances'), $stored,
     'as many rows as were acknowledged');
 is(objects(), $stored, 'and as many objects');
-is(incoming(), 0, 'nothing half-written is left');
+is($t->incoming(), 0, 'nothing half-written is left');
 
 is($t->http('facility', GET => '/api/v1/studies',
     token => $t->login('physician'))->{status}, 200, 'reading goes on');
@@ -78,9 +78,4 @@ sub upload {
 
 sub objects {
     return 0 + `find $store/objects -type f | wc -l`;
-}
-
-
-sub incoming {
-    return 0 + `find $store/incoming -type f | wc -l`;
 }

@@ -22,7 +22,7 @@ my $CLIENTS = 16;
 my $kills = $ENV{DICOM_TEST_KILLS} // 20;
 my $seed = $ENV{DICOM_TEST_SEED} // time ^ $$;
 my $writes = 50 * $kills;
-my $deadline = time + 240;
+my $deadline = time + 900;
 
 my $t = Test::Dicom->new();
 $t->allow_alerts(qr/exited on signal 9/);
@@ -80,12 +80,13 @@ cmp_ok(scalar @log, '>=', $writes, @log . ' writes: ' . @kept
 eventually('/api/v1/patients?q=none', 'toplevel');
 eventually('/api/v1/studies', 'facility');
 my $res;
-for (1 .. 100) {
+for (1 .. 600) {
     $res = upload('ready');
     last if $res->{status} =~ /^2/;
     sleep(0.2);
 }
 like($res->{status}, qr/^2/, 'all serve again');
+$t->database_back();
 
 my @lost = grep { !whole($_) } @kept;
 is(@lost, 0, 'nothing that was acknowledged is lost')
@@ -222,7 +223,7 @@ sub child_of {
 sub eventually {
     my ($path, $role) = @_;
 
-    for (1 .. 100) {
+    for (1 .. 600) {
         return if $t->http($role, GET => $path, token => $token)->{status}
             == 200;
         sleep(0.2);

@@ -43,7 +43,7 @@ C
 
 $t->start_postgres();
 $t->start_worker(env => \%env);
-$t->yaml('node', databaseTimeout => 4, discardDelay => 5);
+$t->yaml('node', databaseTimeout => 8, discardDelay => 9);
 $t->start_nginx();
 $t->seed_demo();
 
@@ -76,7 +76,7 @@ read_only('off');
 is(put($file)->{status}, 201, 'it writes again');
 
 # nothing without a row in the end
-for (1 .. 300) {
+for (1 .. 1200) {
     last if objects() == rows() && !glob "$store/incoming/*";
     sleep(0.1);
 }
@@ -88,7 +88,7 @@ SKIP: {
         || system("mount -t tmpfs -o size=1m none $store/incoming "
             . '2>/dev/null') != 0;
     $t->stop_worker();
-    my $log = `timeout 20 @{[$t->build]}/render-worker --socket @{[$t->dir]}/x --store $store 2>&1`;
+    my $log = `timeout 90 @{[$t->build]}/render-worker --socket @{[$t->dir]}/x --store $store 2>&1`;
     my $status = $? >> 8;
     system("umount -l $store/incoming");
     is($status, 1, 'the worker does not start');

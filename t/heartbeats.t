@@ -35,10 +35,10 @@ sub state {
         @{beats()->{json}{items}};
 }
 
-# until it is so, at most 25 seconds
+# until it is so, at most a minute and the time that asking takes
 sub becomes {
     my ($expected, $name) = @_;
-    for (1 .. 250) {
+    for (1 .. 600) {
         last if state() eq $expected;
         sleep(0.1);
     }

@@ -17,7 +17,7 @@ my $t = Test::Dicom->new(plan => 95);
 $t->start_postgres();
 $t->seed_demo();
 $t->start_worker();
-$t->yaml('node', databaseTimeout => 3);
+$t->yaml('node', databaseTimeout => 8);
 $t->start_nginx();
 
 my $up = $t->login('radiographer');
@@ -291,7 +291,7 @@ is(problem(post(study => '2.25.1', series => '2.25.1.1')),
     '503 database-unavailable', 'a killed database');
 is(get("$path/layers/1")->{status}, 200, 'what is open needs none');
 $t->start_postgres(keep => 1);
-for (1 .. 60) {
+for (1 .. 240) {
     $res = post(study => '2.25.1', series => '2.25.1.1');
     last if $res->{status} != 503;
     sleep(0.25);
@@ -345,7 +345,7 @@ sub problem {
 
 sub ready {
     my ($path) = @_;
-    for (1 .. 200) {
+    for (1 .. 1200) {
         return 1 if (get($path)->{json}{state} // '') eq 'ready';
         sleep(0.05);
     }

@@ -18,7 +18,8 @@ my $SECRET = 'the secret of these tests, of more than 32 bytes';
 my $KID = substr(sha256_hex("kid:$SECRET"), 0, 8);
 
 $t->start_postgres();
-$t->yaml($_, JWTPassword => $SECRET) for qw(toplevel facility node);
+$t->yaml($_, JWTPassword => $SECRET, tokenLife => undef)
+    for qw(toplevel facility node);
 $t->start_nginx();
 $t->seed_demo();
 

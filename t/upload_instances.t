@@ -18,7 +18,7 @@ my $t = Test::Dicom->new(plan => 75);
 $t->start_postgres();
 $t->seed_demo();
 $t->start_worker();
-$t->yaml('node', databaseTimeout => 4, discardDelay => 5);
+$t->yaml('node', databaseTimeout => 8, discardDelay => 9);
 $t->start_nginx();
 
 my $token = $t->login('radiographer');
@@ -113,8 +113,16 @@ $res = put(substr($t->dicom_file(%base, SOPInstanceUID => $uid[6]), 0, -100));
 is($res->{status}, 422, 'pixels cut off');
 is(counts(), $before, 'none of them has rows');
 is(incoming(), 0, 'nor is it in incoming');
-is(objects(), $t->psql('facility', 'SELECT (SELECT count(*) FROM instances)
-    + (SELECT count(*) FROM discarded)'), 'objects without a row are known');
+my ($there, $known);
+for (1 .. 400) {
+    # they join the list a moment after the answer, and leave it at their time
+    $there = objects();
+    $known = $t->psql('facility', 'SELECT (SELECT count(*) FROM instances)
+        + (SELECT count(*) FROM discarded)');
+    last if $there == $known;
+    sleep(0.05);
+}
+is($there, $known, 'objects without a row are known');
 
 # UIDs that a file does not have are assigned
 
@@ -210,7 +218,7 @@ is(incoming(), 0, 'nothing of it stays');
 # the database and the worker die
 
 $t->stop_nginx();
-$t->yaml('node', databaseTimeout => 3, discardDelay => 4);
+$t->yaml('node', databaseTimeout => 8, discardDelay => 9);
 $t->start_nginx();
 $token = $t->login('radiographer');
 
@@ -235,26 +243,31 @@ my $stored = objects();
 is(incoming(), 0, 'nothing is left');
 $t->start_postgres(keep => 1);
 my $status;
-for (1 .. 60) {
+for (1 .. 240) {
     $status = put($late)->{status};
     last if $status != 503;
     sleep(0.25);
 }
 is($status, 201, 'then it works');
 is(objects(), $stored + 1, 'and the object was not there before');
+$t->database_back();
 
 # the database is there, and then the rows cannot be made
 
 $late = $t->dicom_file(%base, SOPInstanceUID => $uid[13]);
 $t->psql('facility', 'ALTER TABLE instances RENAME TO away');
 is(put($late)->{status}, 500, 'rows that cannot be made');
+for (1 .. 400) {
+    last if files($t->dir . '/store/incoming') == 1;
+    sleep(0.05);
+}
 is(files($t->dir . '/store/incoming'), 1, 'the object is held');
 $t->psql('facility', 'ALTER TABLE away RENAME TO instances');
 is(put($late)->{status}, 201, 'then it works, though its object was there');
 
 # what has no row goes in the end
 
-for (1 .. 300) {
+for (1 .. 1200) {
     last if objects() == rows() && !files($t->dir . "/store/incoming");
     sleep(0.1);
 }
@@ -282,15 +295,7 @@ sub rows { $t->psql('facility', 'SELECT count(*) FROM instances') }
 sub objects { files($t->dir . '/store/objects') }
 
 
-# The file of an upload goes with its request, a moment after the answer.
-sub incoming {
-    my $n;
-    for (1 .. 40) {
-        $n = files($t->dir . '/store/incoming') or last;
-        sleep(0.05);
-    }
-    return $n;
-}
+sub incoming { $t->incoming() }
 
 
 sub counts {

@@ -198,7 +198,7 @@ sub daemon {
 
     $self->{daemons}{$name} = { pid => $pid, log => $log };
 
-    for (1 .. ($opt{patience} || 30) * 20) {
+    for (1 .. ($opt{patience} || 60) * 20) {
         return $pid if $opt{ready}->();
         if (waitpid($pid, POSIX::WNOHANG()) == $pid) {
             delete $self->{daemons}{$name};
@@ -219,7 +219,7 @@ sub stop {
     my ($self, $name, @signals) = @_;
 
     my $d = delete $self->{daemons}{$name} or return undef;
-    @signals = (TERM => 20) unless @signals;
+    @signals = (TERM => 60) unless @signals;
 
     while (my ($signal, $patience) = splice @signals, 0, 2) {
         kill $signal, $d->{pid};
@@ -264,14 +264,14 @@ sub start_worker {
             '--store', $opt{store} || "$self->{dir}/store",
             @{$opt{args} || []}],
         env => { $self->_sanitizer_env($opt{leaks}), %{$opt{env} || {}} },
-        patience => $self->asan ? 90 : 30,
+        patience => 90,
         ready => sub { IO::Socket::UNIX->new(Peer => $socket) });
 }
 
 
 sub stop_worker {
     my ($self, $name) = @_;
-    return $self->stop($name || 'worker', TERM => 30);
+    return $self->stop($name || 'worker', TERM => 60);
 }
 
 
@@ -310,6 +310,8 @@ sub yaml_defaults {
     $y{databaseUrl} = $self->database_url(
         $role eq 'toplevel' ? $role : 'facility', 'dicom_server');
     $y{JWTPassword} = 'test-secret-of-more-than-32-bytes-length';
+    # A test may take longer than the five minutes that a token usually lives.
+    $y{tokenLife} = 3600;
     $y{corsOrigins} = [$self->url('web')];
     if ($role ne 'toplevel') {
         $y{facility} = $FACILITY;
@@ -452,16 +454,18 @@ sub start_nginx {
 
     $self->write_conf(%opt);
     $self->{tokens} = {};
+    my $before = -s $self->path('error.log') || 0;
 
     return $self->daemon('nginx',
         command => [$self->_nginx()],
         env => { $self->_nginx_env() },
         death => 'QUIT',
-        patience => $self->asan ? 60 : 20,
+        patience => 60,
         more => sub { $self->read_file('error.log') },
         ready => sub {
             -s "$self->{dir}/nginx.pid"
-                && $self->read_file('error.log') =~ /start worker process \d+/
+                && substr($self->read_file('error.log'), $before)
+                    =~ /start worker process \d+/
         });
 }
 
@@ -501,22 +505,24 @@ sub nginx_test {
 
 sub stop_nginx {
     my ($self) = @_;
-    return $self->stop('nginx', QUIT => 15, TERM => 5);
+    return $self->stop('nginx', QUIT => 30, TERM => 15);
 }
 
 
-# SIGHUP; true when new workers run, false when the configuration was refused.
+# SIGHUP; true when only new workers take connections, false when the
+# configuration was refused.
 sub reload {
     my ($self) = @_;
 
     my $before = $self->read_file('error.log');
-    my $started = () = $before =~ /start worker process \d+/g;
+    my @old = $before =~ /start worker process (\d+)/g;
     kill 'HUP', $self->pid('nginx');
 
-    for (1 .. 400) {
+    for (1 .. 1200) {
         my $log = $self->read_file('error.log');
         my $now = () = $log =~ /start worker process \d+/g;
-        return 1 if $now > $started;
+        return 1 if $now > @old && !grep { kill(0, $_)
+            && $log !~ / $_#\d+: gracefully shutting down/ } @old;
         return 0 if substr($log, length $before) =~ /\[emerg\]/;
         sleep(0.05);
     }
@@ -532,7 +538,7 @@ sub sigusr1 {
     my $before = length $self->read_file('error.log');
     kill 'USR1', $self->pid('nginx');
 
-    for (1 .. 400) {
+    for (1 .. 3000) {
         my $log = substr($self->read_file('error.log'), $before);
         my $workers = () = $log =~ /reopening logs/g;
         return 1 if $workers >= 3;
@@ -604,7 +610,7 @@ sub raw {
     shutdown($s, 1) if $opt{half};
 
     my $answer = '';
-    my $until = time + ($opt{timeout} || 10);
+    my $until = time + ($opt{timeout} || 30);
     while ((my $left = $until - time) > 0) {
         my $bits = '';
         vec($bits, fileno($s), 1) = 1;
@@ -620,7 +626,7 @@ sub raw {
 sub connection {
     my ($self, $role) = @_;
     my $s = IO::Socket::INET->new(PeerAddr => $self->{address},
-        PeerPort => $self->port($role), Timeout => 10)
+        PeerPort => $self->port($role), Timeout => 60)
         or die "cannot connect to $role: $!\n";
     $s->autoflush(1);
     return $s;
@@ -682,6 +688,21 @@ sub seed_demo {
     }
 
     return $self->psql('toplevel', $sql);
+}
+
+
+# The files of uploads that are in the store: each goes with its request, a
+# moment after the answer.
+sub incoming {
+    my ($self) = @_;
+
+    my @files;
+    for (1 .. 400) {
+        @files = glob "$self->{dir}/store/incoming/*" or last;
+        sleep(0.05);
+    }
+
+    return scalar @files;
 }
 
 

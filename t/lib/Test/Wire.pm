@@ -165,7 +165,7 @@ sub open {
 sub ready {
     my ($self, $id) = @_;
 
-    for (1 .. 600) {
+    for (1 .. 2400) {
         my $json = $self->request(status => $id)->{json} or return;
         return $json if $json->{state} ne 'loading';
         select undef, undef, undef, 0.05;

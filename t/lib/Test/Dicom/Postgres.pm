@@ -8,6 +8,7 @@ use warnings;
 
 use Fcntl qw(:flock);
 use File::Path ();
+use Time::HiRes qw(sleep);
 
 # The server programs refuse to run as root.
 my $OWNER = 'postgres';
@@ -63,7 +64,7 @@ sub _run_postgres {
 sub stop_postgres {
     my ($self, $how) = @_;
     return $self->stop('postgres',
-        ($how // '') eq 'immediate' ? (QUIT => 10) : (INT => 20, QUIT => 5));
+        ($how // '') eq 'immediate' ? (QUIT => 60) : (INT => 60, QUIT => 20));
 }
 
 
@@ -74,6 +75,44 @@ sub database_url {
     $role //= 'dicom';
     return "postgresql://$role\@127.0.0.1:" . $self->port('postgres')
         . "/$database";
+}
+
+
+# Waits until each process of nginx is connected to both databases.  Each finds
+# out at its own time that one is back: an answer says nothing of the others.
+sub database_back {
+    my ($self) = @_;
+
+    my @workers = $self->read_file('error.log')
+        =~ /start worker process (\d+)/g;
+    for (1 .. 1200) {
+        my %has;
+        my $ports = $self->psql('template1', "SELECT datname, client_port
+            FROM pg_stat_activity WHERE application_name = 'nginx'");
+        my %inode = _inodes();
+        my %socket = map { my ($database, $port) = split /\|/;
+            ('socket:[' . ($inode{$port} // '') . ']' => $database) }
+            split /\n/, $ports;
+        for my $pid (grep { kill 0, $_ } @workers) {
+            $has{$pid} = {};
+            for my $fd (glob "/proc/$pid/fd/*") {
+                my $database = $socket{readlink($fd) // ''} // next;
+                $has{$pid}{$database} = 1;
+            }
+        }
+        return if %has && !grep { keys %$_ < 2 } values %has;
+        sleep(0.05);
+    }
+
+    die "not all servers have their database back\n";
+}
+
+
+# The inodes of this machine's ends of TCP connections, by port.
+sub _inodes {
+    open my $fh, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!\n";
+    return map { /^\s*\d+: \w+:(\w+) \S+ 01 (?:\S+ ){3}\s*\d+\s+\d+ (\d+)/
+        ? (hex $1 => $2) : () } <$fh>;
 }
 
 
@@ -129,7 +168,7 @@ sub _postgres_template {
         $output = `bash $top/scripts/migrate $database $url/$database 2>&1`;
         $? == 0 or die "migrate $database: $output\n";
     }
-    $self->stop('template', INT => 20);
+    $self->stop('template', INT => 60);
 
     system('cp', '-a', $data, "$template.new") == 0 && rename("$template.new",
         $template) or die "cannot keep the cluster in $template\n";
