@@ -22,7 +22,7 @@ my @relays;
 END { local $?; stop_relay($_) for 0, 1 }
 
 start_relay($_) for 0, 1;
-$t->yaml('toplevel', databaseConnections => 4, databaseTimeout => 5,
+$t->yaml('toplevel', databaseConnections => 4, databaseTimeout => 20,
     databaseUrl => sprintf 'postgresql://dicom@127.0.0.1:%d,127.0.0.1:%d'
         . '/toplevel', $t->port('relay0'), $t->port('relay1'));
 $t->start_nginx();
@@ -49,9 +49,11 @@ sub add {
         headers => { 'If-Match' => $now->{headers}{etag} });
 }
 
-# Some requests at once, so that the pools open their connections.
+# Some requests at once, so that the pools open their connections: for some
+# seconds, and then until each client had $least answers and there is no $file.
 sub load {
-    my ($seconds) = @_;
+    my ($seconds, $least, $file) = @_;
+    $least //= 0;
     my @pipes;
     for my $w (1 .. $CLIENTS) {
         pipe my $r, my $out or die;
@@ -60,7 +62,8 @@ sub load {
             my (%status, @added);
             my $id = $counters[$w % @counters];
             my $until = time + $seconds;
-            while (time < $until) {
+            my $served = 0;
+            while (time < $until || $served < $least || $file && -e $file) {
                 my $kind = (qw(read create add))[$n++ % 3];
                 my $res = $kind eq 'add' ? add($id)
                     : $kind eq 'read'
@@ -70,6 +73,7 @@ sub load {
                         token => $admin, json => { name => 'Failover',
                             code => "F$$-$n" });
                 $status{$res->{status}}++;
+                $served++ if $res->{status} =~ /^20[01]$/;
                 push @added, "$id=$res->{json}{city}"
                     if $kind eq 'add' && $res->{status} == 200;
                 $status{unknown}++ if $kind eq 'add' && $res->{status} == 503;
@@ -141,15 +145,20 @@ for my $i (0, 1) {
     spread("host $i back");
 }
 
-my $load = load(3);
+my $going = $t->write_file('going', '');
+my $load = load(3, 50, $going);
 sleep(0.5);
 stop_relay(0);
 sleep(0.5);
 start_relay(0);
-sleep(0.5);
+for (1 .. 600) {
+    last if connections(0) >= 2;    # others may go there again
+    sleep(0.05);
+}
 stop_relay(1);
 sleep(0.5);
 start_relay(1);
+unlink $going;
 my $sum = $load->();
 is($sum->{500}, undef, 'both in turn: no error');
 $written += $sum->{201} // 0;
@@ -163,7 +172,7 @@ start_relay(1);
 
 # Each nginx worker tries the host again at its own time, so one answer says
 # nothing of the other worker.
-for (1 .. 50) {
+for (1 .. 100) {
     my $back = load(0.2)->();
     $written += $back->{201} // 0;
     last if !$back->{503};

@@ -17,6 +17,7 @@ my $t = Test::Dicom->new();
 my ($writers, $rounds) = (16, 8);
 
 $t->start_postgres();
+$t->yaml('toplevel', databaseTimeout => 60);
 $t->start_nginx();
 $t->seed_demo();
 
@@ -26,9 +27,9 @@ my $physician = $t->login('physician');
 sub api {
     my ($token, $method, $path, %opt) = @_;
     my $res;
-    for (1 .. 20) {
+    for (1 .. 200) {
         $res = $t->http('toplevel', $method => "/api/v1$path",
-            token => $token, %opt);
+            token => $token, timeout => 180, %opt);
         last if $res->{status} != 503;
         sleep(rand 0.2);
     }
@@ -146,11 +147,12 @@ is($t->psql('toplevel', "SELECT count(*) FROM facilities WHERE name = 'Same'"),
 # the server retried
 
 my %retries;
-for (1 .. 40) {
+for (1 .. 400) {
     my $text = $t->http('toplevel', GET => '/metrics')->{body};
     while ($text =~ /^dicom_db_events_total\{([^}]*event="retry"[^}]*)\} (\d+)/mg) {
         $retries{$1} = $2;
     }
+    last if grep { $_ > 0 } values %retries;
 }
 my $retries = 0;
 $retries += $_ for values %retries;
