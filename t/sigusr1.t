@@ -8,6 +8,7 @@ use warnings;
 
 use lib 't/lib';
 use JSON::PP ();
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Test::Dicom;
@@ -31,6 +32,15 @@ my $old = $t->login('physician', $Test::Dicom::PASSWORD);
 is(me($old)->{status}, 200, 'a token before');
 isnt(node($old), 401, 'at the node too');
 
+# Until the client below has asked so often again.
+sub polled {
+    my ($n) = @_;
+    my $from = -s $t->path('asked') // 0;
+    my $until = time + 120;
+    sleep(0.05) while (-s $t->path('asked') // 0) < $from + $n
+        && time < $until;
+}
+
 # A client that never stops asking, over kept connections, to both workers.
 
 pipe(my $reader, my $writer) or die;
@@ -44,7 +54,9 @@ if (!$client) {
     local $SIG{TERM} = sub { $stop = 1 };
     syswrite $writer, "ready\n";
 
+    open my $count, '>>', $t->path('asked') or POSIX::_exit(1);
     while (!$stop) {
+        syswrite $count, '.';
         my $s = $s[$asked++ % @s];
         $s->print("GET /api/v1/me HTTP/1.1\r\nHost: a\r\n"
             . "Authorization: Bearer $old\r\n\r\n");
@@ -65,13 +77,12 @@ if (!$client) {
 
     syswrite $writer, JSON::PP::encode_json(\%seen);
     close $writer;
-    require POSIX;
     POSIX::_exit(0);
 }
 
 close $writer;
 <$reader>;
-sleep(0.3);
+polled(40);
 
 $t->yaml('toplevel', JWTPassword => $SECRETS[1]);
 $t->yaml('node', JWTPassword => $SECRETS[1]);
@@ -89,7 +100,7 @@ is(scalar(grep { me($new)->{status} != 200 } 1 .. 30), 0, 'by every worker');
 is(scalar(grep { me($old)->{status} != 401 } 1 .. 30), 0,
     'and the old by none');
 
-sleep(0.3);
+polled(40);
 kill 'TERM', $client;
 my $seen = JSON::PP::decode_json(join '', <$reader>);
 waitpid($client, 0);
@@ -123,10 +134,9 @@ my @workers = $t->read_file('error.log') =~ /start worker process (\d+)/g;
 $t->allow_alerts(qr/exited on signal 9/);
 kill 'KILL', @workers;
 
-my $until = time + 10;
+my $until = time + 60;
 sleep(0.1) while time < $until
     && 4 > (() = $t->read_file('error.log') =~ /start worker process (\d+)/g);
-sleep(0.2);
 
 is(me($new)->{status}, 200, 'respawned workers know the settings');
 is(me($old)->{status}, 401, 'and only those');
@@ -150,7 +160,6 @@ is(me($newest)->{status}, 200, 'the new one is not');
 
 $t->yaml('toplevel', JWTPassword => $SECRETS[4]);
 ok($t->reload(), 'reload');
-sleep(0.5);
 is(me($newest)->{status}, 401, 'a reload takes the new secret');
 is(me($t->login('physician', $Test::Dicom::PASSWORD))->{status}, 200,
     'and works');
