@@ -137,7 +137,7 @@ is(get('1.1.1', 'thumbnail?window=1,2,linear')->{status}, 400, 'no window');
 # nothing stays open
 
 my $leases;
-for (1 .. 50) {
+for (1 .. 600) {
     $leases = leases();
     last if !$leases;
     select undef, undef, undef, 0.1;

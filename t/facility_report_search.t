@@ -164,7 +164,7 @@ $t->psql('facility', join '', map { sprintf "INSERT INTO reports (id,
 is(found('q=rundherd'), '', 'their words are not there');
 $t->stop_nginx();
 $t->start_nginx();
-for (1 .. 200) {
+for (1 .. 1200) {
     last if $t->psql('facility', "SELECT count(*) FROM report_words
         WHERE word = ''") == 48;
     select undef, undef, undef, 0.1;

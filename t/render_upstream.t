@@ -198,7 +198,7 @@ sub accepts {
 
 sub wait_for {
     my ($re) = @_;
-    for (1 .. 200) {
+    for (1 .. 1200) {
         return 1 if $t->read_file('fake.log') =~ $re;
         sleep(0.05);
     }

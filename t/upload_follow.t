@@ -75,7 +75,7 @@ sub threads {
 
 sub comes_true {
     my ($what) = @_;
-    for (1 .. 600) {
+    for (1 .. 2400) {
         return 1 if $what->();
         sleep(0.05);
     }

@@ -25,7 +25,7 @@ my $file = $t->write_file('a.dcm', $t->dicom_file(
     StudyInstanceUID => '2.25.1', SeriesInstanceUID => '2.25.1.1',
     SOPInstanceUID => '2.25.1.1.1', Rows => 256, Columns => 256));
 my $url = $t->url('node') . '/api/v1';
-my $curl = "curl -s --http2 --cacert @{[$t->dir]}/tls.crt -m 30 "
+my $curl = "curl -s --http2 --cacert @{[$t->dir]}/tls.crt -m 120 "
     . "-H 'Authorization: Bearer $token' -w '\n%{http_code} %{http_version}'";
 
 # a pipe has no length

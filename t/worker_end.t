@@ -32,7 +32,7 @@ sub worker {
             '--renderer', 'cpu', @args or POSIX::_exit(9);
     }
     $children{$pid} = 1;
-    for (1 .. 600) {
+    for (1 .. 1800) {
         last if IO::Socket::UNIX->new(Peer => $path);
         sleep 0.05;
     }
@@ -42,7 +42,7 @@ sub worker {
 sub status_of {
     my ($pid) = @_;
 
-    my $end = time + 30;
+    my $end = time + 90;
     while (time < $end) {
         if (waitpid($pid, POSIX::WNOHANG()) == $pid) {
             delete $children{$pid};

@@ -15,8 +15,9 @@ use Test::Wire;
 
 # worker_load_cpu.t runs this without OpenGL, where layers are read to where
 # they stay.
+our $renderer;
 my $t = Test::Dicom->new();
-$t->start_worker(args => ['--renderer', $main::renderer // 'gl']);
+$t->start_worker(args => ['--renderer', $renderer // 'gl']);
 my $alice = Test::Wire->new($t->socket_path('worker'), user => 'alice');
 my $bob = Test::Wire->new($t->socket_path('worker'), user => 'bob');
 

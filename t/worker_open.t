@@ -58,7 +58,7 @@ my $open = $lines[0]->open([@many[0 .. 3]]);
 my $large = Test::Wire::render_body($open->{id}, 0, width => 1000,
     height => 1000, interpolation => 'cubic');
 my @wide = map { store(3, $_, Rows => 512, Columns => 512) } 1 .. 40;
-my $until = time + 60;
+my $until = time + 300;
 my ($state, $pictures) = ('', 0);
 $_->send(render => $large) for @lines;
 my $behind = $w->open(\@wide);

@@ -32,7 +32,7 @@ my @size = (width => 6688, height => 6688, format => 'jpeg', quality => 90);
 $_->send(render => Test::Wire::render_body($hers, 0, @size)) for @large;
 sleep 0.3;
 
-alarm 120;
+alarm 500;
 local $SIG{ALRM} = sub { die "nobody is served\n" };
 is($bob->render($stack, 0, width => 256, height => 256)->{status}, 200,
     'a small picture beside those that take all room');
