@@ -55,6 +55,8 @@ typedef struct {
     const char               *params[NGX_DICOM_DB_MAX_PARAMS];
                                    /* text, NUL-terminated; NULL: SQL NULL */
     ngx_dicom_db_check_pt     check;   /* or NULL */
+    unsigned                  binary:1;    /* 1: BYTEA comes as it is, BOOL as
+                                              a byte; not of a quick query */
     PGresult                 *result;  /* owned by the query; NULL when the
                                           step was left out */
 } ngx_dicom_db_step_t;

@@ -248,7 +248,8 @@ ngx_dicom_db_send(ngx_dicom_db_run_t *run)
             run->reused = 1;
         }
 
-        if (ngx_dicom_pg_statement(pg, i, step[i].stmt, step[i].params)
+        if (ngx_dicom_pg_statement(pg, i, step[i].stmt, step[i].params,
+                                   step[i].binary)
             != NGX_OK)
         {
             return NGX_ERROR;

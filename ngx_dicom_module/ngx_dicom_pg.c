@@ -52,6 +52,7 @@ ngx_dicom_pg_connect(ngx_dicom_pg_t *pg, const char *const *keywords,
     pg->c = NULL;
 
     pg->plan = NGX_DICOM_PG_PLAN_EACH;
+    pg->setting = 0;
 
     ngx_memzero(pg->prepared, sizeof(pg->prepared));
 
@@ -289,10 +290,11 @@ ngx_dicom_pg_input(ngx_dicom_pg_t *pg)
 
             /* what an open transaction has set may be rolled back */
 
-            if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE) {
+            if (pg->setting && PQtransactionStatus(pg->conn) != PQTRANS_IDLE) {
                 pg->plan = NGX_DICOM_PG_PLAN_UNKNOWN;
             }
 
+            pg->setting = 0;
             pg->nitems = 0;
             pg->item = 0;
             pg->state = NGX_DICOM_PG_IDLE;
@@ -420,7 +422,7 @@ ngx_dicom_pg_sent(ngx_dicom_pg_t *pg, ngx_uint_t tag, ngx_dicom_pg_kind_e kind,
 
 ngx_int_t
 ngx_dicom_pg_statement(ngx_dicom_pg_t *pg, ngx_uint_t tag,
-    ngx_dicom_stmt_e stmt, const char *const *params)
+    ngx_dicom_stmt_e stmt, const char *const *params, ngx_uint_t binary)
 {
     const ngx_dicom_stmt_t  *s = &ngx_dicom_stmts[stmt];
 
@@ -448,7 +450,7 @@ ngx_dicom_pg_statement(ngx_dicom_pg_t *pg, ngx_uint_t tag,
     }
 
     if (PQsendQueryPrepared(pg->conn, s->name, (int) s->nparams, params, NULL,
-                            NULL, 0)
+                            NULL, (int) binary)
         != 1)
     {
         ngx_dicom_pg_reason(pg, NULL);
@@ -474,6 +476,7 @@ ngx_dicom_pg_plan(ngx_dicom_pg_t *pg, ngx_uint_t tag, ngx_dicom_pg_plan_e plan)
     }
 
     pg->plan = plan;
+    pg->setting = 1;
 
     return ngx_dicom_pg_send(pg, tag, NGX_DICOM_PG_SETTING,
                              plan == NGX_DICOM_PG_PLAN_ONE

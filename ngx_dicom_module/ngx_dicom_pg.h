@@ -76,7 +76,8 @@ struct ngx_dicom_pg_s {
     ngx_dicom_pg_item_t            items[NGX_DICOM_PG_MAX_ITEMS];
     u_char                         prepared[NGX_DICOM_STMT_MAX + 1];
     ngx_dicom_pg_plan_e            plan;        /* of the session, after the
-                                                   batch */
+                                                   batch, */
+    ngx_uint_t                     setting;     /* which changes it */
     char                           why[256];
 };
 
@@ -95,13 +96,14 @@ ngx_int_t ngx_dicom_pg_connect(ngx_dicom_pg_t *pg,
 
 /*
  * Add to the batch: a command as it is, or a statement of the table, prepared
- * first where this connection has not got it.  tag comes back with the result.
+ * first where this connection has not got it; binary: its columns come as the
+ * server holds them instead of as text.  tag comes back with the result.
  * NGX_OK, or NGX_ERROR: the connection is of no use any more, close it.
  */
 ngx_int_t ngx_dicom_pg_command(ngx_dicom_pg_t *pg, ngx_uint_t tag,
     const char *sql);
 ngx_int_t ngx_dicom_pg_statement(ngx_dicom_pg_t *pg, ngx_uint_t tag,
-    ngx_dicom_stmt_e stmt, const char *const *params);
+    ngx_dicom_stmt_e stmt, const char *const *params, ngx_uint_t binary);
 
 /* Ends the batch and sends it; done() or lost() follows. */
 ngx_int_t ngx_dicom_pg_sync(ngx_dicom_pg_t *pg);

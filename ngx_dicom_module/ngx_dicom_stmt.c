@@ -37,6 +37,17 @@ ngx_dicom_stmt_one_plan(ngx_dicom_stmt_e stmt)
     case NGX_DICOM_STMT_SERVER_GET:
     case NGX_DICOM_STMT_USER_GET:
     case NGX_DICOM_STMT_PATIENT_GET:
+
+    /* by the series and by the study, whatever else they are asked */
+
+    case NGX_DICOM_STMT_STUDY_GET:
+    case NGX_DICOM_STMT_STUDY_SERIES:
+    case NGX_DICOM_STMT_STUDY_INSTANCES:
+    case NGX_DICOM_STMT_SERIES_GET:
+    case NGX_DICOM_STMT_SERIES_INSTANCES:
+    case NGX_DICOM_STMT_STACK_SERIES:
+    case NGX_DICOM_STMT_STACK_INSTANCES:
+    case NGX_DICOM_STMT_STACK_STATES:
         return 1;
 
     default:

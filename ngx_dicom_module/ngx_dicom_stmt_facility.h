@@ -284,8 +284,9 @@ X(STACK_SERIES, 1,
   "ORDER BY CASE WHEN sum(i.frames) > 3 THEN 0 ELSE 1 END, e.number, e.uid "
   "LIMIT 1")
 
+/* both come in binary: a series has thousands of headers */
 X(STACK_INSTANCES, 4,
-  "SELECT i.uid, i.location, i.header, i.frames "
+  "SELECT i.uid, i.header, i.location, i.frames > 0 "
   "FROM instances i "
   "WHERE i.series_uid = $1::TEXT AND i.study_uid = $2::TEXT "
   "AND ($3::TEXT IS NULL OR i.uid = $3::TEXT) "
@@ -293,7 +294,7 @@ X(STACK_INSTANCES, 4,
 
 /* softcopy presentation states, none of which has frames; newest first */
 X(STACK_STATES, 2,
-  "SELECT i.uid, i.location, i.header, i.frames "
+  "SELECT i.uid, i.header "
   "FROM instances i "
   "WHERE i.study_uid = $1::TEXT AND i.frames = 0 "
   "AND i.sop_class LIKE '1.2.840.10008.5.1.4.1.1.11.%' "

@@ -62,7 +62,6 @@ ngx_http_dicom_study_get(ngx_http_request_t *r)
 {
     ngx_int_t              rc;
     const char            *uid;
-    ngx_dicom_db_step_t   *step;
     ngx_dicom_db_query_t  *q;
 
     rc = ngx_http_dicom_args_known(r, ngx_http_dicom_no_args);
@@ -80,20 +79,18 @@ ngx_http_dicom_study_get(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_GET, 1, uid);
-    if (step == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    step->check = ngx_http_dicom_some_rows;
-
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_SERIES, 1, uid) == NULL
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_GET, 1, uid) == NULL
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_SERIES, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_INSTANCES, 1, uid)
            == NULL
         || ngx_http_dicom_audit_read(r, "study-read", uid, uid, NULL) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    /* all in one round trip */
+
+    q->read_only = 1;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_study_get_done);
 }
@@ -106,11 +103,11 @@ ngx_http_dicom_study_get_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_dicom_db_step_t      *steps;
     ngx_dicom_json_writer_t  *w;
 
-    if (q->status != NGX_DICOM_DB_OK) {
+    steps = q->steps.elts;
+
+    if (q->status != NGX_DICOM_DB_OK || PQntuples(steps[0].result) == 0) {
         return ngx_http_dicom_no_study(r);
     }
-
-    steps = q->steps.elts;
 
     w = ngx_dicom_json_writer(r->pool);
     if (w == NULL) {

@@ -41,14 +41,12 @@ static ngx_int_t ngx_http_dicom_open_first_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_open_query(ngx_http_request_t *r,
     ngx_http_dicom_open_t *open);
-static ngx_int_t ngx_http_dicom_open_check(ngx_dicom_db_query_t *q,
-    ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_open_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static size_t ngx_http_dicom_open_size(PGresult *res, ngx_uint_t *count);
 static size_t ngx_http_dicom_open_states(PGresult *res, size_t room,
     ngx_uint_t *count);
-static size_t ngx_http_dicom_open_index(PGresult *res, int row);
+static ngx_uint_t ngx_http_dicom_open_shows(PGresult *res, int row);
 static ngx_int_t ngx_http_dicom_open_send(ngx_http_request_t *r,
     size_t size, ngx_uint_t count, PGresult *res, ngx_uint_t nstates,
     PGresult *states);
@@ -214,7 +212,7 @@ static ngx_int_t
 ngx_http_dicom_open_query(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
 {
     char                  *study, *series, *instance, limit[16], states[16];
-    ngx_dicom_db_step_t   *step;
+    ngx_dicom_db_step_t   *instances, *more;
     ngx_dicom_db_query_t  *q;
 
     study = ngx_http_dicom_cstring(r->pool, &open->study);
@@ -229,21 +227,26 @@ ngx_http_dicom_open_query(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
 
     (void) snprintf(limit, sizeof(limit), "%u", WIRE_MAX_INSTANCES + 1);
 
-    step = ngx_dicom_db_step(q, NGX_DICOM_STMT_STACK_INSTANCES, 4, series,
-                             study, instance, limit);
-    if (step == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    step->check = ngx_http_dicom_open_check;
-
     (void) snprintf(states, sizeof(states), "%u", WIRE_MAX_STATES);
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_STACK_STATES, 2, study, states)
-        == NULL)
-    {
+    instances = ngx_dicom_db_step(q, NGX_DICOM_STMT_STACK_INSTANCES, 4, series,
+                                  study, instance, limit);
+    if (instances == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    instances->binary = 1;
+
+    more = ngx_dicom_db_step(q, NGX_DICOM_STMT_STACK_STATES, 2, study, states);
+    if (more == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    more->binary = 1;
+
+    /* all in one round trip */
+
+    q->read_only = 1;
 
     if (ngx_http_dicom_audit_read(r, "series-open", series, study, NULL)
         != NGX_OK)
@@ -256,14 +259,6 @@ ngx_http_dicom_open_query(ngx_http_request_t *r, ngx_http_dicom_open_t *open)
 
 
 static ngx_int_t
-ngx_http_dicom_open_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
-    PGresult *res)
-{
-    return PQntuples(res) ? NGX_OK : NGX_DECLINED;
-}
-
-
-static ngx_int_t
 ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
     size_t                size;
@@ -271,16 +266,16 @@ ngx_http_dicom_open_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_uint_t            count, nstates;
     ngx_dicom_db_step_t  *steps;
 
-    if (q->status != NGX_DICOM_DB_OK) {
+    steps = q->steps.elts;
+    res = steps[0].result;
+    states = steps[1].result;
+
+    if (q->status != NGX_DICOM_DB_OK || PQntuples(res) == 0) {
         return ngx_http_dicom_problem(r, NGX_HTTP_NOT_FOUND,
                                       "series-not-found",
                                       "The study has no such series here.",
                                       NULL);
     }
-
-    steps = q->steps.elts;
-    res = steps[0].result;
-    states = steps[1].result;
 
     size = ngx_http_dicom_open_size(res, &count);
 
@@ -373,13 +368,12 @@ ngx_http_dicom_open_size(PGresult *res, ngx_uint_t *count)
 
     for (row = 0; row < PQntuples(res); row++) {
 
-        if (ngx_http_dicom_column(res, row, 3) == 0) {
+        if (!ngx_http_dicom_open_shows(res, row)) {
             continue;
         }
 
         size += sizeof(struct wire_instance)
-                + PQgetlength(res, row, 1)
-                + ngx_http_dicom_open_index(res, row);
+                + PQgetlength(res, row, 1) + PQgetlength(res, row, 2);
         (*count)++;
     }
 
@@ -399,8 +393,7 @@ ngx_http_dicom_open_states(PGresult *res, size_t room, ngx_uint_t *count)
 
     for (row = 0; row < PQntuples(res); row++) {
 
-        more = sizeof(struct wire_instance)
-               + ngx_http_dicom_open_index(res, row);
+        more = sizeof(struct wire_instance) + PQgetlength(res, row, 1);
 
         if (more > room - size) {
             break;
@@ -415,16 +408,12 @@ ngx_http_dicom_open_states(PGresult *res, size_t room, ngx_uint_t *count)
 }
 
 
-/* BYTEA is "\x" and two digits a byte. */
+/* A BOOL in binary. */
 
-static size_t
-ngx_http_dicom_open_index(PGresult *res, int row)
+static ngx_uint_t
+ngx_http_dicom_open_shows(PGresult *res, int row)
 {
-    int  len;
-
-    len = PQgetlength(res, row, 2);
-
-    return len > 2 ? (len - 2) / 2 : 0;
+    return PQgetlength(res, row, 3) == 1 && *PQgetvalue(res, row, 3) != 0;
 }
 
 
@@ -439,7 +428,7 @@ ngx_http_dicom_open_fill(ngx_http_request_t *r, struct wire_open *message,
 
     for (row = 0; row < PQntuples(res); row++) {
 
-        if (ngx_http_dicom_column(res, row, 3) == 0) {
+        if (!ngx_http_dicom_open_shows(res, row)) {
             continue;
         }
 
@@ -469,49 +458,31 @@ static u_char *
 ngx_http_dicom_open_instance(ngx_http_request_t *r, u_char *p, PGresult *res,
     int row, ngx_uint_t located)
 {
-    ngx_str_t             uid, location, header;
+    ngx_str_t             uid;
     struct wire_instance  instance;
 
     uid.data = (u_char *) PQgetvalue(res, row, 0);
     uid.len = PQgetlength(res, row, 0);
 
-    location.data = (u_char *) PQgetvalue(res, row, 1);
-    location.len = located ? PQgetlength(res, row, 1) : 0;
-
-    header.data = (u_char *) PQgetvalue(res, row, 2);
-    header.len = PQgetlength(res, row, 2);
-
-    if (ngx_dicom_uid_check(&uid) != NGX_OK
-        || header.len < 2 || header.len % 2
-        || header.data[0] != '\\' || header.data[1] != 'x')
-    {
-        goto malformed;
+    if (ngx_dicom_uid_check(&uid) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "malformed row of instance \"%V\"", &uid);
+        return NULL;
     }
-
-    header.data += 2;
-    header.len -= 2;
 
     ngx_memzero(&instance, sizeof(struct wire_instance));
 
     ngx_memcpy(instance.uid, uid.data, uid.len);
-    instance.location_length = (uint32_t) location.len;
-    instance.index_length = (uint32_t) (header.len / 2);
+    instance.location_length = located ? PQgetlength(res, row, 2) : 0;
+    instance.index_length = PQgetlength(res, row, 1);
 
     p = ngx_cpymem(p, &instance, sizeof(struct wire_instance));
-    p = ngx_cpymem(p, location.data, location.len);
 
-    if (ngx_dicom_unhex(p, &header, header.len / 2) != NGX_OK) {
-        goto malformed;
+    if (located) {
+        p = ngx_cpymem(p, PQgetvalue(res, row, 2), instance.location_length);
     }
 
-    return p + header.len / 2;
-
-malformed:
-
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "malformed row of instance \"%V\"", &uid);
-
-    return NULL;
+    return ngx_cpymem(p, PQgetvalue(res, row, 1), instance.index_length);
 }
 
 
