@@ -1,8 +1,8 @@
 /*
  * The encoded form is "DIX1", the length of what follows before compression,
- * and a zlib stream of little-endian fields in the order of the structs.  Text
- * is a length byte and its bytes.  A frame says with one mask what differs
- * from the frame before it.
+ * and a zlib stream (of a small one: stored, not compressed) of little-endian
+ * fields in the order of the structs.  Text is a length byte and its bytes.  A
+ * frame says with one mask what differs from the frame before it.
  */
 
 #include <math.h>
@@ -16,6 +16,7 @@
 
 #define INDEX_HEADER        8u
 #define INDEX_MAX_RAW       (64u * 1024 * 1024)
+#define INDEX_SMALL         1024u       /* bytes not worth compressing */
 #define INDEX_MAX_VOI_LUTS  16u
 #define INDEX_MAX_FRAME     ((uint64_t) 1 << 40)
 
@@ -249,7 +250,10 @@ index_encode(const struct dicom_index *index, uint8_t **data, size_t *length)
     for (unsigned i = 0; i < 4; i++) {
         packed[4 + i] = (uint8_t) (w.length >> (8 * i));
     }
-    if (compress2(packed + INDEX_HEADER, &size, w.data, w.length, 6) != Z_OK) {
+    /* the first picture waits for all of a series, which may be thousands */
+    if (compress2(packed + INDEX_HEADER, &size, w.data, w.length,
+            w.length <= INDEX_SMALL ? 0 : 6) != Z_OK)
+    {
         goto error;
     }
 

@@ -104,8 +104,8 @@ open_submit(struct worker *worker, struct request *request,
     return false;
 }
 
-/* The user gets a lease on stack, which is taken over. */
-static void
+/* The user gets a lease on stack, which is taken over; NULL: it was refused. */
+static const struct lease *
 open_lease(struct worker *worker, struct request *request,
     struct stack *stack)
 {
@@ -121,16 +121,36 @@ open_lease(struct worker *worker, struct request *request,
     if (lease == NULL) {
         request_problem(request, refusal.status, refusal.slug,
             refusal.detail);
-        return;
+        return NULL;
     }
     log_debug("open", "series %s: %u layers, %llu MB", lease->stack->series,
         lease->stack->nlayers,
         (unsigned long long) (lease->stack->bytes >> 20));
-    if (request->head.type == WIRE_SHOW) {
-        picture_handle(worker, request);
-        return;
+    return lease;
+}
+
+/*
+ * The stack is there.  A picture of it goes first: meanwhile the loader reads
+ * its layer and no other.
+ */
+static void
+open_built(struct worker *worker, struct request *request,
+    struct stack *stack)
+{
+    bool show = request->head.type == WIRE_SHOW;
+
+    if (show) {
+        loader_yield(worker->loader);
     }
-    open_answer(worker, request, lease->stack, open.stack, 202);
+    const struct lease *lease = open_lease(worker, request, stack);
+    if (lease != NULL && show) {
+        picture_handle(worker, request);
+    } else if (lease != NULL) {
+        open_answer(worker, request, lease->stack, lease->id, 202);
+    }
+    if (show) {
+        loader_resume(worker->loader);
+    }
 }
 
 static void
@@ -146,7 +166,7 @@ create_done(struct job *job)
         worker->counts.built++;
         stack->wake.done = picture_wake;
         stack->worker = worker;
-        open_lease(worker, request, stack);
+        open_built(worker, request, stack);
     } else {
         request_problem(request, opening->refusal.status,
             opening->refusal.slug, opening->refusal.detail);
@@ -173,7 +193,7 @@ key_done(struct job *job)
             opening->refusal.slug, opening->refusal.detail);
     } else {
         stack_hold(same);
-        open_lease(worker, request, same);
+        open_built(worker, request, same);
     }
     free(opening);
 }

@@ -258,6 +258,37 @@ test_small(void **state)
 }
 
 
+/* Whether the encoded form of x has its texts as they are. */
+static bool
+stored(const struct dicom_index *x)
+{
+    uint8_t  *data;
+    size_t    length;
+
+    assert_true(index_encode(x, &data, &length));
+    bool found = memmem(data, length, x->instance_uid,
+        strlen(x->instance_uid)) != NULL;
+    free(data);
+    return found;
+}
+
+
+/* That of a single slice waits for no inflate; a long one is still packed. */
+static void
+test_stored(void **state)
+{
+    struct dicom_index  x = { .nframes = 1, .voi_function = VOI_LINEAR,
+        .pixel_aspect = 1 };
+
+    strcpy(x.instance_uid, "1.2.840.113619.2.5.1762583153");
+    x.frames = calloc(2000, sizeof(x.frames[0]));
+    assert_true(stored(&x));
+    x.nframes = 2000;
+    assert_false(stored(&x));
+    index_finish(&x);
+}
+
+
 /* Encodes x after some change and says why it is refused. */
 static const char *
 refused(struct dicom_index *x, uint64_t file_size)
@@ -400,6 +431,7 @@ main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_first_version),
         cmocka_unit_test(test_small),
+        cmocka_unit_test(test_stored),
         cmocka_unit_test(test_contradictions),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_damage),
