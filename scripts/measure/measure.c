@@ -4,6 +4,7 @@
  *   measure pread FILE...                 reads all bytes with one buffer
  *   measure get CA TOKEN CLIENTS COUNT [accept=TYPE] [rate=N] URL...
  *   measure load CA TOKEN NODE STUDY SERIES [LAYER]
+ *   measure first CA TOKEN NODE STUDY SERIES LAYER COUNT [PICTURE]
  *   measure encode PNG                    the same pixels encoded in a loop
  *   measure users CA TOKENS ACTIVE SECONDS NODE STUDY SERIES LAYERS
  *
@@ -11,6 +12,10 @@
  * that status instead of 200, "401=URL" goes without the token.  With a rate, so
  * many requests a second are due, of all clients together, and their times count
  * from when they were: who comes late waits, too.
+ *
+ * first opens the series COUNT times, each time until its first picture is there:
+ * a request to open it and one for the layer; with PICTURE, parameters such as
+ * "format=png", one for both.
  *
  * CA, TOKEN and TOKENS (one a line) are files; TOKEN may be "-": none.  Times
  * are milliseconds, by CLOCK_MONOTONIC.
@@ -279,6 +284,22 @@ member(const char *json, const char *name)
     return at ? at + strlen(key) : "";
 }
 
+/* POST stacks; false: it was refused, said on stderr. */
+static bool
+open_stack(struct http *http, const char *token, const char *body, char id[33])
+{
+    struct http_answer answer;
+
+    if (http_request(http, "POST", "/api/v1/stacks", token, body, &answer) &&
+        answer.status == 202 &&
+        sscanf(member(answer.body, "id"), " \"%32[0-9a-f]", id) == 1) {
+        return true;
+    }
+    fprintf(stderr, "measure: POST stacks: %d %.300s\n", answer.status,
+        answer.body);
+    return false;
+}
+
 static int
 measure_load(const char *ca, const char *token, const char *node,
     const char *study, const char *series, int layer)
@@ -294,11 +315,7 @@ measure_load(const char *ca, const char *token, const char *node,
     snprintf(body, sizeof(body), "{\"study\":\"%s\",\"series\":\"%s\"}", study,
         series);
     double start = now(), first = 0;
-    if (!http_request(http, "POST", "/api/v1/stacks", token, body, &answer) ||
-        answer.status != 202 ||
-        sscanf(member(answer.body, "id"), " \"%32[0-9a-f]", id) != 1) {
-        fprintf(stderr, "measure: POST stacks: %d %.300s\n", answer.status,
-            answer.body);
+    if (!open_stack(http, token, body, id)) {
         http_close(http);
         return 1;
     }
@@ -334,6 +351,51 @@ measure_load(const char *ca, const char *token, const char *node,
     return ready ? 0 : 1;
 }
 
+static int
+measure_first(const char *ca, const char *token, const char *node,
+    const char *study, const char *series, int layer, int count,
+    const char *picture)
+{
+    char body[2048], more[1100] = "", id[33], path[128];
+    struct http_answer answer;
+    struct http *http = http_open(node, ca);
+    double *times = calloc((size_t)count, sizeof(*times));
+    int n = 0;
+
+    if (picture != NULL) {
+        snprintf(more, sizeof(more), ",\"layer\":%d,\"picture\":\"%s\"", layer,
+            picture);
+    }
+    snprintf(body, sizeof(body), "{\"study\":\"%s\",\"series\":\"%s\"%s}",
+        study, series, more);
+    while (http != NULL && times != NULL && n < count) {
+        double start = now();
+        if (!open_stack(http, token, body, id)) {
+            break;
+        }
+        snprintf(path, sizeof(path), "/api/v1/stacks/%s/layers/%d", id, layer);
+        if (picture == NULL &&
+            (!http_request(http, "GET", path, token, NULL, &answer) ||
+            answer.status != 200)) {
+            fprintf(stderr, "measure: first picture: %d\n", answer.status);
+            break;
+        }
+        times[n++] = now() - start;
+        snprintf(path, sizeof(path), "/api/v1/stacks/%s", id);
+        http_request(http, "DELETE", path, token, NULL, &answer);
+    }
+    http_close(http);
+    bool done = n > 0 && n == count;
+    if (done) {
+        qsort(times, (size_t)n, sizeof(*times), by_value);
+        printf("{\"least\":%.3f,\"p50\":%.3f,\"p95\":%.3f}\n", times[0],
+            percentile(times, (size_t)n, 0.5),
+            percentile(times, (size_t)n, 0.95));
+    }
+    free(times);
+    return done ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -353,6 +415,15 @@ main(int argc, char **argv)
         return measure_load(argv[2], read_token(argv[3]), argv[4], argv[5],
             argv[6], argc > 7 ? atoi(argv[7]) : -1);
     }
+    if (argc >= 9 && strcmp(argv[1], "first") == 0) {
+        int count = atoi(argv[8]);
+        if (count < 1 || count > 100000) {
+            fprintf(stderr, "measure: COUNT 1..100000\n");
+            return 2;
+        }
+        return measure_first(argv[2], read_token(argv[3]), argv[4], argv[5],
+            argv[6], atoi(argv[7]), count, argc > 9 ? argv[9] : NULL);
+    }
     if (argc == 3 && strcmp(argv[1], "encode") == 0) {
         return measure_encode(argv[2]);
     }
@@ -363,6 +434,8 @@ main(int argc, char **argv)
     fprintf(stderr, "usage: measure pread FILE...\n"
         "       measure get CA TOKEN CLIENTS COUNT [accept=TYPE] URL...\n"
         "       measure load CA TOKEN NODE STUDY SERIES [LAYER]\n"
+        "       measure first CA TOKEN NODE STUDY SERIES LAYER COUNT "
+        "[PICTURE]\n"
         "       measure encode PNG\n"
         "       measure users CA TOKENS ACTIVE SECONDS NODE STUDY SERIES "
         "LAYERS\n");
