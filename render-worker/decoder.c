@@ -144,7 +144,7 @@ decoder_rest(struct decoder *decoder, unsigned idle_ms)
     uint64_t  now = now_ms();
 
     pthread_mutex_lock(&decoder->mutex);
-    for (unsigned i = 0; i < decoder->config.children; i++) {
+    for (unsigned i = 0; i < decoder->places; i++) {
         struct child  *child = &decoder->children[i];
 
         if (!child->busy && child->process.socket != -1
