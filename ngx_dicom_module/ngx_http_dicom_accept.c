@@ -71,6 +71,19 @@ ngx_http_dicom_accept(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_dicom_accept_json(ngx_http_request_t *r)
+{
+    static const ngx_http_dicom_offer_t  offers[] = {
+        { "application/dicom+json", 0, NULL },
+        { "application/json", 0, NULL }
+    };
+
+    return ngx_http_dicom_accept(r, offers, 2) == NGX_DECLINED ? NGX_DECLINED
+                                                               : NGX_OK;
+}
+
+
 /* best is replaced by an offer that is liked more than q. */
 
 static void

@@ -27,5 +27,9 @@ typedef struct {
 ngx_int_t ngx_http_dicom_accept(ngx_http_request_t *r,
     const ngx_http_dicom_offer_t *offers, ngx_uint_t n);
 
+/* Of the DICOM JSON model, which is also sent to who takes application/json:
+   NGX_OK, or NGX_DECLINED when r takes neither. */
+ngx_int_t ngx_http_dicom_accept_json(ngx_http_request_t *r);
+
 
 #endif /* _NGX_HTTP_DICOM_ACCEPT_H_INCLUDED_ */

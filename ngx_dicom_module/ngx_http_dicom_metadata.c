@@ -40,12 +40,6 @@ static void ngx_http_dicom_metadata_object(
     ngx_http_dicom_metadata_t *metadata);
 
 
-static const ngx_http_dicom_offer_t  ngx_http_dicom_metadata_offers[] = {
-    { "application/dicom+json", 0, NULL },
-    { "application/json", 0, NULL }
-};
-
-
 ngx_int_t
 ngx_http_dicom_metadata_study(ngx_http_request_t *r)
 {
@@ -89,8 +83,7 @@ ngx_http_dicom_metadata(ngx_http_request_t *r, ngx_uint_t level)
 static ngx_int_t
 ngx_http_dicom_metadata_check(ngx_http_request_t *r, PGresult *rows)
 {
-    return ngx_http_dicom_accept(r, ngx_http_dicom_metadata_offers, 2)
-           == NGX_DECLINED ? NGX_DECLINED : NGX_OK;
+    return ngx_http_dicom_accept_json(r);
 }
 
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_dicom_qido.h"
+#include "ngx_http_dicom_accept.h"
 #include "ngx_http_dicom_attribute.h"
 #include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_facility.h"
@@ -105,7 +106,8 @@ static void ngx_http_dicom_qido_url(ngx_http_request_t *r,
     "SOPInstanceUID", "00080018", "SOPClassUID", "00080016",                  \
     "InstanceNumber", "00200013"
 
-#define QIDO_ARGS  "limit", "offset", "includefield", "fuzzymatching", NULL
+#define QIDO_ARGS                                                             \
+    "limit", "offset", "includefield", "fuzzymatching", "accept", NULL
 
 static const char *const  ngx_http_dicom_qido_study_args[] = {
     QIDO_STUDY_ARGS, "ModalitiesInStudy", "00080061",
@@ -611,7 +613,8 @@ ngx_http_dicom_qido_create(ngx_http_request_t *r,
 }
 
 
-/* What all searches have: known arguments, UIDs in the path, a page. */
+/* What all searches have: known arguments, an answer that the client takes, UIDs
+   in the path, a page. */
 
 static ngx_int_t
 ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
@@ -624,6 +627,12 @@ ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
     rc = ngx_http_dicom_args_known(r, names);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (ngx_http_dicom_accept_json(r) != NGX_OK) {
+        return ngx_http_dicom_problem(r, 406, "not-acceptable",
+                                      "What was found is sent as "
+                                      "application/dicom+json.", NULL);
     }
 
     for (i = 0; i < nparams; i++) {

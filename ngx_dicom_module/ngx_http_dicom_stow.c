@@ -60,12 +60,6 @@ static ngx_int_t ngx_http_dicom_stow_finish(ngx_http_request_t *r,
     ngx_http_dicom_stow_t *stow);
 
 
-static const ngx_http_dicom_offer_t  ngx_http_dicom_stow_offers[] = {
-    { "application/dicom+json", 0, NULL },
-    { "application/json", 0, NULL }
-};
-
-
 ngx_int_t
 ngx_http_dicom_stow(ngx_http_request_t *r)
 {
@@ -99,9 +93,7 @@ ngx_http_dicom_stow_begin(ngx_http_request_t *r, const char *study)
 
     dscf = ngx_http_dicom_srv_conf(r);
 
-    if (ngx_http_dicom_accept(r, ngx_http_dicom_stow_offers, 2)
-        == NGX_DECLINED)
-    {
+    if (ngx_http_dicom_accept_json(r) != NGX_OK) {
         return ngx_http_dicom_problem(r, 406, "not-acceptable",
                                       "The answer is application/dicom+json.",
                                       NULL);

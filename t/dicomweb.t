@@ -217,6 +217,19 @@ for my $case (['*/*', 'multipart'], ['multipart/related', 'multipart'],
     is("$res->{status} $type", "200 $case->[1]", $case->[0]);
 }
 
+for my $case ([200, '?accept=application/dicom%2Bjson', 'text/html'],
+    [200, '?accept=application/json'], [200, '', 'text/html, */*;q=0.8'],
+    [406, '?accept=application/dicom%2Bxml', '*/*'],
+    [406, '', 'multipart/related; type="application/dicom+xml"'])
+{
+    my ($status, $query, $accept) = @$case;
+    for my $path ('studies', 'series', 'studies/2.25.1/instances') {
+        is($t->http('facility', GET => "/dicom-web/$path$query",
+            token => $token, headers => { $accept ? (Accept => $accept) : () })
+            ->{status}, $status, "$path$query " . ($accept // ''));
+    }
+}
+
 my $audited = audited();
 for my $accept ('image/png', 'application/dicom+json', 'application/dicom;q=0',
     'multipart/related; type="application/octet-stream"', '"', ',;=,',
