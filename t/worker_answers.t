@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
 # Answers that nobody takes do not fill the memory: a user has a share of what
-# there is for them, all users together have no more than that, and what does
-# not fit is refused.
+# there is for them, and what does not fit is refused.
 
 use strict;
 use warnings;
@@ -15,7 +14,7 @@ use Test::Dicom;
 use Test::Wire;
 
 my ($columns, $rows) = (4096, 2048);
-my ($all, $share) = (256 << 20, 64 << 20);
+my ($count, $share) = (9, 64 << 20);
 
 my $t = Test::Dicom->new();
 $t->start_worker(args => ['--renderer', 'cpu']);
@@ -30,50 +29,39 @@ my $file = $watch->store($t, $t->dicom_file(Rows => $rows,
     Columns => $columns, BitsAllocated => 8, BitsStored => 8, HighBit => 7,
     pixels => $noise));
 
-my @names = qw(alice bob carol dan eve);
-my %crowd;
-for my $name (@names) {
-    my @crowd = map { Test::Wire->new($path, user => $name) } 1 .. 9;
-    my $stack = $crowd[0]->open([$file])->{id};
-    $crowd[0]->ready($stack);
-    $_->send(render => Test::Wire::render_body($stack, 0, format => 'png',
-        voi => 'linear', center => 128, window => 256)) for @crowd;
-    $crowd{$name} = \@crowd;
-}
+my @crowd = map { Test::Wire->new($path, user => 'alice') } 1 .. $count;
+my $stack = $crowd[0]->open([$file])->{id};
+$crowd[0]->ready($stack);
+$_->send(render => Test::Wire::render_body($stack, 0, format => 'png',
+    voi => 'linear', center => 128, window => 256)) for @crowd;
 
 my $made = 0;
 for (1 .. 1200) {
     $made = $watch->metric('dicom_render_pictures_total');
-    last if $made >= 9 * @names;
+    last if $made >= $count;
     sleep 0.1;
 }
-is($made, 9 * @names, 'pictures are made that nobody takes');
+is($made, $count, 'pictures are made that nobody takes');
 my $kept = $watch->metric('dicom_render_answer_bytes');
-cmp_ok($kept, '<=', $all, 'what is kept of them has a limit');
-cmp_ok($kept, '>=', $all / 2, 'and that much is kept');
+cmp_ok($kept, '<=', $share, 'what is kept of them has a limit');
+cmp_ok($kept, '>=', $share / 2, 'and that much is kept');
 
-my %count;
-for my $name (@names) {
-    $count{$name}{$_->{status}}++ for map { $_->receive() } @{$crowd{$name}};
-}
-my $most = int($share / ($columns * $rows));
-is(scalar(grep { ($count{$_}{200} // 0) > $most } @names), 0,
-    'no user has more than the share of one');
-is(scalar(grep { ($count{$_}{200} // 0) + ($count{$_}{503} // 0) != 9 }
-    @names), 0, 'the others are refused for now');
+my %got;
+$got{$_->{status}}++ for map { $_->receive() } @crowd;
+cmp_ok($got{503} // 0, '>=', 2, 'what does not fit is refused');
+is(($got{200} // 0) + ($got{503} // 0), $count, 'and all are answered');
 
 is($watch->metric('dicom_render_answer_bytes'), 0,
     'who has taken the answers has given back the memory');
-my $stack = $crowd{eve}[0]->open([$file])->{id};
-is($crowd{eve}[0]->render($stack, 0)->{status}, 200, 'and is served again');
+is($crowd[0]->render($stack, 0)->{status}, 200, 'and is served again');
 
 # --- a client that goes away
 
-$_->send(render => Test::Wire::render_body($stack, 0)) for @{$crowd{eve}};
+$_->send(render => Test::Wire::render_body($stack, 0)) for @crowd;
 sleep 0.1 until $watch->metric('dicom_render_pictures_total') > $made + 1;
-$_->close for @{$crowd{eve}};
+$_->close for @crowd;
 for (1 .. 600) {
-    last if $watch->request('health')->{json}{connections} <= 37;
+    last if $watch->request('health')->{json}{connections} <= 1;
     sleep 0.1;
 }
 sleep 0.1 while $watch->request('health')->{json}{queue};
