@@ -37,10 +37,11 @@ $t->seed_demo();
 $t->allow_alerts(qr/render|upstream/);
 
 my ($patient, $number, @files) = files();
-my $token = $t->login('radiographer');
 
 for my $file (@files) {
-    my $res = $t->http('node', PUT => '/api/v1/instances', token => $token,
+    # all of them may take longer than a token lives
+    my $res = $t->http('node', PUT => '/api/v1/instances',
+        token => $t->login('radiographer', $Test::Dicom::PASSWORD),
         body => $t->read_file($file),
         headers => { 'Content-Type' => 'application/dicom' });
     if ($res->{status} != 201) {
@@ -50,7 +51,8 @@ for my $file (@files) {
 }
 
 # The top level knows the patient too, under the facility's number.
-my $res = $t->http('toplevel', POST => '/api/v1/patients', token => $token,
+my $res = $t->http('toplevel', POST => '/api/v1/patients',
+    token => $t->login('radiographer', $Test::Dicom::PASSWORD),
     json => { name => { family => $patient, given => 'Ana' },
         birth_date => '1968-07-22', sex => 'F',
         identifiers => [{ issuer => 'TEST', value => $number }] });

@@ -69,7 +69,7 @@ await step("one that fails half way is named, and goes on when asked again",
     });
     await page.reload();
     const note = page.locator(".silent-note", { hasText: "Open clinic" });
-    const deadline = Date.now() + 15000;
+    const deadline = Date.now() + 90000;
     while (await note.count() === 0 && Date.now() < deadline) {
       await page.locator(".list-scroll").evaluate((list) => {
         list.scrollTop = list.scrollHeight;

@@ -22,7 +22,7 @@ export class Reader {
       headless: true, args: ARGUMENTS, viewport: size,
       ignoreHTTPSErrors: true,
     });
-    context.setDefaultTimeout(25000);
+    context.setDefaultTimeout(90000);
     return new Reader(context, await context.newPage());
   }
 
@@ -106,7 +106,7 @@ export class Reader {
     await this.page.waitForTimeout(60);
     await this.frames();
     await this.page.waitForSelector(
-      '.viewport[data-shown][aria-busy="false"]', { timeout: 30000 });
+      '.viewport[data-shown][aria-busy="false"]', { timeout: 120000 });
   }
 
   /** @param {"tl" | "tr" | "bl" | "br"} name */
