@@ -234,7 +234,7 @@ await test("a line that comes back is used on the other connection", async () =>
   assert.equal(held, null);
   assert.ok(!sent.moved && fake.probes > 5);
   fake.there = true;
-  await fake.pass(450);
+  await fake.pass(650);
   assert.ok(sent.moved && sent.signal.aborted);
   assert.equal(/** @type {any} */ (held)?.lane, "include");
   assert.equal((await fake.answered()).lane, "include");

@@ -32,8 +32,8 @@
 
 import { sleep } from "./latest.js";
 
-/** Silence lasts so long, and two trips. */
-const SILENCE_MS = 300;
+/** Silence lasts so long, and two trips: longer than TCP needs for a loss. */
+const SILENCE_MS = 700;
 
 /** A server that takes its time is asked again after so much of that. */
 const MOST_PATIENCE = 8;
