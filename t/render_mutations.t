@@ -58,6 +58,8 @@ sub serve {
             head(type => $type, body => 2) . '{}');
     }
 
+    return 0 if $type != RENDER;        # nginx asks how it is
+
     my ($seed) = unpack 'x24V', $body;
     srand($seed);
 
