@@ -141,9 +141,10 @@ decoder_lost(const struct decoder *decoder)
 void
 decoder_rest(struct decoder *decoder, unsigned idle_ms)
 {
-    uint64_t  now = now_ms();
+    uint64_t  now;
 
     pthread_mutex_lock(&decoder->mutex);
+    now = now_ms();                     /* no child came back later */
     for (unsigned i = 0; i < decoder->places; i++) {
         struct child  *child = &decoder->children[i];
 

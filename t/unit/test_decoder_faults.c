@@ -236,6 +236,58 @@ test_rest(void **state)
 }
 
 
+struct rester {
+    struct decoder  *decoder;
+    atomic_bool      end;
+};
+
+static void *
+rest_always(void *data)
+{
+    struct rester  *rester = data;
+
+    while (!rester->end) {
+        decoder_rest(rester->decoder, 3600000);
+    }
+    return NULL;
+}
+
+
+/* A child that comes back at the very moment has not been idle for long. */
+static void
+test_rest_race(void **state)
+{
+    const struct decoder_config  config = { 1, 10000, 512u << 20 };
+    struct decoder_error         error;
+    struct rester                rester = { 0 };
+    pthread_t                    threads[2];
+    int                          fd = small_file(), first[4], then[4];
+
+    decoder_destroy(decoder);
+    rester.decoder = decoder_create(&config);
+    assert_non_null(rester.decoder);
+    assert_true(read_header(rester.decoder, fd, anna, &error));
+    assert_int_equal(decoder_children(first, 4), 1);
+
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, rest_always,
+            &rester), 0);
+    }
+    for (unsigned i = 0; i < 1500; i++) {
+        assert_true(read_header(rester.decoder, fd, anna, &error));
+    }
+    rester.end = true;
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(decoder_children(then, 4), 1);
+    assert_int_equal(first[0], then[0]);
+    decoder_destroy(rester.decoder);
+    close(fd);
+    assert_int_equal(setup(NULL), 0);
+}
+
+
 /* More work than its time allows: inflating a bomb. */
 static void
 test_timeout(void **state)
@@ -471,6 +523,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_rest_race),
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_threads),
