@@ -213,7 +213,9 @@ server_user_answers(const struct server *server, const uint8_t user[16])
 
 /*
  * Whether the answer may stay until its connection takes it: nginx goes as slow
- * as its client does.  One large answer of a user may always.
+ * as its client does.  One small answer of a user may always, since it mostly
+ * goes at once, and one of any size when no other waits: a few slow clients
+ * must not keep all others from being served.
  */
 static bool
 server_has_room(const struct server *server, const struct request *request)
@@ -225,7 +227,10 @@ server_has_room(const struct server *server, const struct request *request)
     }
     size_t own = server_user_answers(server, request->head.user);
 
-    return sum <= MAX_ANSWERS && (own == 0 || own + size <= USER_ANSWERS);
+    if (own == 0) {
+        return sum <= MAX_ANSWERS || size <= SEND_BUFFER || sum == size;
+    }
+    return sum <= MAX_ANSWERS && own + size <= USER_ANSWERS;
 }
 
 /* An answer is ready: request->done. */

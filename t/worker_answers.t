@@ -55,6 +55,44 @@ is($watch->metric('dicom_render_answer_bytes'), 0,
     'who has taken the answers has given back the memory');
 is($crowd[0]->render($stack, 0)->{status}, 200, 'and is served again');
 
+# --- slow clients of several users
+
+my %opened;
+sub client {
+    my $wire = Test::Wire->new($path, user => $_[0]);
+    $opened{$wire->{user}} //= $wire->open([$file])->{id};
+    return $wire;
+}
+
+sub ask {
+    my ($wires, %size) = @_;
+    my $before = $watch->metric('dicom_render_pictures_total');
+
+    $_->send(render => Test::Wire::render_body($opened{$_->{user}}, 0,
+        format => 'png', voi => 'linear', center => 128, window => 256,
+        interpolation => 'nearest', %size)) for @$wires;
+    for (1 .. 1200) {
+        last if $watch->metric('dicom_render_pictures_total')
+            >= $before + @$wires;
+        sleep 0.1;
+    }
+}
+
+# Thirty-one fit, and one that is a little smaller.
+my @slow = map { my $user = "slow $_"; map { client($user) } 1 .. 7 } 1 .. 5;
+ask(\@slow);
+push @slow, client('last');
+ask([$slow[-1]], width => $columns, height => $rows - 48);
+$kept = $watch->metric('dicom_render_answer_bytes');
+cmp_ok($kept, '>', 4 * $share - (1 << 19), 'slow clients take what there is');
+cmp_ok($kept, '<=', 4 * $share, 'and no more');
+
+my @others = map { client("other $_") } 1 .. 4;
+ask(\@others, width => 1400, height => 700);
+is_deeply([map { $_->receive()->{status} } @others], [(200) x @others],
+    'a small answer of others has room all the same');
+$_->close for @slow, @others;
+
 # --- a client that goes away
 
 $_->send(render => Test::Wire::render_body($stack, 0)) for @crowd;
