@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,9 @@
 #define ABANDONED  3600
 
 struct store {
-    int  root;
-    int  objects;
+    int          root;
+    int          objects;
+    atomic_uint  making;        /* folders that may not be on the disk yet */
 };
 
 
@@ -101,6 +103,10 @@ store_open(const char *path)
         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (store->objects == -1) {
         log_error("store", "%s/objects cannot be opened: %m", path);
+        goto error;
+    }
+    if (fsync(store->root) == -1) {
+        log_error("store", "%s cannot be synced: %m", path);
         goto error;
     }
     if (!is_one_file_system(store)) {
@@ -201,14 +207,25 @@ open_folder(struct store *store, const char *location)
 }
 
 
-/* Makes name in parent and syncs parent; true too when it is there already. */
+/*
+ * Makes name in parent and syncs parent; true too when it is there already.
+ * Whoever made it may not have come that far: then this is done here, too.  A
+ * folder that could not be synced counts for ever.
+ */
 static bool
-make_folder(int parent, const char *name)
+make_folder(struct store *store, int parent, const char *name)
 {
+    atomic_fetch_add(&store->making, 1);
     if (mkdirat(parent, name, 0750) == -1) {
-        return errno == EEXIST;
+        bool  alone = atomic_fetch_sub(&store->making, 1) == 1;
+
+        return errno == EEXIST && (alone || fsync(parent) == 0);
     }
-    return fsync(parent) == 0;
+    if (fsync(parent) == -1) {
+        return false;
+    }
+    atomic_fetch_sub(&store->making, 1);
+    return true;
 }
 
 
@@ -226,7 +243,7 @@ make_folders(struct store *store, const char *location)
     memcpy(outer, location + 8, 2);
     memcpy(inner, location + 11, 2);
 
-    if (!make_folder(store->objects, outer)) {
+    if (!make_folder(store, store->objects, outer)) {
         return -1;
     }
     parent = openat(store->objects, outer,
@@ -234,7 +251,7 @@ make_folders(struct store *store, const char *location)
     if (parent == -1) {
         return -1;
     }
-    made = make_folder(parent, inner);
+    made = make_folder(store, parent, inner);
     error = errno;
     close(parent);
     errno = error;
