@@ -119,9 +119,10 @@ ngx_int_t ngx_dicom_db_param(ngx_dicom_db_query_t *q,
  * Starts q: with one step and read_only as one autocommitted statement, else
  * BEGIN ISOLATION LEVEL SERIALIZABLE, the steps, COMMIT; the whole again, with
  * jitter, on 40001 and 40P01 (at most seven times), on a prepared statement
- * that is stale, and on a connection lost before COMMIT.  Writes must therefore
- * be repeatable: keys chosen by the caller, ON CONFLICT where COMMIT may be
- * ambiguous.  NGX_OK (handler will be called) or NGX_ERROR.
+ * that is stale, and on a connection lost before COMMIT, or at all when it is
+ * read_only.  Writes must therefore be repeatable: keys chosen by the caller,
+ * ON CONFLICT where COMMIT may be ambiguous.  NGX_OK (handler will be called)
+ * or NGX_ERROR.
  */
 ngx_int_t ngx_dicom_db_run(ngx_dicom_db_t *db, ngx_dicom_db_query_t *q);
 

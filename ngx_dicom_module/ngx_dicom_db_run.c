@@ -530,9 +530,10 @@ ngx_dicom_db_batch_lost(ngx_dicom_db_run_t *run)
         return;
     }
 
-    /* after an error in a step COMMIT did nothing, wherever it got to */
+    /* COMMIT does nothing after an error in a step, nor of what only reads */
 
     if (run->commit_sent
+        && !run->query->read_only
         && !(run->failing && run->failed_step < run->query->steps.nelts))
     {
         /*
@@ -592,7 +593,8 @@ ngx_dicom_db_deadline_handler(ngx_event_t *ev)
     ngx_dicom_db_conn_t  *conn;
 
     conn = run->conn;
-    sent = conn != NULL && run->commit_sent && !run->committed;
+    sent = conn != NULL && run->commit_sent && !run->committed
+           && !run->query->read_only;
 
     ngx_log_error(NGX_LOG_WARN, run->query->log, 0,
                   "database: no answer within %M ms%s", run->db->timeout,

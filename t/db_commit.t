@@ -2,7 +2,7 @@
 
 # The connection is lost at COMMIT, before the server got it or after it was
 # done: a relay before a real PostgreSQL cuts there.  The client gets a success,
-# and the write is there exactly once.
+# and the write is there exactly once; what only reads is asked again.
 
 use strict;
 use warnings;
@@ -30,8 +30,8 @@ if ($relay == 0) {
 close $listener;
 END { if ($relay) { local $?; kill 'KILL', $relay; waitpid $relay, 0 } }
 
-$t->yaml('toplevel', databaseUrl => 'postgresql://dicom@127.0.0.1:'
-    . $t->port('relay') . '/toplevel');
+$t->yaml($_, databaseUrl => 'postgresql://dicom@127.0.0.1:'
+    . $t->port('relay') . "/$_") for qw(toplevel facility);
 $t->start_nginx();
 $t->seed_demo();
 my $admin = $t->login('admin');
@@ -43,10 +43,11 @@ sub api {
         %opt);
 }
 
-# The next COMMIT is cut, and as many after it as TIMES says.
+# The next COMMIT is cut, and as many after it as TIMES says; with STATEMENT
+# only of transactions that have it.
 sub cut {
-    my ($where, $times) = @_;
-    $t->write_file("mode.new", join ' ', $where, $times // 1);
+    my ($where, $times, $statement) = @_;
+    $t->write_file("mode.new", join ' ', $where, $times // 1, $statement // ());
     rename "$mode.new", $mode or die;
 }
 
@@ -129,6 +130,12 @@ for my $where (qw(before after)) {
     is($t->psql('toplevel', "SELECT count(*) FROM facilities WHERE code = "
         . "'TWICE$n'"), $where eq 'before' ? 0 : 1, 'and so it is');
     cut('never', 0);
+
+    cut($where, 2, 'STUDY_GET');
+    is($t->http('facility', GET => '/api/v1/studies/1.2.3',
+        token => $physician)->{status}, 404,
+        "$where COMMIT of what only reads, twice: asked again");
+    was_cut();
 }
 
 
@@ -181,7 +188,8 @@ sub relay {
                 # seals are made when they like: no order is about them alone
                 my $said = delete $said{$s};
                 my $where = $said =~ /\0AUDIT_TOPLEVEL_(?!PUT\0)\w+\0/
-                    && $said !~ /\0AUDIT_TOPLEVEL(?:_PUT)?\0/ ? '' : order();
+                    && $said !~ /\0AUDIT_TOPLEVEL(?:_PUT)?\0/
+                    ? '' : order($said);
                 if ($where eq 'before') {
                     $close->($s);
                     next;
@@ -202,11 +210,13 @@ sub relay {
 }
 
 sub order {
+    my ($said) = @_;
     open my $fh, '<', $mode or return '';
-    my ($where, $times) = split ' ', scalar(<$fh>) // '';
-    return '' if !$times;
+    my ($where, $times, @statement) = split ' ', scalar(<$fh>) // '';
+    return '' if !$times || (@statement ? $said !~ /\0$statement[0]\0/
+        : $said =~ /\0(?:AUDIT_FACILITY|PULSE)_/);
     open $fh, '>', $mode or die;
-    print $fh $times > 1 ? "$where " . ($times - 1) : '';
+    print $fh $times > 1 ? join ' ', $where, $times - 1, @statement : '';
     close $fh;
     return $where;
 }
