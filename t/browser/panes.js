@@ -86,6 +86,7 @@ await step("at first there is one viewport, and it has no frame", async () => {
   await open(system.study);
   assert.equal(await visible(), 1);
   assert.deepEqual(await framed(), []);
+  await shot("one-1280");
 });
 
 await step("a key makes two, the second shows the next series", async () => {
@@ -177,6 +178,39 @@ await step("without the link each scrolls alone", async () => {
   assert.equal((await place(0)).at, (await place(1)).at);
 });
 
+await step("a series passed over gets nothing of the one before", async () => {
+  await page.keyboard.press("6");
+  await settled();
+  let open = () => {};
+  const gate = new Promise((resolve) => {
+    open = () => resolve(null);
+  });
+  await page.route(/\/stacks$/, async (route) => {
+    if (!route.request().headers()["dicom-target"]) {
+      await gate;
+    }
+    await route.continue();
+  });
+  await page.keyboard.press("PageDown");
+  await pane(1).locator(".notice", { hasText: "Opening" }).waitFor();
+  assert.match(await corner(1, "bl"), /SAGITTAL/);
+  await page.keyboard.press("PageUp");
+  open();
+  await settled();
+  assert.match(await corner(1, "bl"), /SECOND/);
+  assert.equal(await window(1), "C -600  W 1500");
+  await page.unroute(/\/stacks$/);
+  await page.keyboard.press("PageDown");
+  await pane(1).locator(".corner-bl", { hasText: /SAGITTAL[^]* \/ 5/ })
+    .waitFor();
+  await settled();
+  assert.notEqual(await window(1), "C -600  W 1500");
+  await page.keyboard.press("PageUp");
+  await settled();
+  await page.keyboard.press(" ");
+  await settled();
+});
+
 await step("window and zoom go together where that is wanted", async () => {
   await page.keyboard.press("s");
   await page.keyboard.press("5");
@@ -197,7 +231,9 @@ await step("four by the button; lines show where images cross", async () => {
   await settled();
   assert.equal(await visible(), 4);
   assert.match(await corner(2, "bl"), /SAGITTAL/);
-  await pane(2).locator(".reference line").waitFor();
+  // A level line has no height, by which visible ones are told.
+  await pane(2).locator(".reference line:not([hidden])")
+    .waitFor({ state: "attached" });
   assert.equal(await pane(1).locator(".reference line").isVisible(), false);
   assert.match(await pane(3).locator(".notice").innerText(), /Drag a series/);
   const line = pane(2).locator(".reference line");
@@ -266,6 +302,7 @@ await step("an earlier study stands beside, and says so", async () => {
   await page.keyboard.press("Home");
   await settled();
   assert.deepEqual(await place(0), before, "another frame of reference");
+  await shot("earlier-1280");
   await page.setViewportSize({ width: 1920, height: 1080 });
   await settled();
   await shot("four-1920");

@@ -1,7 +1,8 @@
 /**
  * How many viewports there are, and what they do together.
  *
- * Events: "change" (the reader chose).
+ * Events: "change" (the reader chose; the layout as detail, null: something
+ * else).
  */
 
 import { h, icon } from "../core/dom.js";
@@ -47,7 +48,7 @@ export class LayoutBar extends EventTarget {
   /** @param {import("./panes.js").Layout} layout */
   choose(layout) {
     this.#panes.layout = layout;
-    this.#chosen();
+    this.#chosen(layout);
   }
 
   nextLayout() {
@@ -65,9 +66,10 @@ export class LayoutBar extends EventTarget {
     this.#chosen();
   }
 
-  #chosen() {
+  /** @param {import("./panes.js").Layout | null} [layout] */
+  #chosen(layout = null) {
     this.#update();
-    this.dispatchEvent(new Event("change"));
+    this.dispatchEvent(new CustomEvent("change", { detail: layout }));
   }
 
   #update() {

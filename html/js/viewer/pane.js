@@ -118,10 +118,7 @@ export class Pane extends EventTarget {
     if (this.series?.uid === series.uid && this.part === part) {
       return;
     }
-    if (this.series) {
-      this.#shared.views.set(stackKey(this.series.uid, this.part),
-        this.viewport.view);
-    }
+    this.#keepView();
     this.source = source;
     this.series = series;
     this.part = part;
@@ -133,11 +130,20 @@ export class Pane extends EventTarget {
       this.dispatchEvent(new Event("change"));
       return;
     }
-    this.viewport.clear();
+    this.viewport.expect(source.study, series, source.note);
     this.#loading.hidden = true;
     this.announce("Opening …");
     this.dispatchEvent(new Event("change"));
     await this.#open(source, series, part);
+  }
+
+  /** As the series is left; one that never came has no view of its own. */
+  #keepView() {
+    const { stack, view } = this.viewport;
+    if (stack && stack.series === this.series?.uid
+      && stack.part === this.part) {
+      this.#shared.views.set(stackKey(stack.series, stack.part), view);
+    }
   }
 
   /**

@@ -3,6 +3,7 @@
  *
  * @typedef {object} CachedPicture
  * @property {Blob} blob
+ * @property {number} layer
  * @property {import("./picture.js").PictureFacts} facts
  */
 

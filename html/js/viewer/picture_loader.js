@@ -117,6 +117,19 @@ export class PictureLoader {
     this.#cache.keep(({ facts }) => instances.has(facts.instance));
   }
 
+  /**
+   * The layers are known, or became others when the stack was opened again:
+   * no picture may stay that is not of its layer.
+   */
+  checkLayers() {
+    const { layers } = this.#stack;
+    if (layers) {
+      this.#cache.keep(({ layer, facts }) =>
+        layers[layer]?.instance === facts.instance
+        && layers[layer].frame === facts.frame);
+    }
+  }
+
   /** True while a wish is not answered. */
   get busy() {
     return this.#shown < this.#wishes;
@@ -325,7 +338,7 @@ export class PictureLoader {
     const expected = this.#stack.layers?.[layer] ?? null;
     const facts = checkPicture(
       request, response.headers, expected, this.#instances);
-    const picture = { blob, facts };
+    const picture = { blob, facts, layer };
     this.#cache.put(key, picture);
     return picture;
   }

@@ -165,9 +165,13 @@ export class ViewerPage {
     for (const type of ["change", "active", "layout"]) {
       panes.addEventListener(type, () => this.#mark(), { signal });
     }
-    this.#layoutBar.addEventListener("change", () => {
-      const { layout, links: { scroll, looks } } = panes;
-      keepHabits(this.#context.session.user?.id, { layout, scroll, looks });
+    this.#layoutBar.addEventListener("change", (event) => {
+      const user = this.#context.session.user?.id;
+      const { scroll, looks } = panes.links;
+      // That mammograms or a double click changed it is no habit.
+      const layout = /** @type {CustomEvent} */ (event).detail
+        ?? readHabits(user).layout;
+      keepHabits(user, { layout, scroll, looks });
     }, { signal });
     this.#parts.addEventListener("choose", (event) => {
       this.#choosePart(/** @type {CustomEvent<number>} */ (event).detail);
@@ -240,12 +244,14 @@ export class ViewerPage {
         // The picture first, then what stands around it.
         await Promise.race([look.seen, sleep(LISTS_MS)]);
         await nextFrame();
+        this.#aborter.signal.throwIfAborted();
       }
       this.#known(study);
       const first = firstToRead(study.series);
       if (first) {
         this.#panes.viewport.element.focus();
         this.#glimpse(await look?.seen ?? null, study);
+        this.#aborter.signal.throwIfAborted();
         this.#hang(study, first);
       } else {
         this.#panes.active.announce("This study has no pictures.");
@@ -306,21 +312,25 @@ export class ViewerPage {
   }
 
   /**
-   * The first series, or mammograms in their places.  The other places are
-   * filled when the first picture is there.
+   * The first series, or mammograms in their places; nothing where the reader
+   * was faster.  The other places are filled when the first picture is there.
    *
    * @param {StudyDetail} study
    * @param {SeriesItem} first
    */
   #hang(study, first) {
-    const hanging = hangMammograms(study.series);
+    const panes = this.#panes;
+    const chosen = panes.all.some(({ series }) => series);
+    const begun = panes.all.find(({ glimpsed }) => glimpsed);
+    const hanging = chosen ? null : hangMammograms(study.series);
     if (hanging) {
-      this.#panes.layout = hanging.layout;
+      panes.layout = hanging.layout;
       for (const [n, series] of hanging.series.entries()) {
-        this.#put(this.#panes.visible[n], series.uid);
+        this.#put(panes.visible[n], series.uid);
       }
-    } else {
-      this.#put(this.#panes.active, this.#panes.active.glimpsed ?? first.uid);
+    } else if (begun || !chosen) {
+      const seen = study.series.find(({ uid }) => uid === begun?.glimpsed);
+      this.#put(begun ?? panes.active, (seen ?? first).uid);
     }
   }
 

@@ -1,9 +1,10 @@
 /**
  * The viewport: holds the view, asks for its picture, shows what comes.
  *
- * Events: "shown" (another picture is on the screen), "view" (the view that
- * is wanted changed), "layers" (it is known where they lie), "state" (loading,
- * trouble, cine), "enlarge" (a double click; prevented, it does not reset).
+ * Events: "shown" (another picture is on the screen, or none any more), "view"
+ * (the view that is wanted changed), "layers" (it is known where they lie),
+ * "state" (loading, trouble, cine), "enlarge" (a double click; prevented, it
+ * does not reset).
  */
 
 import { h, setText } from "../core/dom.js";
@@ -302,6 +303,19 @@ export class Viewport extends EventTarget {
     } else {
       this.#changed();
     }
+  }
+
+  /**
+   * Empty until a series comes, and labelled as that, not as the former one.
+   *
+   * @param {StudyItem} study
+   * @param {SeriesItem} series
+   * @param {string} note
+   */
+  expect(study, series, note) {
+    this.#cover.overlay.setStudy(study, series, note);
+    this.#name(series);
+    this.clear();
   }
 
   /** Empty and black; nothing of a former patient stays. */
@@ -703,16 +717,18 @@ export class Viewport extends EventTarget {
     this.#failure = `Image ${layer + 1} cannot be shown: `
       + explain(error);
     this.#sayState();
+    this.dispatchEvent(new Event("shown"));
     this.#turns.done(this);
   }
 
   #layersKnown() {
     const shown = this.#surface.picture;
     const stack = this.#open?.stack;
-    if (!shown || !stack) {
+    if (!stack) {
       return;
     }
-    const own = stack.layers?.[shown.request.view.layer];
+    this.#open?.loader.checkLayers();
+    const own = shown && stack.layers?.[shown.request.view.layer];
     if (own && (own.instance !== shown.facts.instance
       || own.frame !== shown.facts.frame)) {
       this.#surface.clear();
