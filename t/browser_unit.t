@@ -16,7 +16,7 @@ if (my $why = Test::Dicom::Node::missing()) {
 }
 
 is(Test::Dicom::Node::run([$_]), 0, "$_ ends well")
-    for 'unit.js', 'unit_core.js', 'unit_panes.js';
+    for 'unit.js', 'unit_core.js', 'unit_panes.js', 'unit_hazards.js';
 
 SKIP: {
     my $why = Test::Dicom::Node::missing('typescript');

@@ -10,7 +10,7 @@
 
 import { imageShape } from "./picture.js";
 import { cut, nearest } from "./planes.js";
-import { fitScale } from "./view.js";
+import { clampZoom, fitScale } from "./view.js";
 
 export class Links {
   /** @type {import("./panes.js").Panes} */
@@ -125,8 +125,9 @@ export class Links {
     const modality = viewport.stack?.info.modality;
     const windowed = !before || before.window !== view.window
       || before.invert !== view.invert;
-    const placed = !before || before.zoom !== view.zoom
-      || before.panX !== view.panX || before.panY !== view.panY;
+    const placed = !before || before.placed !== view.placed
+      || (view.placed && (before.zoom !== view.zoom
+        || before.panX !== view.panX || before.panY !== view.panY));
     for (const other of this.#others()) {
       const change = {
         ...(windowed && other.stack?.info.modality === modality
@@ -187,21 +188,25 @@ function tolerance(...viewports) {
 
 /**
  * Zoom and pan that show the same millimetres as another viewport; where
- * those are not known, the same share of the image.
+ * those are not known, the same share of the image.  At rest each lies where
+ * it does by itself.
  *
  * @param {Viewport} from
  * @param {Viewport} to
  * @returns {Partial<View>}
  */
 function samePlace(from, to) {
-  const { zoom, panX, panY } = from.view;
+  const { placed, zoom, panX, panY } = from.view;
+  if (!placed) {
+    return { placed, zoom: 1, panX: 0, panY: 0 };
+  }
   const one = scaleOf(from);
   const other = scaleOf(to);
   if (!one || !other || (zoom === 1 && panX === 0 && panY === 0)) {
     return { placed: true, zoom, panX, panY };
   }
   const length = one.length / other.length;
-  return { placed: true, zoom: zoom * one.fit / other.fit / length,
+  return { placed: true, zoom: clampZoom(zoom * one.fit / other.fit / length),
     panX: panX * length, panY: panY * length };
 }
 

@@ -64,6 +64,8 @@ export class Marks {
   /** @param {string} series */
   setSeries(series) {
     this.#finish();
+    this.#held = null;
+    this.#chosen = null;
     this.#context = null;
     this.#marks = this.#all.get(series) ?? [];
     this.#all.set(series, this.#marks);
@@ -146,10 +148,14 @@ export class Marks {
     this.draw(this.#context);
   }
 
-  /** Removes the chosen mark, or the last one of the layer; false: none. */
+  /**
+   * Removes the chosen mark of the layer, or its last one; false: none.  None
+   * goes that is not seen.
+   */
   removeOne() {
-    const mark = this.#chosen ?? this.#marks.findLast(({ layer }) =>
+    const here = this.#marks.filter(({ layer }) =>
       layer === this.#context?.layer);
+    const mark = here.find((one) => one === this.#chosen) ?? here.at(-1);
     if (!mark) {
       return false;
     }

@@ -11,7 +11,7 @@
  */
 
 import { fill, h } from "../core/dom.js";
-import { day } from "../core/format.js";
+import { day, dicomName } from "../core/format.js";
 import { explain } from "../core/http.js";
 import { SeriesList } from "./series_list.js";
 
@@ -166,5 +166,27 @@ export function noteOf(study, read) {
   const when = day(study.date);
   const order = !study.date || !read.date || study.date === read.date
     ? "Other study" : study.date < read.date ? "Earlier study" : "Later study";
-  return [order, when].filter(Boolean).join(" ");
+  const others = otherData(study.patient, read.patient);
+  return [order, when].filter(Boolean).join(" ")
+    + (others.length > 0 ? `, other ${others.join(", ")}` : "");
+}
+
+/**
+ * What two studies of one patient ID say differently: a name may change, and
+ * an ID may have been given twice.
+ *
+ * @param {StudyItem["patient"]} one
+ * @param {StudyItem["patient"]} other
+ */
+function otherData(one, other) {
+  const differ = (/** @type {string | null} */ a,
+    /** @type {string | null} */ b) => Boolean(a && b && a !== b);
+  const plain = (/** @type {string | null} */ name) =>
+    dicomName(name).toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+  return [
+    one.name && other.name
+      && differ(plain(one.name), plain(other.name)) ? "name" : "",
+    differ(one.birth_date, other.birth_date) ? "birth date" : "",
+    differ(one.sex, other.sex) ? "sex" : "",
+  ].filter(Boolean);
 }
