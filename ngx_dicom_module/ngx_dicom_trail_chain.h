@@ -71,6 +71,7 @@ struct ngx_dicom_trail_s {
     ngx_uint_t                sweeping;
     uint64_t                  sweep_from;  /* ms */
     uint64_t                  sweep_to;
+    uint64_t                  doubted;     /* when the last doubt came up */
     ngx_event_t               soon;
     ngx_event_t               linger;
     ngx_event_t               retry;

@@ -8,6 +8,7 @@
 #include "ngx_dicom_trail_chain.h"
 
 
+static void ngx_dicom_trail_sweep(ngx_dicom_trail_t *trail, uint64_t from);
 static void ngx_dicom_trail_swept(ngx_dicom_db_query_t *q);
 
 
@@ -26,6 +27,14 @@ ngx_dicom_trail_now(void)
 
 void
 ngx_dicom_trail_doubt(ngx_dicom_trail_t *trail, uint64_t from)
+{
+    trail->doubted = ngx_dicom_trail_now();
+    ngx_dicom_trail_sweep(trail, from);
+}
+
+
+static void
+ngx_dicom_trail_sweep(ngx_dicom_trail_t *trail, uint64_t from)
 {
     if (trail->sweep_from == 0 || from < trail->sweep_from) {
         trail->sweep_from = from;
@@ -74,7 +83,11 @@ ngx_dicom_trail_sweep_handler(ngx_event_t *ev)
     }
 
     trail->sweeping = 1;
-    trail->sweep_from = 0;
+
+    /* a doubt that came meanwhile may be about what is too young yet */
+
+    trail->sweep_from = (trail->doubted > trail->sweep_to)
+                        ? trail->sweep_to - 2 * trail->timeout : 0;
 }
 
 
@@ -124,6 +137,6 @@ ngx_dicom_trail_swept(ngx_dicom_db_query_t *q)
     ngx_destroy_pool(q->pool);
 
     if (again) {
-        ngx_dicom_trail_doubt(trail, again);
+        ngx_dicom_trail_sweep(trail, again);
     }
 }
