@@ -69,7 +69,8 @@ struct ngx_dicom_trail_s {
     ngx_uint_t                nbatches;
     ngx_dicom_trail_batch_t  *running;
     ngx_uint_t                sweeping;
-    uint64_t                  sweep_from;  /* ms */
+    uint64_t                  sweep_from;  /* of the next one, 0: none; ms */
+    uint64_t                  swept_from;
     uint64_t                  sweep_to;
     uint64_t                  doubted;     /* when the last doubt came up */
     ngx_event_t               soon;

@@ -70,6 +70,7 @@ ngx_dicom_trail_sweep_handler(ngx_event_t *ev)
 
     q = ngx_dicom_trail_query(trail, ngx_dicom_trail_swept, &pool);
     if (q == NULL) {
+        ngx_add_timer(ev, NGX_DICOM_TRAIL_RETRY);
         return;
     }
 
@@ -79,10 +80,12 @@ ngx_dicom_trail_sweep_handler(ngx_event_t *ev)
         || ngx_dicom_db_run(trail->db, q) != NGX_OK)
     {
         ngx_destroy_pool(pool);
+        ngx_add_timer(ev, NGX_DICOM_TRAIL_RETRY);
         return;
     }
 
     trail->sweeping = 1;
+    trail->swept_from = trail->sweep_from;
 
     /* a doubt that came meanwhile may be about what is too young yet */
 
@@ -105,7 +108,7 @@ ngx_dicom_trail_swept(ngx_dicom_db_query_t *q)
     again = trail->sweep_from;
 
     if (q->status != NGX_DICOM_DB_OK) {
-        again = trail->sweep_to - 2 * trail->timeout;
+        again = trail->swept_from;
 
     } else {
         rows = PQntuples(step->result);
