@@ -87,8 +87,10 @@ sub database_back {
         =~ /start worker process (\d+)/g;
     for (1 .. 1200) {
         my %has;
-        my $ports = $self->psql('template1', "SELECT datname, client_port
-            FROM pg_stat_activity WHERE application_name = 'nginx'");
+        # '': the database itself is not back yet
+        my $ports = eval { $self->psql('template1', "SELECT datname,
+            client_port FROM pg_stat_activity
+            WHERE application_name = 'nginx'") } // '';
         my %inode = _inodes();
         my %socket = map { my ($database, $port) = split /\|/;
             ('socket:[' . ($inode{$port} // '') . ']' => $database) }
