@@ -489,6 +489,17 @@ convert_row(uint8_t *to, const uint8_t *y, const uint8_t *cb,
 }
 
 
+static bool
+is_interlaced(const AVFrame *frame)
+{
+#ifdef AV_FRAME_FLAG_INTERLACED
+    return (frame->flags & AV_FRAME_FLAG_INTERLACED) != 0;
+#else
+    return frame->interlaced_frame != 0;    /* before FFmpeg 6.1 */
+#endif
+}
+
+
 /*
  * The row of chroma that belongs to row y of luma; the two fields of an
  * interlaced picture have their own rows.
@@ -496,7 +507,7 @@ convert_row(uint8_t *to, const uint8_t *y, const uint8_t *cb,
 static uint32_t
 chroma_row(const AVFrame *frame, unsigned shift, uint32_t y)
 {
-    if (shift == 1 && frame->interlaced_frame) {
+    if (shift == 1 && is_interlaced(frame)) {
         uint32_t  row = y / 4 * 2 + y % 2;
 
         return row < (uint32_t) (frame->height + 1) / 2 ? row : y / 2;
