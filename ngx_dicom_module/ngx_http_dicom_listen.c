@@ -129,6 +129,9 @@ ngx_http_dicom_listen(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     lsopt.backlog = NGX_LISTEN_BACKLOG;
     lsopt.rcvbuf = -1;
     lsopt.sndbuf = -1;
+#if (nginx_version >= 1025000)
+    lsopt.type = SOCK_STREAM;
+#endif
 #if (NGX_HAVE_SETFIB)
     lsopt.setfib = -1;
 #endif

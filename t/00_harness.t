@@ -19,7 +19,8 @@ $t->start_postgres();
 is($t->psql('toplevel', 'SELECT count(*) FROM users'), '0', 'empty database');
 $t->seed_demo();
 is($t->psql('toplevel', 'SELECT count(*) FROM users'), '5', 'seeded');
-is($t->psql('facility', 'SHOW lc_collate'), 'C', 'sorts by code point');
+is($t->psql('facility', 'SELECT datcollate FROM pg_database'
+    . ' WHERE datname = current_database()'), 'C', 'sorts by code point');
 
 my $file = $t->write_file('a.dcm', $t->dicom_file(PatientName => "M\x{fc}ller",
     SpecificCharacterSet => 'ISO_IR 192'));
