@@ -32,6 +32,7 @@ import { Connectivity } from "./core/connectivity.js";
 import { fill, h, loadIcons, setText } from "./core/dom.js";
 import { explain, Http } from "./core/http.js";
 import { KeptSet } from "./core/kept_set.js";
+import { debounce } from "./core/latest.js";
 import { Session } from "./core/session.js";
 import { Emergencies } from "./emergency/emergencies.js";
 import { EmergencyPage } from "./emergency/emergency_page.js";
@@ -57,12 +58,21 @@ import { ViewerPage } from "./viewer/viewer_page.js";
 
 const STUDY_UID = /^[0-9.]{1,64}$/;
 
+/** A window that is being resized rests. */
+const RESIZED_MS = 200;
+
+/** Where the browser does not say when it is idle. */
+const IDLE_MS = 300;
+
 class App {
   /** @type {AppContext} */
   #context;
 
   /** @type {Page | null} */
   #page = null;
+
+  /** For the next study. @type {ViewerPage | null} */
+  #spare = null;
 
   #list = "";
   #bar = h("header", { class: "bar" });
@@ -123,6 +133,7 @@ class App {
       /** @type {import("./worklist/study_table.js").LookEvent} */ (event)
         .detail));
     addEventListener("hashchange", () => this.#route());
+    addEventListener("resize", debounce(RESIZED_MS, () => this.#prepare()));
     this.#route();
   }
 
@@ -184,6 +195,21 @@ class App {
     fill(this.#bar, page.bar, userMenu(this.#context));
     fill(this.#main, page.element);
     document.body.dataset.page = parts[0];
+    whenIdle(() => this.#prepare());
+  }
+
+  /** What the next study needs, while the reader looks at a list. */
+  #prepare() {
+    if (this.#page instanceof ViewerPage || !this.#mayOpen) {
+      return;
+    }
+    this.#spare ??= new ViewerPage(this.#context);
+    this.#context.looks.box = this.#spare.sizeIn(this.#main);
+  }
+
+  get #mayOpen() {
+    return this.#context.session.may(
+      "physician", "radiographer", "facility_admin");
   }
 
   /**
@@ -234,12 +260,25 @@ class App {
   #study(how, id, uid) {
     const context = this.#context;
     const api = context.facility(id);
-    if (!api || !STUDY_UID.test(uid)
-      || !context.session.may("physician", "radiographer", "facility_admin")) {
+    if (!api || !STUDY_UID.test(uid) || !this.#mayOpen) {
       return null;
     }
-    return how === "study" ? new ViewerPage(context, api, uid)
-      : new EmergencyPage(context, api.facility, uid);
+    if (how === "emergency") {
+      return new EmergencyPage(context, api.facility, uid);
+    }
+    const page = this.#spare ?? new ViewerPage(context);
+    this.#spare = null;
+    page.open(api, uid);
+    return page;
+  }
+}
+
+/** @param {() => void} work */
+function whenIdle(work) {
+  if ("requestIdleCallback" in globalThis) {
+    requestIdleCallback(work);
+  } else {
+    setTimeout(work, IDLE_MS);
   }
 }
 

@@ -76,7 +76,14 @@ await test("the first one came with the opening of the study", async () => {
   assert.ok(said[0].preview);
   assert.ok(!reader.all.some(({ url }) =>
     url.replace(/&max_bytes=\d+/, "").endsWith(said[0].shown)));
-  assert.match(JSON.parse(looks[0]).picture, /&max_bytes=\d+$/);
+  const { picture } = JSON.parse(looks[0]);
+  assert.match(picture, /&max_bytes=\d+$/);
+  // Of the viewport that it is for: smaller, and of the same shape.
+  const asked = new URLSearchParams(picture);
+  const { width, height } = await reader.canvas();
+  const shrink = width / Number(asked.get("width"));
+  assert.ok(Math.abs(height / Number(asked.get("height")) - shrink) < 0.1,
+    `${picture} for ${width}x${height}`);
 });
 
 ok(await reader.difference() === "", "which is the API's, pixel by pixel");

@@ -1,6 +1,7 @@
 // The viewer on a thin line, by the clock.  SYSTEM (JSON): web, username,
 // password, profile, lines: [{down, up, delay, loss, outages: [s]}], pictures:
-// {C: study, D: study}, steps.  Tells the Perl side each line's result.
+// {C: study, D: study, first: [study]}, steps.  Tells the Perl side each line's
+// result.
 //
 // What is measured was never seen before: inverting makes a new look of all
 // images, and nothing of it is fetched ahead before the reader rests.
@@ -51,6 +52,8 @@ async function resize(width, height) {
   }
 }
 
+const LOOK_MS = 300;
+
 /** @param {string} study */
 async function open(study) {
   await page.evaluate(() => {
@@ -62,6 +65,8 @@ async function open(study) {
   await pause(500);
   await clock.start();
   await link.click();
+  // Looking costs the page time that the picture needs.
+  await pause(LOOK_MS);
   const first = await clock.shown();
   const full = await clock.shown({ full: true });
   // From the press of the button, not from when the script wanted it.
@@ -139,8 +144,12 @@ async function measure(line) {
   /** @type {Record<string, unknown>} */
   const result = { line };
 
-  result.worklist = await open(system.pictures.C);
-  say("worklist", result.worklist);
+  const firsts = [];
+  for (const study of [...system.pictures.first, system.pictures.C]) {
+    firsts.push((await open(study)).first);
+  }
+  result.firsts = firsts;
+  say("firsts", firsts);
   await resize(512, 512);
   await pause(1500);
   await reader.settled();

@@ -78,7 +78,8 @@ export class EmergencyPage {
       // Reports are read, and none is written.
       session: { user: session.user, may: (...roles) =>
         roles.includes("emergency") },
-    }, new FacilityApi(http, this.#facility), this.#uid);
+    });
+    this.#viewer.open(new FacilityApi(http, this.#facility), this.#uid);
     fill(this.#banner, icon("warning"),
       h("p", {}, h("strong", {}, "Emergency access"), " to ",
         this.#facility.name, h("span", { class: "emergency-note" },

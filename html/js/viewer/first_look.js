@@ -15,7 +15,6 @@
  * @property {number} bytes
  */
 
-import { h } from "../core/dom.js";
 import { serverTime } from "./line_meter.js";
 import { movingBytes, movingQuality, Sizes } from "./line_policy.js";
 import {
@@ -28,6 +27,9 @@ const PATIENCE_MS = 8000;
 
 /** Unused for so long, it was not meant. */
 const FORGOTTEN_MS = 4000;
+
+/** A viewport that nobody has laid out. @type {Box} */
+const UNSEEN = { width: 800, height: 800 };
 
 export class FirstLook {
   #aborter = new AbortController();
@@ -62,7 +64,7 @@ export class FirstLook {
    * @param {string} study
    * @param {StudyItem | null} item
    * @param {import("./line_meter.js").LineMeter} meter
-   * @param {Box} box  of the viewport, as far as that is known
+   * @param {Box} box  of the viewport
    */
   constructor(node, study, item, meter, box) {
     this.#node = node;
@@ -169,10 +171,7 @@ async function takeApart(response) {
   return { info: JSON.parse(stack), blob };
 }
 
-/**
- * The one look at a time, and how large the viewport was when it was seen
- * last.
- */
+/** The one look at a time, and how large its viewport will be. */
 export class Looks {
   /** @type {FirstLook | null} */
   #look = null;
@@ -180,7 +179,7 @@ export class Looks {
   /** @type {import("./line_meter.js").LineMeter} */
   #meter;
 
-  /** Device pixels. @type {Box | null} */
+  /** Device pixels, as far as that is known. @type {Box | null} */
   #box = null;
 
   /** @param {import("./line_meter.js").LineMeter} meter */
@@ -206,7 +205,7 @@ export class Looks {
     }
     this.#look?.close();
     this.#look = node && new FirstLook(node, study, item, this.#meter,
-      this.#box ?? likelyBox());
+      this.#box ?? UNSEEN);
   }
 
   /**
@@ -225,24 +224,4 @@ export class Looks {
     look?.close();
     return null;
   }
-}
-
-/**
- * Where no viewport was seen yet: laid out for a moment, and never painted.
- *
- * @returns {Box}
- */
-function likelyBox() {
-  const ratio = devicePixelRatio || 1;
-  const viewport = h("div", { class: "viewport" });
-  const page = h("div", { class: "viewer" }, h("div", { class: "rail" }),
-    h("div", { class: "stage" }, viewport, h("div", { class: "slice-rail" })),
-    h("aside", { class: "report-side" }));
-  document.querySelector("main")?.append(page);
-  const { clientWidth, clientHeight } = viewport;
-  page.remove();
-  return {
-    width: Math.max(64, Math.round(clientWidth * ratio)),
-    height: Math.max(64, Math.round(clientHeight * ratio)),
-  };
 }

@@ -1,5 +1,7 @@
 /**
- * A study on the screen: series, viewports, report.
+ * A study on the screen: series, viewports, report.  The page is made before
+ * it is known of which study, as that takes longer than the first picture's
+ * way from the node.
  */
 
 import { fill, h, icon, setText } from "../core/dom.js";
@@ -45,8 +47,9 @@ export class ViewerPage {
   /** @type {ViewerContext} */
   #context;
 
-  /** @type {import("../api/facility.js").FacilityApi} */
-  #facility;
+  /** Of the study, from open() on. */
+  #facility = /** @type {import("../api/facility.js").FacilityApi} */ (
+    /** @type {unknown} */ (null));
 
   /** @type {StudyDetail | null} */
   #study = null;
@@ -87,6 +90,9 @@ export class ViewerPage {
   #patientLine = h("span", { class: "patient-line" });
   #studyLine = h("span", { class: "study-line" });
 
+  #back = h("a", { class: "tool", title: "Back (Esc)",
+    "aria-label": "Back to the list" }, icon("back"));
+
   /** @type {HTMLButtonElement} */
   #reportButton;
 
@@ -96,14 +102,9 @@ export class ViewerPage {
   /** @type {HTMLElement} */
   bar;
 
-  /**
-   * @param {ViewerContext} context
-   * @param {import("../api/facility.js").FacilityApi} facility
-   * @param {string} uid
-   */
-  constructor(context, facility, uid) {
+  /** @param {ViewerContext} context */
+  constructor(context) {
     this.#context = context;
-    this.#facility = facility;
     const { signal } = this.#aborter;
     const { meter, config } = context;
     this.#panes = new Panes({ stacks: this.#stacks, views: new Map() },
@@ -116,8 +117,7 @@ export class ViewerPage {
       "aria-expanded": "true", onclick: () => this.#toggleReport(),
     }, icon("report"), h("span", {}, "Report"));
     this.bar = h("div", { class: "viewer-bar" },
-      h("a", { class: "tool", href: context.lastList(), title: "Back (Esc)",
-        "aria-label": "Back to the list" }, icon("back")),
+      this.#back,
       h("div", { class: "identity", role: "status", "aria-live": "off" },
         h("div", {}, this.#patientName, this.#patientLine),
         this.#studyLine),
@@ -130,10 +130,42 @@ export class ViewerPage {
     this.element = h("div", { class: "viewer" }, this.#rail,
       h("div", { class: "stage" }, this.#panes.element), this.#aside);
     this.#panes.setTool("window");
-    this.#takeHabits();
-    this.#listen(signal);
+  }
+
+  /**
+   * Once.
+   *
+   * @param {import("../api/facility.js").FacilityApi} facility
+   * @param {string} uid  of the study
+   */
+  open(facility, uid) {
+    this.#facility = facility;
+    this.#back.href = this.#context.lastList();
+    this.#furnish();
+    this.#listen(this.#aborter.signal);
     this.#panes.active.announce("Opening …");
     void this.#open(uid);
+  }
+
+  /**
+   * The first viewport's size in a page of this size: laid out for a moment,
+   * and never painted.
+   *
+   * @param {HTMLElement} page
+   * @returns {import("./view.js").Box}  device pixels
+   */
+  sizeIn(page) {
+    this.#furnish();
+    const frame = h("div", {}, this.element);
+    Object.assign(frame.style, { position: "absolute", visibility: "hidden",
+      width: `${page.clientWidth}px`, height: `${page.clientHeight}px` });
+    page.append(frame);
+    const { clientWidth, clientHeight } = this.#panes.viewport.element;
+    frame.remove();
+    this.element.remove();
+    const ratio = devicePixelRatio || 1;
+    return { width: Math.max(64, Math.round(clientWidth * ratio)),
+      height: Math.max(64, Math.round(clientHeight * ratio)) };
   }
 
   destroy() {
@@ -144,8 +176,13 @@ export class ViewerPage {
     this.#stacks.close();
   }
 
-  #takeHabits() {
-    const habits = readHabits(this.#context.session.user?.id);
+  /** As this reader may and likes. */
+  #furnish() {
+    const { session } = this.#context;
+    const reports = session.may("physician", "radiographer", "emergency");
+    this.#reportButton.hidden = !reports;
+    this.#aside.hidden = !reports;
+    const habits = readHabits(session.user?.id);
     const { links } = this.#panes;
     links.scroll = habits.scroll;
     links.looks = habits.looks;
@@ -350,14 +387,11 @@ export class ViewerPage {
 
   /** @param {StudyDetail} study */
   #openReport(study) {
-    const { session } = this.#context;
-    if (!session.may("physician", "radiographer", "emergency")) {
-      this.#reportButton.hidden = true;
-      this.#aside.hidden = true;
-      return;
+    if (!this.#reportButton.hidden) {
+      this.#report = new ReportPanel(this.#facility, study,
+        this.#context.session);
+      fill(this.#aside, this.#report.element);
     }
-    this.#report = new ReportPanel(this.#facility, study, session);
-    fill(this.#aside, this.#report.element);
   }
 
   #toggleReport() {
@@ -370,11 +404,7 @@ export class ViewerPage {
 
   /** Another picture is in the active viewport. */
   #shown() {
-    const { viewport, layout } = this.#panes;
-    if (layout === 1) {
-      this.#context.looks.box = viewport.box;
-    }
-    if (viewport.settled) {
+    if (this.#panes.viewport.settled) {
       this.#fill();
       this.#list?.start();
       this.#others?.start();
