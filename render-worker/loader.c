@@ -18,6 +18,12 @@
 #define YIELD_MS  25
 #define TURN_MS   2
 
+/*
+ * They also wait for so long after a series was opened, whose first picture is
+ * asked for next, and after this picture was made, while it is passed on.
+ */
+#define GRACE_MS  5
+
 /* The share of the ring that layers have which somebody waits for: few. */
 #define HURRY  4
 
@@ -40,6 +46,7 @@ struct loader {
     pthread_cond_t         work[DUTY_COUNT];
     pthread_cond_t         quiet;           /* no more pictures */
     unsigned               pictures;        /* on their way */
+    uint64_t               grace_ms;        /* when it ends */
     bool                   stopping;
     struct stack          *first, *last;    /* with layers to load, in turn */
     struct buffers         rings[DUTY_COUNT];  /* slow decoding must not
@@ -409,6 +416,14 @@ now_ms(void)
 }
 
 void
+loader_grace(struct loader *loader)
+{
+    pthread_mutex_lock(&loader->mutex);
+    loader->grace_ms = now_ms() + GRACE_MS;
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+void
 loader_yield(struct loader *loader)
 {
     pthread_mutex_lock(&loader->mutex);
@@ -426,24 +441,27 @@ loader_resume(struct loader *loader)
     pthread_mutex_unlock(&loader->mutex);
 }
 
-/* Waits until no picture is on its way, or it is our turn.  Mutex held. */
+/* Waits until nobody minds, or it is our turn.  Mutex held. */
 static void
 loader_wait_quiet(struct loader *loader, struct loader_thread *self)
 {
-    uint64_t now = now_ms();
+    uint64_t now = now_ms(), end = now + YIELD_MS;
 
-    if (loader->pictures == 0 || now < self->turn_ms + TURN_MS) {
+    if (now < self->turn_ms + TURN_MS) {
         return;
     }
-    uint64_t end = now + YIELD_MS;
-    struct timespec until = { .tv_sec = (time_t) (end / 1000),
-        .tv_nsec = (long) (end % 1000) * 1000000 };
+    while ((loader->pictures > 0 || now < loader->grace_ms)
+           && !loader->stopping)
+    {
+        uint64_t time = loader->pictures > 0 || loader->grace_ms > end ? end
+            : loader->grace_ms;
+        struct timespec until = { .tv_sec = (time_t) (time / 1000),
+            .tv_nsec = (long) (time % 1000) * 1000000 };
 
-    while (loader->pictures > 0 && !loader->stopping) {
-        if (pthread_cond_timedwait(&loader->quiet, &loader->mutex, &until)
-            == ETIMEDOUT)
-        {
-            self->turn_ms = end;
+        pthread_cond_timedwait(&loader->quiet, &loader->mutex, &until);
+        now = now_ms();
+        if (now >= end) {
+            self->turn_ms = now;
             return;
         }
     }
@@ -599,13 +617,18 @@ loader_open(struct loader *loader, struct stack *stack, uint32_t first)
     for (int way = 0; way < WAY_COUNT; way++) {
         stack->cursor[way] = first;
     }
-    if (stack->pending[WAY_READ] != 0) {
-        pthread_cond_broadcast(&loader->work[DUTY_READ_AHEAD]);
-    }
-    if (stack->pending[WAY_DECODE] != 0) {
-        pthread_cond_broadcast(&loader->work[DUTY_DECODE]);
+    bool read = stack->pending[WAY_READ] != 0;
+    bool decode = stack->pending[WAY_DECODE] != 0;
+    if (read) {
+        loader->grace_ms = now_ms() + GRACE_MS;
     }
     pthread_mutex_unlock(&loader->mutex);
+    if (read) {
+        pthread_cond_broadcast(&loader->work[DUTY_READ_AHEAD]);
+    }
+    if (decode) {
+        pthread_cond_broadcast(&loader->work[DUTY_DECODE]);
+    }
 }
 
 void
@@ -649,7 +672,8 @@ loader_want(struct loader *loader, struct stack *stack, uint32_t number,
     } else if (layer->state != LAYER_RESIDENT) {
         layer->wanted = true;
     }
-    if (layer->state == LAYER_ABSENT && !layer->listed) {
+    bool listed = layer->state == LAYER_ABSENT && !layer->listed;
+    if (listed) {
         struct layer_list *list = &stack->wanted[layer->way];
 
         layer->listed = true;
@@ -659,10 +683,13 @@ loader_want(struct loader *loader, struct stack *stack, uint32_t number,
             stack->layers[list->last].next = number;
         }
         list->last = number;
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    if (listed) {
+        /* who wakes finds the mutex free */
         pthread_cond_signal(&loader->work[layer->way == WAY_READ ? DUTY_READ
             : DUTY_DECODE]);
     }
-    pthread_mutex_unlock(&loader->mutex);
 }
 
 void

@@ -91,6 +91,12 @@ void loader_unwant(struct loader *loader, struct stack *stack,
 void loader_yield(struct loader *loader);
 void loader_resume(struct loader *loader);
 
+/*
+ * The same for a few milliseconds from now on: the first picture of a stack goes
+ * to its client, which takes as long as making it.  Any thread.
+ */
+void loader_grace(struct loader *loader);
+
 /* The wake job has arrived: later layers post it anew.  Main thread. */
 void loader_woken(struct loader *loader, struct stack *stack);
 

@@ -312,6 +312,10 @@ picture_answer(struct picture *picture)
         request_problem(request, 503, "busy", "memory is short");
         return;
     }
+    if (!picture->stack->shown) {
+        picture->stack->shown = true;
+        loader_grace(worker->loader);
+    }
     worker->counts.pictures++;
     worker->counts.picture_bytes += picture->length;
     worker->counts.encode_us += picture->encode_us;

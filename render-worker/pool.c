@@ -5,9 +5,24 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "log.h"
+
+/* Nanoseconds that a nice thread wants to run at a time: the most there is. */
+#define NICE_SLICE  100000000
+
+/* Of sched_setattr(2), for which the C library has no header. */
+struct attributes {
+    uint32_t  size, policy;
+    uint64_t  flags;
+    int32_t   nice;
+    uint32_t  priority;
+    uint64_t  runtime, deadline, period;
+};
+
+#define KEEP_POLICY  0x08u      /* of flags */
 
 struct pool {
     pthread_mutex_t     mutex;
@@ -86,11 +101,18 @@ mailbox_drain(struct mailbox *mailbox)
 void
 thread_nicer(int by)
 {
-    if (by != 0) {
-        /* on Linux, threads have a niceness each */
-        id_t self = (id_t) gettid();
+    /* on Linux, threads have a niceness each */
+    struct attributes attributes = {
+        .size = sizeof(attributes),
+        .flags = KEEP_POLICY,
+        .nice = getpriority(PRIO_PROCESS, (id_t) gettid()) + by,
+        /* since Linux 6.12 who wakes takes the processor at once from who
+           wants it for longer, else when a slice ends, after milliseconds */
+        .runtime = NICE_SLICE,
+    };
 
-        setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + by);
+    if (by != 0 && syscall(SYS_sched_setattr, 0, &attributes, 0) < 0) {
+        log_warn("pool", "niceness: %s", strerror(errno));
     }
 }
 
@@ -179,10 +201,10 @@ pool_push(struct pool *pool, struct job *job, bool forced)
 {
     pthread_mutex_lock(&pool->mutex);
     bool taken = turns_add(&pool->turns, &job->turn, forced);
-    if (taken) {
-        pthread_cond_signal(&pool->filled);
-    }
     pthread_mutex_unlock(&pool->mutex);
+    if (taken) {
+        pthread_cond_signal(&pool->filled);     /* who wakes finds it free */
+    }
     return taken;
 }
 

@@ -140,6 +140,7 @@ struct stack {
     /* of the main thread */
     struct stack           *shelf_prev, *shelf_next;
     unsigned                leases, pictures;   /* pictures pin it */
+    bool                    shown;      /* a picture of it was made */
     uint64_t                used;       /* tick of the last use */
     struct request         *waiting;    /* for layers */
     struct stack_voi       *tables[STACK_VOI_TABLES];

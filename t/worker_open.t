@@ -2,7 +2,7 @@
 
 # A series of many instances, whose indexes are decoded by several threads at
 # once, is opened as a whole or not at all; and it is loaded even while others
-# look at pictures without a pause.
+# look at pictures, or open series, without a pause.
 
 use strict;
 use warnings;
@@ -72,5 +72,28 @@ while ($state ne 'ready' && time < $until) {
 $_->receive() for @lines;
 is($state, 'ready', 'a series is loaded beside pictures without end');
 cmp_ok($pictures, '>', 0, 'which came');
+
+$w->request(release => $behind->{id});
+
+# each of these holds up those who read ahead, for the sake of its picture
+my $line = $lines[0];
+$behind = $w->open(\@wide);
+$until = time + 300;
+for ($state = ''; $state ne 'ready' && time < $until; ) {
+    my $more = $line->open([$many[rand @many], $many[rand @many]]);
+    $line->request(release => $more->{id});
+    $state = $w->request(status => $behind->{id})->{json}{state};
+}
+is($state, 'ready', 'and beside series that are opened without end');
+
+# who does what can wait lets the others go first
+my %nice;
+for my $stat (glob '/proc/' . $t->pid('worker') . '/task/*/stat') {
+    open my $in, '<', $stat or next;
+    my ($name, $fields) = <$in> =~ /\((.*)\) (.*)/ or next;
+    $nice{$name} = (split ' ', $fields)[16];
+}
+is_deeply([map { $nice{$_} - $nice{reader} } 'read ahead', 'patient',
+    'encoder'], [10, 5, 0], 'the niceness of threads');
 
 $t->finish();
