@@ -267,9 +267,16 @@ ngx_http_dicom_problem_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_dicom_json_key(w, "status");
     ngx_dicom_json_integer(w, status);
 
+    ngx_dicom_json_key(w, "detail");
+
     if (detail) {
-        ngx_dicom_json_key(w, "detail");
         ngx_dicom_json_cstring(w, detail);
+
+    } else if (errors && errors->nelts) {
+        ngx_dicom_json_cstring(w, "What is wrong stands under errors.");
+
+    } else {
+        ngx_http_dicom_problem_title(r, w, slug);
     }
 
     if (errors && errors->nelts) {

@@ -270,6 +270,7 @@ static ngx_int_t ngx_http_dicom_params(ngx_http_request_t *r,
 static ngx_int_t ngx_http_dicom_no_method(ngx_http_request_t *r,
     ngx_uint_t methods);
 static ngx_int_t ngx_http_dicom_finish(ngx_http_request_t *r, ngx_int_t rc);
+static ngx_int_t ngx_http_dicom_check_coding(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_check_json(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_limit_body(ngx_http_request_t *r);
 static void ngx_http_dicom_body_handler(ngx_http_request_t *r);
@@ -533,6 +534,14 @@ ngx_http_dicom_content_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    if (ctx->route->body != NGX_HTTP_DICOM_BODY_NONE) {
+        rc = ngx_http_dicom_check_coding(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     switch (ctx->route->body) {
 
     case NGX_HTTP_DICOM_BODY_RAW:
@@ -574,6 +583,37 @@ ngx_http_dicom_content_handler(ngx_http_request_t *r)
 
         return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
     }
+}
+
+
+/* What is compressed says so (RFC 9110 8.4); it is neither unpacked nor taken
+   for what it is not. */
+
+static ngx_int_t
+ngx_http_dicom_check_coding(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  identity = ngx_string("identity");
+
+    h = ngx_http_dicom_header_in(r, "Content-Encoding");
+
+    if (h == NULL
+        || h->value.len == 0
+        || (h->value.len == identity.len
+            && ngx_strncasecmp(h->value.data, identity.data, identity.len)
+               == 0))
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_dicom_header(r, "Accept-Encoding", &identity) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_dicom_problem(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                  "unsupported-media-type",
+                                  "The body must not be compressed.", NULL);
 }
 
 

@@ -39,6 +39,7 @@ sub refused {
     is($res->{headers}{'content-type'}, 'application/problem+json',
         "$name: problem+json");
     is($res->{headers}{server}, 'nginx', "$name: no version");
+    like($res->{body}, qr/"detail":"[^"]/, "$name: a detail");
 }
 
 my $END = "Host: a\r\nConnection: close\r\n\r\n";
@@ -78,6 +79,14 @@ refused(raw("POST /api/v1/login HTTP/1.1\r\nContent-Type: application/json\r\n"
     'chunks of more than 1 MiB');
 refused(raw("GET /api/v1/health HTTP/1.1\r\nContent-Length: 1\r\n$END" . 'x'),
     400, 'unexpected-body', 'a body that nobody wants');
+refused(raw("POST /api/v1/login HTTP/1.1\r\nContent-Type: application/json\r\n"
+    . "Content-Length: 2\r\n$END\{}"), 422, 'validation-failed', 'no members');
+my $coded = "POST /api/v1/login HTTP/1.1\r\nContent-Type: application/json\r\n"
+    . "Content-Length: 2\r\nContent-Encoding";
+refused(raw("$coded: gzip\r\n$END\{}"), 415, 'unsupported-media-type', 'gzip');
+is(raw("$coded: gzip\r\n$END\{}")->{headers}{'accept-encoding'}, 'identity',
+    'gzip: what is taken instead');
+is(raw("$coded: Identity\r\n$END\{}")->{status}, 422, 'no coding');
 
 # Paths and methods
 
