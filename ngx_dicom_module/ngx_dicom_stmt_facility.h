@@ -85,13 +85,13 @@
     "s.description AS study_description, s.patient_name, s.patient_id, "      \
     "s.patient_issuer, s.patient_birth_date, s.patient_sex, s.study_id "
 
-/* $7, $8: range of sort_key; $9: patient's number; $10: accession number; $11:
-   pattern of the name */
+/* $7, $8: range of sort_key; patterns of $9: the patient's number, $10: the
+   accession number, $11: the name */
 
 #define QIDO_STUDY_LIKE                                                       \
     "s.sort_key >= $7::TEXT AND s.sort_key <= $8::TEXT "                      \
-    "AND ($9::TEXT IS NULL OR s.patient_id = $9::TEXT) "                      \
-    "AND ($10::TEXT IS NULL OR s.accession = $10::TEXT) "                     \
+    "AND ($9::TEXT IS NULL OR s.patient_id LIKE $9::TEXT) "                   \
+    "AND ($10::TEXT IS NULL OR s.accession LIKE $10::TEXT) "                  \
     "AND ($11::TEXT IS NULL OR s.patient_name ILIKE $11::TEXT) "
 
 
@@ -301,18 +301,18 @@ X(STACK_STATES, 2,
   "ORDER BY i.stored_at DESC, i.uid LIMIT $2::INT8")
 
 
-/* QIDO-RS: $7 to $13 narrow the page, of which names and descriptions are
-   patterns of LIKE */
+/* QIDO-RS: $7 to $13 narrow the page; all but the UIDs are patterns of LIKE,
+   those of names and descriptions without regard to case */
 
 X(QIDO_STUDIES, 13,
   "SELECT " STUDY_COLUMNS "FROM studies s "
   "WHERE ($7::TEXT[] IS NULL OR s.uid = ANY ($7::TEXT[])) "
-  "AND ($8::TEXT IS NULL OR s.patient_id = $8::TEXT) "
-  "AND ($9::TEXT IS NULL OR s.accession = $9::TEXT) "
+  "AND ($8::TEXT IS NULL OR s.patient_id LIKE $8::TEXT) "
+  "AND ($9::TEXT IS NULL OR s.accession LIKE $9::TEXT) "
   "AND ($10::TEXT IS NULL OR s.patient_name ILIKE $10::TEXT) "
   "AND ($11::TEXT IS NULL OR s.description ILIKE $11::TEXT) "
   "AND ($12::TEXT IS NULL OR s.referring_physician ILIKE $12::TEXT) "
-  "AND ($13::TEXT IS NULL OR s.study_id = $13::TEXT) "
+  "AND ($13::TEXT IS NULL OR s.study_id LIKE $13::TEXT) "
   "AND " STUDY_PAGE)
 
 X(QIDO_SERIES, 6,

@@ -20,10 +20,17 @@ typedef struct {
     ngx_int_t    q;
 } ngx_http_dicom_range_t;
 
+/* What the most specific range that covers an offer says of it. */
+typedef struct {
+    ngx_uint_t   nranges;              /* seen */
+    ngx_uint_t   specific;             /* 0: none covers it */
+    ngx_uint_t   place;                /* of the range */
+    ngx_int_t    q;
+} ngx_http_dicom_liking_t;
+
 
 static void ngx_http_dicom_accept_value(const ngx_str_t *value,
-    const ngx_http_dicom_offer_t *offers, ngx_uint_t n, ngx_int_t *best,
-    ngx_int_t *q);
+    const ngx_http_dicom_offer_t *offer, ngx_http_dicom_liking_t *liking);
 static u_char *ngx_http_dicom_accept_range(u_char *p, u_char *last,
     ngx_http_dicom_range_t *range);
 static u_char *ngx_http_dicom_accept_token(u_char *p, u_char *last,
@@ -40,30 +47,45 @@ ngx_int_t
 ngx_http_dicom_accept(ngx_http_request_t *r,
     const ngx_http_dicom_offer_t *offers, ngx_uint_t n)
 {
-    ngx_int_t          best, q;
-    ngx_str_t          value;
-    ngx_uint_t         i, seen;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h;
+    ngx_int_t                 best;
+    ngx_str_t                 value;
+    ngx_uint_t                i, k, argument, seen;
+    ngx_list_part_t          *part;
+    ngx_table_elt_t          *h;
+    ngx_http_dicom_liking_t   liking, most;
 
     best = NGX_DECLINED;
-    q = 0;
-    seen = 0;
+    ngx_memzero(&most, sizeof(ngx_http_dicom_liking_t));
 
-    if (ngx_http_dicom_arg(r, "accept", &value) == NGX_OK) {
-        ngx_http_dicom_accept_value(&value, offers, n, &best, &q);
-        return best;
-    }
+    argument = ngx_http_dicom_arg(r, "accept", &value) == NGX_OK;
+    seen = argument;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    for (k = 0; k < n; k++) {
+        ngx_memzero(&liking, sizeof(ngx_http_dicom_liking_t));
 
-        for (i = 0; i < part->nelts; i++) {
+        if (argument) {
+            ngx_http_dicom_accept_value(&value, &offers[k], &liking);
+        }
 
-            if (ngx_http_dicom_accept_is(&h[i].key, "accept")) {
-                seen = 1;
-                ngx_http_dicom_accept_value(&h[i].value, offers, n, &best, &q);
+        for (part = &r->headers_in.headers.part; part && !argument;
+             part = part->next)
+        {
+            h = part->elts;
+
+            for (i = 0; i < part->nelts; i++) {
+                if (ngx_http_dicom_accept_is(&h[i].key, "accept")) {
+                    seen = 1;
+                    ngx_http_dicom_accept_value(&h[i].value, &offers[k],
+                                                &liking);
+                }
             }
+        }
+
+        if (liking.q > most.q
+            || (liking.q && liking.q == most.q && liking.place < most.place))
+        {
+            best = k;
+            most = liking;
         }
     }
 
@@ -71,28 +93,31 @@ ngx_http_dicom_accept(ngx_http_request_t *r,
 }
 
 
-ngx_int_t
+const char *
 ngx_http_dicom_accept_json(ngx_http_request_t *r)
 {
+    ngx_int_t  n;
+
     static const ngx_http_dicom_offer_t  offers[] = {
         { "application/dicom+json", 0, NULL },
         { "application/json", 0, NULL }
     };
 
-    return ngx_http_dicom_accept(r, offers, 2) == NGX_DECLINED ? NGX_DECLINED
-                                                               : NGX_OK;
+    n = ngx_http_dicom_accept(r, offers, 2);
+
+    return n == NGX_DECLINED ? NULL : offers[n].type;
 }
 
 
-/* best is replaced by an offer that is liked more than q. */
+/* The most specific range counts (RFC 9110 12.5.1), so that what has q=0 is left
+   out although an asterisk beside it covers it. */
 
 static void
 ngx_http_dicom_accept_value(const ngx_str_t *value,
-    const ngx_http_dicom_offer_t *offers, ngx_uint_t n, ngx_int_t *best,
-    ngx_int_t *q)
+    const ngx_http_dicom_offer_t *offer, ngx_http_dicom_liking_t *liking)
 {
     u_char                  *p, *last;
-    ngx_uint_t               i;
+    ngx_uint_t               specific;
     ngx_http_dicom_range_t   range;
 
     p = value->data;
@@ -100,18 +125,17 @@ ngx_http_dicom_accept_value(const ngx_str_t *value,
 
     while (p < last) {
         p = ngx_http_dicom_accept_range(p, last, &range);
+        liking->nranges++;
 
-        if (range.q <= *q) {
-            continue;
-        }
+        specific = ngx_http_dicom_accept_fits(&range, offer);
 
-        for (i = 0; i < n; i++) {
-
-            if (ngx_http_dicom_accept_fits(&range, &offers[i])) {
-                *best = i;
-                *q = range.q;
-                break;
-            }
+        if (specific > liking->specific
+            || (specific == liking->specific && specific
+                && range.q > liking->q))
+        {
+            liking->specific = specific;
+            liking->place = liking->nranges;
+            liking->q = range.q;
         }
     }
 }
@@ -212,32 +236,36 @@ ngx_http_dicom_accept_q(ngx_str_t *value)
 }
 
 
-/* Whether an offer is what a media range asks for. */
+/* How specifically a media range names an offer; 0: it does not. */
 
 static ngx_uint_t
 ngx_http_dicom_accept_fits(ngx_http_dicom_range_t *range,
     const ngx_http_dicom_offer_t *offer)
 {
-    if (!ngx_http_dicom_accept_covers(&range->type, offer->multipart
-                                      ? "multipart/related" : offer->type))
-    {
-        return 0;
+    ngx_uint_t  type, part, syntax;
+
+    type = ngx_http_dicom_accept_covers(&range->type, offer->multipart
+                                        ? "multipart/related" : offer->type);
+    part = 1;
+    syntax = 1;
+
+    if (range->part.len) {
+        part = ngx_http_dicom_accept_covers(&range->part, offer->type);
     }
 
-    if (range->part.len
-        && !ngx_http_dicom_accept_covers(&range->part, offer->type))
+    if (range->syntax.len
+        && offer->syntax
+        && !ngx_http_dicom_accept_is(&range->syntax, "*"))
     {
-        return 0;
+        syntax = ngx_http_dicom_accept_is(&range->syntax, offer->syntax)
+                 ? 2 : 0;
     }
 
-    return range->syntax.len == 0
-           || offer->syntax == NULL
-           || ngx_http_dicom_accept_is(&range->syntax, "*")
-           || ngx_http_dicom_accept_is(&range->syntax, offer->syntax);
+    return (type && part && syntax) ? 8 * type + 2 * part + syntax : 0;
 }
 
 
-/* "image/jpeg" and "image/" with an asterisk, or two asterisks */
+/* "image/jpeg": 3; "image/" with an asterisk: 2; two asterisks: 1; others: 0 */
 
 static ngx_uint_t
 ngx_http_dicom_accept_covers(ngx_str_t *range, const char *type)
@@ -246,11 +274,18 @@ ngx_http_dicom_accept_covers(ngx_str_t *range, const char *type)
 
     len = ngx_strchr(type, '/') + 1 - type;
 
-    return ngx_http_dicom_accept_is(range, type)
-           || ngx_http_dicom_accept_is(range, "*/*")
-           || (range->len == len + 1
-               && range->data[len] == '*'
-               && ngx_strncasecmp(range->data, (u_char *) type, len) == 0);
+    if (ngx_http_dicom_accept_is(range, type)) {
+        return 3;
+    }
+
+    if (range->len == len + 1
+        && range->data[len] == '*'
+        && ngx_strncasecmp(range->data, (u_char *) type, len) == 0)
+    {
+        return 2;
+    }
+
+    return ngx_http_dicom_accept_is(range, "*/*");
 }
 
 

@@ -21,15 +21,16 @@ typedef struct {
 
 /*
  * Which of n offers r likes best, by its argument accept or its header Accept:
- * its index, where it likes two alike the earlier one's; NGX_DECLINED when it
- * takes none; the first when it does not say.
+ * its index, where it likes two alike that of the one it names first, then the
+ * earlier one's; NGX_DECLINED when it takes none; the first when it does not
+ * say.
  */
 ngx_int_t ngx_http_dicom_accept(ngx_http_request_t *r,
     const ngx_http_dicom_offer_t *offers, ngx_uint_t n);
 
-/* Of the DICOM JSON model, which is also sent to who takes application/json:
-   NGX_OK, or NGX_DECLINED when r takes neither. */
-ngx_int_t ngx_http_dicom_accept_json(ngx_http_request_t *r);
+/* Of the DICOM JSON model: "application/dicom+json", or "application/json" for
+   who likes that better; NULL when r takes neither. */
+const char *ngx_http_dicom_accept_json(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_DICOM_ACCEPT_H_INCLUDED_ */

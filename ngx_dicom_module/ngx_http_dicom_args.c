@@ -16,6 +16,8 @@
 
 static ngx_int_t ngx_http_dicom_next_arg(u_char **pos, u_char *last,
     ngx_str_t *name, ngx_str_t *value);
+static ngx_uint_t ngx_http_dicom_arg_is(const ngx_str_t *name,
+    const char *known);
 static ngx_int_t ngx_http_dicom_decode_arg(ngx_pool_t *pool, ngx_str_t *value);
 static ngx_int_t ngx_http_dicom_read_cursor(ngx_http_request_t *r,
     ngx_http_dicom_page_t *page, ngx_str_t *cursor, ngx_uint_t nkeys);
@@ -24,19 +26,17 @@ static ngx_int_t ngx_http_dicom_read_cursor(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_dicom_arg(ngx_http_request_t *r, const char *name, ngx_str_t *value)
 {
-    size_t      len;
     u_char     *p;
     ngx_str_t   n, v;
     ngx_uint_t  found;
 
     found = 0;
-    len = ngx_strlen(name);
     p = r->args.data;
 
     while (ngx_http_dicom_next_arg(&p, r->args.data + r->args.len, &n, &v)
            == NGX_OK)
     {
-        if (n.len != len || ngx_memcmp(n.data, name, len) != 0) {
+        if (!ngx_http_dicom_arg_is(&n, name)) {
             continue;
         }
 
@@ -89,6 +89,23 @@ ngx_http_dicom_next_arg(u_char **pos, u_char *last, ngx_str_t *name,
     *pos = end;
 
     return NGX_OK;
+}
+
+
+/* The hexadecimal digits of a tag are of either case (PS3.18 8.3.4.1); no other
+   name begins with a digit. */
+
+static ngx_uint_t
+ngx_http_dicom_arg_is(const ngx_str_t *name, const char *known)
+{
+    if (name->len != ngx_strlen(known)) {
+        return 0;
+    }
+
+    return (*known >= '0' && *known <= '9'
+            ? ngx_strncasecmp(name->data, (u_char *) known, name->len)
+            : ngx_memcmp(name->data, known, name->len))
+           == 0;
 }
 
 
@@ -151,9 +168,7 @@ ngx_http_dicom_args_known(ngx_http_request_t *r, const char *const *names)
            == NGX_OK)
     {
         for (known = names; *known; known++) {
-            if (ngx_strlen(*known) == name.len
-                && ngx_memcmp(*known, name.data, name.len) == 0)
-            {
+            if (ngx_http_dicom_arg_is(&name, *known)) {
                 break;
             }
         }

@@ -83,7 +83,7 @@ ngx_http_dicom_metadata(ngx_http_request_t *r, ngx_uint_t level)
 static ngx_int_t
 ngx_http_dicom_metadata_check(ngx_http_request_t *r, PGresult *rows)
 {
-    return ngx_http_dicom_accept_json(r);
+    return ngx_http_dicom_accept_json(r) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -99,6 +99,7 @@ ngx_http_dicom_metadata_refuse(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_dicom_metadata_done(ngx_http_request_t *r)
 {
+    ngx_str_t                  *type;
     ngx_uint_t                  i;
     ngx_http_dicom_metadata_t  *metadata;
 
@@ -123,8 +124,10 @@ ngx_http_dicom_metadata_done(ngx_http_request_t *r)
     }
 
     r->headers_out.status = NGX_HTTP_OK;
-    ngx_str_set(&r->headers_out.content_type, "application/dicom+json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    type = &r->headers_out.content_type;
+    type->data = (u_char *) ngx_http_dicom_accept_json(r);
+    type->len = ngx_strlen(type->data);
+    r->headers_out.content_type_len = type->len;
     r->headers_out.content_type_lowcase = NULL;
 
     return ngx_http_dicom_stream(r, ngx_http_dicom_metadata_next);

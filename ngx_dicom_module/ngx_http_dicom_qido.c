@@ -271,7 +271,8 @@ ngx_http_dicom_qido_studies(ngx_http_request_t *r)
         || (rc = ngx_http_dicom_qido_pattern(r, args, "ReferringPhysicianName",
                                              &referring))
            != NGX_OK
-        || (rc = ngx_http_dicom_qido_text(r, args, "StudyID", &id)) != NGX_OK)
+        || (rc = ngx_http_dicom_qido_pattern(r, args, "StudyID", &id))
+           != NGX_OK)
     {
         return rc;
     }
@@ -524,7 +525,8 @@ ngx_http_dicom_qido_of_study(ngx_http_request_t *r, const char *const *args,
     rc = ngx_http_dicom_qido_uids(r, args, "StudyInstanceUID", &keys->studies);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_text(r, args, "PatientID", &keys->patient);
+        rc = ngx_http_dicom_qido_pattern(r, args, "PatientID",
+                                         &keys->patient);
     }
 
     if (rc == NGX_OK) {
@@ -537,8 +539,8 @@ ngx_http_dicom_qido_of_study(ngx_http_request_t *r, const char *const *args,
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_text(r, args, "AccessionNumber",
-                                      &keys->accession);
+        rc = ngx_http_dicom_qido_pattern(r, args, "AccessionNumber",
+                                         &keys->accession);
     }
 
     return rc;
@@ -629,7 +631,7 @@ ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
         return rc;
     }
 
-    if (ngx_http_dicom_accept_json(r) != NGX_OK) {
+    if (ngx_http_dicom_accept_json(r) == NULL) {
         return ngx_http_dicom_problem(r, 406, "not-acceptable",
                                       "What was found is sent as "
                                       "application/dicom+json.", NULL);
@@ -672,6 +674,12 @@ ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_http_dicom_qido_t    *qido;
     ngx_dicom_json_writer_t  *w;
 
+    static ngx_str_t  both = ngx_string("299 dicom \"The fuzzymatching "
+                                        "parameter is not supported. Only "
+                                        "literal matching has been "
+                                        "performed.\", "
+                                        "299 dicom \"There are additional "
+                                        "results that can be requested.\"");
     static ngx_str_t  more = ngx_string("299 dicom \"There are additional "
                                         "results that can be requested.\"");
     static ngx_str_t  literal = ngx_string("299 dicom \"The fuzzymatching "
@@ -701,7 +709,8 @@ ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     }
 
     if (last < PQntuples(res)
-        && ngx_http_dicom_header(r, "Warning", &more) != NGX_OK)
+        && ngx_http_dicom_header(r, "Warning", qido->fuzzy ? &both : &more)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -720,8 +729,8 @@ ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_dicom_reply_text(r, NGX_HTTP_OK, "application/dicom+json",
-                                     &json);
+    return ngx_http_dicom_reply_text(r, NGX_HTTP_OK,
+                                     ngx_http_dicom_accept_json(r), &json);
 }
 
 

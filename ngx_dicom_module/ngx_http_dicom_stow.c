@@ -93,7 +93,7 @@ ngx_http_dicom_stow_begin(ngx_http_request_t *r, const char *study)
 
     dscf = ngx_http_dicom_srv_conf(r);
 
-    if (ngx_http_dicom_accept_json(r) != NGX_OK) {
+    if (ngx_http_dicom_accept_json(r) == NULL) {
         return ngx_http_dicom_problem(r, 406, "not-acceptable",
                                       "The answer is application/dicom+json.",
                                       NULL);

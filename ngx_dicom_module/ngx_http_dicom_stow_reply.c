@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_dicom_stow_reply.h"
+#include "ngx_http_dicom_accept.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_retrieve.h"
 
@@ -217,7 +218,7 @@ ngx_http_dicom_stow_send(ngx_http_request_t *r,
     status = (reply->stored == reply->items.nelts) ? NGX_HTTP_OK
              : reply->stored ? NGX_HTTP_ACCEPTED : NGX_HTTP_CONFLICT;
 
-    return ngx_http_dicom_reply_text(r, status, "application/dicom+json",
+    return ngx_http_dicom_reply_text(r, status, ngx_http_dicom_accept_json(r),
                                      &json);
 }
 

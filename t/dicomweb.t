@@ -64,6 +64,9 @@ for my $case (
     ['StudyDate=20260101', '1'], ['StudyDate=20260101-20260102', '2 1'],
     ['StudyDate=20260102-', '2'], ['00080020=-20260101', '1'],
     ['AccessionNumber=A2', '2'], ['00080050=A1', '1'],
+    ['PatientID=P-*', '2 1 3'], ['PatientID=p-*', ''], ['PatientID=P_1', ''],
+    ['PatientID=?-2', '2'], ['AccessionNumber=A?', '2 1'], ['StudyID=1*', '2 1 3'],
+    ['0020000d=2.25.3', '3'],
     ['ModalitiesInStudy=CT', '1 3'], ['ModalitiesInStudy=MR', '1'],
     ['StudyInstanceUID=2.25.3', '3'], ['0020000D=2.25.1,2.25.2', '2 1'],
     ['ModalitiesInStudy=CT&StudyDate=20260101', '1'],
@@ -78,7 +81,7 @@ is(qido('?PatientID=P-9')->{body}, '[]', 'nothing is an empty array');
 like(qido('?limit=1')->{headers}{warning}, qr/^299 /, 'there is more');
 is(qido('?limit=3')->{headers}{warning}, undef, 'there is not');
 
-for my $bad ('foo=1', 'PatientID=P-*', 'StudyDate=20260230', 'StudyDate=-',
+for my $bad ('foo=1', 'patientid=P-1', 'StudyDate=20260230', 'StudyDate=-',
     'StudyDate=today', 'StudyDate=20260101-20260102-20260103', 'limit=x',
     'limit=-1', 'offset=10001', 'StudyInstanceUID=x',
     'StudyInstanceUID=2.25.1,', 'PatientID=a&00100020=b', 'PatientID=%ff',
@@ -156,6 +159,8 @@ for my $case (
 }
 like(qido('?fuzzymatching=true&limit=3')->{headers}{warning}, qr/literal/,
     'names are matched as they are');
+like(qido('?fuzzymatching=true&limit=1')->{headers}{warning},
+    qr/^299 .*literal.*, 299 .*additional/, 'and there is more');
 for my $bad ('series?foo=1', 'series?SeriesNumber=x', 'instances?limit=-1',
     'instances?SOPInstanceUID=x', 'series?SeriesNumber=99999999999999999999',
     'studies/x/instances', 'series?StudyDate=x')
@@ -210,7 +215,9 @@ for my $case (['*/*', 'multipart'], ['multipart/related', 'multipart'],
     ['application/dicom;q=0.5, multipart/related', 'multipart'],
     ['image/png, application/dicom, multipart/related;q=0.9', 'application'],
     ["application/dicom; transfer-syntax=$syntax", 'application'],
-    ['application/dicom;q=0, */*;q=0.1', 'multipart'])
+    ['application/dicom;q=0, */*;q=0.1', 'multipart'],
+    ['*/*, multipart/related;q=0', 'application'],
+    ['multipart/*;q=0, */*;q=0.1', 'application'])
 {
     my $res = wado('1.1.1', $case->[0]);
     my ($type) = $res->{headers}{'content-type'} =~ m{^(\w+)/};
@@ -219,14 +226,21 @@ for my $case (['*/*', 'multipart'], ['multipart/related', 'multipart'],
 
 for my $case ([200, '?accept=application/dicom%2Bjson', 'text/html'],
     [200, '?accept=application/json'], [200, '', 'text/html, */*;q=0.8'],
+    [200, '', 'application/dicom+json;q=0, */*', 'application/json'],
+    [200, '', '*/*;q=0, application/json;q=0.1', 'application/json'],
+    [200, '', 'application/json;q=0, application/*', 'application/dicom+json'],
+    [200, '', 'application/json, application/dicom+json;q=0.9',
+        'application/json'],
+    [406, '', 'application/dicom+json;q=0, application/json;q=0, */*'],
     [406, '?accept=application/dicom%2Bxml', '*/*'],
     [406, '', 'multipart/related; type="application/dicom+xml"'])
 {
-    my ($status, $query, $accept) = @$case;
+    my ($status, $query, $accept, $type) = @$case;
     for my $path ('studies', 'series', 'studies/2.25.1/instances') {
-        is($t->http('facility', GET => "/dicom-web/$path$query",
-            token => $token, headers => { $accept ? (Accept => $accept) : () })
-            ->{status}, $status, "$path$query " . ($accept // ''));
+        my $res = $t->http('facility', GET => "/dicom-web/$path$query",
+            token => $token, headers => { $accept ? (Accept => $accept) : () });
+        is($res->{status}, $status, "$path$query " . ($accept // ''));
+        is($res->{headers}{'content-type'}, $type, "as $type") if $type;
     }
 }
 

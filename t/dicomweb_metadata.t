@@ -184,6 +184,8 @@ for my $accept ('application/dicom+json', 'application/json', '*/*',
 {
     is(get(path('7.2.1', 1) . '/metadata', $accept)->{status}, 200, $accept);
 }
+is(get(path('7.2.1', 1) . '/metadata', 'application/json')
+    ->{headers}{'content-type'}, 'application/json', 'by the name asked for');
 is(get(path('7.2.1', 1) . '/metadata', $_)->{status}, 406, $_)
     for 'multipart/related; type="application/dicom+xml"', 'image/jpeg';
 is(get($_)->{status}, 404, "nothing at $_") for '/2.25.404/metadata',

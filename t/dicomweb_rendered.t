@@ -38,7 +38,8 @@ is("$res->{status} $res->{headers}{'content-type'}", '200 image/jpeg',
 is(substr($res->{body}, 0, 3), "\xff\xd8\xff", 'is JPEG');
 is(get('1.1.1', 'rendered', $_->[0])->{headers}{'content-type'}, $_->[1],
     "Accept: $_->[0]") for ['image/png', 'image/png'], ['*/*', 'image/jpeg'],
-    ['image/*', 'image/jpeg'], ['image/jpeg;q=0.5, image/png', 'image/png'];
+    ['image/*', 'image/jpeg'], ['image/jpeg;q=0.5, image/png', 'image/png'],
+    ['image/jpeg;q=0, */*', 'image/png'], ['*/*, image/jpeg;q=0', 'image/png'];
 is(get('1.1.1', 'rendered?accept=image/png', 'image/jpeg')
     ->{headers}{'content-type'}, 'image/png', 'an argument instead');
 is(get('1.1.1', 'rendered', $_)->{status}, 406, "refused: $_")
