@@ -420,6 +420,12 @@ X(REPORT_GET, 2,
   "SELECT " REPORT_COLUMNS REPORT_FROM
   "WHERE p.id = $1::UUID AND ($2::BOOL OR f.report IS NOT NULL)")
 
+/* to change it; $2: audit event, done: this very change was committed before */
+X(REPORT_CHANGE, 2,
+  "SELECT " REPORT_COLUMNS ", "
+         "EXISTS (SELECT 1 FROM audit WHERE id = $2::UUID) AS done "
+  REPORT_FROM "WHERE p.id = $1::UUID")
+
 X(REPORT_ADDENDA, 1,
   "SELECT a.id, a.text, a.author, a.author_name, a.created_at, a.report "
   "FROM report_addenda a WHERE a.report = $1::UUID "

@@ -10,11 +10,6 @@
 #include "ngx_dicom_uid.h"
 
 
-static void ngx_http_dicom_audit_of(ngx_http_request_t *r,
-    ngx_dicom_audit_t *event, const char *name, const char *object,
-    const char *study, const char *report);
-
-
 char *
 ngx_http_dicom_cstring(ngx_pool_t *pool, const ngx_str_t *s)
 {
@@ -54,7 +49,7 @@ ngx_http_dicom_user_name(ngx_http_request_t *r)
 }
 
 
-static void
+void
 ngx_http_dicom_audit_of(ngx_http_request_t *r, ngx_dicom_audit_t *event,
     const char *name, const char *object, const char *study,
     const char *report)

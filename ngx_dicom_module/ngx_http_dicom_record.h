@@ -34,6 +34,11 @@ ngx_int_t ngx_http_dicom_audit(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
     const char *event, const char *object, const char *study,
     const char *report);
 
+/* That record, without an id, to be added by ngx_http_dicom_audit_step(). */
+void ngx_http_dicom_audit_of(ngx_http_request_t *r, ngx_dicom_audit_t *event,
+    const char *name, const char *object, const char *study,
+    const char *report);
+
 /* The same of what only reads: noted, see ngx_http_dicom_audit_note(). */
 ngx_int_t ngx_http_dicom_audit_read(ngx_http_request_t *r, const char *event,
     const char *object, const char *study, const char *report);

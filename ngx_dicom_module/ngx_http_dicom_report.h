@@ -14,7 +14,8 @@
 /* columns of REPORT_COLUMNS */
 enum {
     R_ID = 0, R_STUDY, R_STATUS, R_TEXT, R_AUTHOR, R_AUTHOR_NAME, R_VERSION,
-    R_CREATED, R_UPDATED, R_FINALIZED, R_CREATED_AS
+    R_CREATED, R_UPDATED, R_FINALIZED, R_CREATED_AS,
+    R_DONE                             /* of REPORT_CHANGE */
 };
 
 

@@ -36,6 +36,7 @@ enum { D_REPORT = 0, D_CREATED_AS };
 typedef struct {
     ngx_str_t                  text;
     ngx_str_t                  id_given;
+    ngx_str_t                  event;        /* id of the audit event */
     char                      *id;
     char                      *user;
     char                       hash[2 * EVP_MAX_MD_SIZE + 1];
@@ -288,6 +289,7 @@ ngx_http_dicom_report_change(ngx_http_request_t *r,
 {
     ngx_int_t              rc;
     const char            *id;
+    ngx_dicom_audit_t      e;
     ngx_dicom_db_step_t   *steps;
     ngx_dicom_db_query_t  *q;
 
@@ -304,9 +306,18 @@ ngx_http_dicom_report_change(ngx_http_request_t *r,
     q = ngx_dicom_db_query(r->pool, r->connection->log);
     report->user = ngx_http_dicom_user(r);
 
+    ngx_http_dicom_audit_of(r, &e, event, id, NULL, id);
+
     if (q == NULL || report->user == NULL
-        || ngx_http_dicom_report_change_steps(r, q, report, id) != NGX_OK
-        || ngx_http_dicom_audit(r, q, event, id, NULL, id) != NGX_OK
+        || ngx_dicom_uuid(r->pool, &report->event) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    e.id = report->event;
+
+    if (ngx_http_dicom_report_change_steps(r, q, report, id) != NGX_OK
+        || ngx_http_dicom_audit_step(r, q, &e) != NGX_OK
         || ngx_http_dicom_report_read_steps(r, q, id) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -334,7 +345,9 @@ ngx_http_dicom_report_change_steps(ngx_http_request_t *r,
         }
     }
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_GET, 2, id, "true") == NULL
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_CHANGE, 2, id,
+                          report->event.data)
+        == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_REPORT_APPEND, 2, id, text)
            == NULL)
     {
@@ -363,6 +376,10 @@ ngx_http_dicom_report_change_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     ngx_http_dicom_report_t  *report;
 
     report = ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->data;
+
+    if (PQntuples(res) && *PQgetvalue(res, 0, R_DONE) == 't') {
+        return NGX_DONE;
+    }
 
     if (PQntuples(res) == 0
         || ngx_http_dicom_report_is_final(res)
@@ -407,6 +424,13 @@ ngx_http_dicom_report_change_done(ngx_http_request_t *r,
     res = steps[0].result;
 
     if (q->status == NGX_DICOM_DB_OK) {
+
+        /* only the answer to its COMMIT had been lost */
+
+        if (steps[CHANGE_APPEND].result == NULL) {
+            return ngx_http_dicom_report_reread(r, PQgetvalue(res, 0, R_ID));
+        }
+
         return ngx_http_dicom_report_answer(r, NGX_HTTP_OK, q);
     }
 

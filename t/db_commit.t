@@ -135,6 +135,28 @@ for my $where (qw(before after)) {
         . "'TWICE$n'"), $where eq 'before' ? 0 : 1, 'and so it is');
     cut('never', 0);
 
+    $t->psql('facility', "INSERT INTO studies (uid, patient_id, patient_issuer)
+        VALUES ('1.2.9', 'P-1', 'TEST') ON CONFLICT DO NOTHING");
+    my @draft = (token => $physician, headers => { 'If-Match' => '"1"' });
+    my $path = $t->http('facility', POST => '/api/v1/studies/1.2.9/reports',
+        token => $physician, json => { text => 'First' })->{headers}{location};
+    cut($where, 1, 'REPORT_APPEND');
+    $res = $t->http('facility', PUT => $path, @draft,
+        json => { text => 'Second' });
+    is("$res->{status} $res->{headers}{etag} $res->{json}{text}",
+        '200 "2" Second', "$where COMMIT: a draft changed");
+    was_cut();
+    is(scalar @{$res->{json}{versions}}, 2, 'once');
+    cut($where, 1, 'REPORT_APPEND');
+    $draft[3]{'If-Match'} = '"2"';
+    $res = $t->http('facility', POST => "$path/finalize", @draft);
+    is("$res->{status} $res->{json}{status}", '200 final',
+        "$where COMMIT: a report is final");
+    was_cut();
+    is($t->psql('facility', "SELECT string_agg(event, ' ' ORDER BY at) FROM
+        audit WHERE '$path' LIKE '%' || object"),
+        'report-create report-change report-final', 'each was audited once');
+
     cut($where, 2, 'STUDY_GET');
     is($t->http('facility', GET => '/api/v1/studies/1.2.3',
         token => $physician)->{status}, 404,
