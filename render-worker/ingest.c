@@ -131,6 +131,14 @@ check_identity(struct decoder_header *header, const struct digest *digest,
 
 
 static bool
+sync_upload(int fd, struct ingest_result *result)
+{
+    return fsync(fd) == 0
+        || refuse_disk(result, "an uploaded file cannot be synced");
+}
+
+
+static bool
 enter_store(struct store *store, int fd, const char *path,
     const char *location, bool *created, struct ingest_result *result)
 {
@@ -246,7 +254,9 @@ ingest_file(struct store *store, struct decoder *decoder,
     if (fd == -1) {
         return;
     }
-    done = describe(decoder, follower, fd, user, location, result)
+    /* before its digest is waited for: a follower is at that meanwhile */
+    done = sync_upload(fd, result)
+        && describe(decoder, follower, fd, user, location, result)
         && enter_store(store, fd, path, location, &created, result);
     if (done && created) {
         uint8_t  *end = result->fields + result->fields_length;

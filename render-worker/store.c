@@ -24,8 +24,17 @@
 struct store {
     int          root;
     int          objects;
-    atomic_uint  making;        /* folders that may not be on the disk yet */
+    atomic_uint  making[2];     /* folders that may not be on the disk yet */
 };
+
+/* A folder of objects, and the one that it lies in. */
+struct level {
+    int   parent, fd;
+    bool  made;
+    bool  unsynced;             /* its name may not be on the disk */
+};
+
+enum depth { OUTER, INNER };    /* objects/ab, objects/ab/cd */
 
 
 /* nginx removes its uploads; one of its workers that was killed could not. */
@@ -208,54 +217,38 @@ open_folder(struct store *store, const char *location)
 
 
 /*
- * Makes name in parent and syncs parent; true too when it is there already.
- * Whoever made it may not have come that far: then this is done here, too.  A
+ * Makes name in parent, unless it is there already.  Whoever made it then may
+ * not have synced parent yet: so as long as somebody makes one, all do that.  A
  * folder that could not be synced counts for ever.
  */
 static bool
-make_folder(struct store *store, int parent, const char *name)
+make_folder(struct store *store, struct level *level, enum depth depth,
+    const char *name)
 {
-    atomic_fetch_add(&store->making, 1);
-    if (mkdirat(parent, name, 0750) == -1) {
-        bool  alone = atomic_fetch_sub(&store->making, 1) == 1;
-
-        return errno == EEXIST && (alone || fsync(parent) == 0);
-    }
-    if (fsync(parent) == -1) {
+    level->fd = -1;
+    atomic_fetch_add(&store->making[depth], 1);
+    level->made = mkdirat(level->parent, name, 0750) == 0;
+    level->unsynced = level->made
+        || atomic_fetch_sub(&store->making[depth], 1) > 1;
+    if (!level->made && errno != EEXIST) {
         return false;
     }
-    atomic_fetch_sub(&store->making, 1);
-    return true;
+    level->fd = openat(level->parent, name,
+        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return level->fd != -1;
 }
 
 
-/*
- * Opens the object's folder, making it when missing; -1 with errno.  A folder
- * is never removed: somebody else may be about to use it.
- */
-static int
-make_folders(struct store *store, const char *location)
+static bool
+sync_parent(struct store *store, const struct level *level, enum depth depth)
 {
-    char  outer[] = "ab", inner[] = "cd";
-    int   parent, error;
-    bool  made;
-
-    memcpy(outer, location + 8, 2);
-    memcpy(inner, location + 11, 2);
-
-    if (!make_folder(store, store->objects, outer)) {
-        return -1;
+    if (level->unsynced && fsync(level->parent) == -1) {
+        return false;
     }
-    parent = openat(store->objects, outer,
-        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (parent == -1) {
-        return -1;
+    if (level->made) {
+        atomic_fetch_sub(&store->making[depth], 1);
     }
-    made = make_folder(store, parent, inner);
-    error = errno;
-    close(parent);
-    errno = error;
-    return made ? open_folder(store, location) : -1;
+    return true;
 }
 
 
@@ -317,41 +310,65 @@ link_object(struct store *store, int fd, const char *path, int folder,
 }
 
 
+/*
+ * Links what lies at path into inner, and only then syncs what is new, from
+ * there outwards: the first sync mostly brings all of it to the disk.
+ */
+static bool
+enter_folder(struct store *store, int fd, const char *path, const char *name,
+    const struct level *outer, const struct level *inner, bool *created)
+{
+    int   error;
+    /* against store_discard(): an object is there and claimed, or gone */
+    bool  linked = flock(inner->fd, LOCK_SH) == 0
+        && link_object(store, fd, path, inner->fd, name, created);
+
+    error = errno;
+    /* also when it was there: whoever linked it may not have come this far */
+    if ((!linked || fsync(inner->fd) == 0)
+        && sync_parent(store, inner, INNER)
+        && sync_parent(store, outer, OUTER))
+    {
+        errno = error;
+        return linked;
+    }
+    if (linked && *created) {
+        error = errno;
+        unlinkat(inner->fd, name, 0);
+        errno = error;
+    }
+    return false;
+}
+
+
 int
 store_enter(struct store *store, int fd, const char *path,
     const char *location, bool *created)
 {
-    const char  *name = strrchr(location, '/') + 1;
-    int          folder, error;
-    bool         done;
+    struct level  outer = { .parent = store->objects }, inner;
+    char          names[2][3] = { "ab", "cd" };
+    int           error;
+    bool          done;
 
-    if (fsync(fd) == -1) {
+    memcpy(names[OUTER], location + 8, 2);
+    memcpy(names[INNER], location + 11, 2);
+
+    if (!make_folder(store, &outer, OUTER, names[OUTER])) {
         return -1;
     }
-    folder = make_folders(store, location);
-    if (folder == -1) {
-        return -1;
-    }
-
-    /* against store_discard(): an object is there and claimed, or gone */
-    done = flock(folder, LOCK_SH) == 0
-        && link_object(store, fd, path, folder, name, created);
-
-    /* also when it was there: whoever linked it may not have come this far */
-    if (done && fsync(folder) == -1) {
-        error = errno;
-        if (*created) {
-            unlinkat(folder, name, 0);
-        }
-        errno = error;
-        done = false;
-    }
+    inner.parent = outer.fd;
+    done = make_folder(store, &inner, INNER, names[INNER])
+        && enter_folder(store, fd, path, strrchr(location, '/') + 1, &outer,
+                        &inner, created);
     if (done && *created && fchmod(fd, 0440) == -1) {
         log_debug("store", "an object stays writable: %m");
     }
 
     error = errno;
-    close(folder);
+    if (inner.fd != -1) {
+        close(inner.fd);
+    }
+    close(outer.fd);
     errno = error;
     return done ? 0 : -1;
 }

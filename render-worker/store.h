@@ -44,9 +44,9 @@ int store_incoming(struct store *store, const char *path);
 
 /*
  * Makes the upload behind fd, which lies at path below incoming/ and which the
- * caller has hashed, the object at location; created: it was not there.
- * Synced to disk afterwards.  0, or -1 with errno; EUCLEAN: another file lies
- * there.  Any thread, any process.
+ * caller has synced and hashed, the object at location; created: it was not
+ * there.  Its names are on the disk afterwards.  0, or -1 with errno; EUCLEAN:
+ * another file lies there.  Any thread, any process.
  */
 int store_enter(struct store *store, int fd, const char *path,
     const char *location, bool *created);

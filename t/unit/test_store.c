@@ -3,6 +3,7 @@
  * the folders it lies in, whoever made them.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
@@ -30,6 +31,7 @@ static struct store  *store;
 static struct stat    objects;          /* the folder */
 static atomic_uint    syncs;            /* of it */
 static atomic_bool    stop;             /* the next of them waits */
+static atomic_bool    fail;             /* the next of them does that */
 static sem_t          stopped, go_on;
 
 
@@ -47,6 +49,10 @@ fsync(int fd)
             sem_wait(&go_on);
         }
         atomic_fetch_add(&syncs, 1);
+        if (atomic_exchange(&fail, false)) {
+            errno = EIO;
+            return -1;
+        }
     }
     return (int) syscall(SYS_fsync, fd);
 }
@@ -85,22 +91,45 @@ teardown(void **state)
 }
 
 
-/* An upload whose hash begins like that, and has zeros otherwise. */
-static void
-enter(const char *hash)
+/* Enters an upload whose hash begins like that, and has zeros otherwise. */
+static int
+try_enter(const char *hash)
 {
     char  sha256[65], location[STORE_LOCATION_SIZE], name[40], path[120];
-    bool  created;
-    int   fd;
+    bool  created = false;
+    int   fd, rc;
 
-    snprintf(sha256, sizeof(sha256), "%s%064d", hash, 0);
+    snprintf(sha256, sizeof(sha256), "%s%0*d", hash,
+        64 - (int) strlen(hash), 0);
     store_location(location, sha256);
     snprintf(name, sizeof(name), "incoming/%s", hash);
     snprintf(path, sizeof(path), "%s/%s", root, name);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    assert_int_equal(store_enter(store, fd, name, location, &created), 0);
-    assert_true(created);
+    rc = store_enter(store, fd, name, location, &created);
+    assert_int_equal(created, true);
     close(fd);
+    return rc;
+}
+
+
+static void
+enter(const char *hash)
+{
+    assert_int_equal(try_enter(hash), 0);
+}
+
+
+/* Whether there is an object of this hash. */
+static bool
+is_there(const char *hash)
+{
+    char  sha256[65], location[STORE_LOCATION_SIZE], path[160];
+
+    snprintf(sha256, sizeof(sha256), "%s%0*d", hash,
+        64 - (int) strlen(hash), 0);
+    store_location(location, sha256);
+    snprintf(path, sizeof(path), "%s/%s", root, location);
+    return access(path, F_OK) == 0;
 }
 
 
@@ -122,6 +151,9 @@ test_folder(void **state)
     assert_int_equal(pthread_create(&thread, NULL, enter_first, NULL), 0);
     sem_wait(&stopped);
 
+    /* all names come before the first sync, which mostly does for all */
+    assert_true(is_there("ab01"));
+
     enter("ab02");
     assert_int_equal(atomic_load(&syncs), 1);
 
@@ -136,10 +168,27 @@ test_folder(void **state)
 }
 
 
+/* A folder's name cannot be synced: no object, until it can. */
+static void
+test_failure(void **state)
+{
+    atomic_store(&fail, true);
+    assert_int_equal(try_enter("ef01"), -1);
+    assert_int_equal(errno, EIO);
+    assert_false(is_there("ef01"));
+
+    unsigned  before = atomic_load(&syncs);
+    enter("ef01");
+    assert_true(is_there("ef01"));
+    assert_int_equal(atomic_load(&syncs), before + 1);
+}
+
+
 int
 main(void)
 {
-    const struct CMUnitTest  tests[] = { cmocka_unit_test(test_folder) };
+    const struct CMUnitTest  tests[] = { cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_failure) };
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }
