@@ -34,7 +34,7 @@ for my $name (qw(C D)) {
     my $x = $cpu->{$name} || {};
     my @missing = grep { !($x->{$_} // 0) }
         qw(bytes pread_ms fresh_ms pooled_ms first_ms shown_ms open_ms
-            above_bytes write_s upload_s);
+            above_bytes write_s sync_s upload_s);
     is("@missing", '', "$name is loaded");
 
     my $p = $x->{pictures} || {};
