@@ -250,13 +250,26 @@ await test("a first look is one request, checked, and not kept for long", () =>
     await until(() => node.released.length > 0);
     assert.deepEqual(node.released, ["abc"]);
 
+    // Overtaken on its way, or by a page that was left: the node's stack is
+    // given back, unless somebody shows it.
+    looks.begin(node, "1.2", null);
+    looks.begin(node, "1.3", null);
+    looks.take("1.3").close();
+    await until(() => node.released.length > 1);
+    looks.begin(node, "1.2", null);
+    const kept = looks.take("1.2");
+    kept.keep();
+    kept.close();
+    await kept.seen;
+    assert.equal(node.released.length, 2);
+
     looks.begin(node, "1.2", null);
     const look = looks.take("1.2");
     assert.equal(looks.take("1.2"), null, "taken once");
     const { picture: shown } = await look.seen;
     assert.equal(shown.request.view.layer, 3);
     assert.equal(shown.facts.instance, "1.2.3");
-    assert.ok(node.asked[1].has("max_bytes"));
+    assert.ok(node.asked.at(-1)?.has("max_bytes"));
 
     for (const wrong of [() => (info.study = "1.3"),
       () => headers.set("Dicom-Layer", "4"),

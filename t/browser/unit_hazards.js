@@ -20,7 +20,7 @@ Object.assign(globalThis, {
 
 const { Links } = await load("links.js");
 const { LineMeter } = await load("line_meter.js");
-const { Marks } = await load("marks.js");
+const { AllMarks, Marks } = await load("marks.js");
 const { noteOf } = await load("other_studies.js");
 const { PictureLoader } = await load("picture_loader.js");
 const { FULL } = await load("picture.js");
@@ -114,7 +114,7 @@ await test("a size in common is one that the other can have", () => {
 });
 
 await test("no measurement goes that is not seen, or moves on its own", () => {
-  const all = new Map();
+  const all = new AllMarks();
   const marks = new Marks(() => {}, all);
   const at = (/** @type {number} */ layer) => ({ layer, aspect: 1,
     matrix: [1, 0, 0, 1, 0, 0], spacing: null });
@@ -126,7 +126,7 @@ await test("no measurement goes that is not seen, or moves on its own", () => {
   marks.setSeries("one/0");
   marks.draw(at(5));
   draw();
-  const one = all.get("one/0");
+  const one = all.of("one/0");
   marks.draw(at(6));
   assert.equal(marks.removeOne(), false, "the one chosen is of layer 5");
   assert.equal(one.length, 1);
@@ -142,7 +142,22 @@ await test("no measurement goes that is not seen, or moves on its own", () => {
   marks.draw(at(5));
   assert.equal(marks.removeOne(), true);
   assert.equal(one.length, 0);
-  assert.equal(all.get("two/0").length, 1);
+  assert.equal(all.of("two/0").length, 1);
+});
+
+await test("a measurement is seen wherever its series is shown", () => {
+  const all = new AllMarks();
+  const one = new Marks(() => {}, all);
+  const other = new Marks(() => {}, all);
+  let drawn = 0;
+  other.draw = () => drawn++;
+  one.setSeries("one/0");
+  one.draw({ layer: 5, aspect: 1, matrix: [1, 0, 0, 1, 0, 0], spacing: null });
+  one.grab({ x: 10, y: 10 }, "length");
+  one.move({ x: 60, y: 10 });
+  one.release();
+  one.removeOne();
+  assert.equal(drawn, 3);
 });
 
 await test("another study says so, and whether it may be another's", () => {

@@ -42,7 +42,7 @@ export class Cover {
 
   /**
    * @param {boolean} demo
-   * @param {Map<string, Mark[]>} marks  of every series, shared by viewports
+   * @param {import("./marks.js").AllMarks} marks  shared by viewports
    */
   constructor(demo, marks) {
     this.overlay = new Overlay(demo);

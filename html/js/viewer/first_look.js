@@ -32,8 +32,6 @@ const FORGOTTEN_MS = 4000;
 const UNSEEN = { width: 800, height: 800 };
 
 export class FirstLook {
-  #aborter = new AbortController();
-
   /** @type {import("../api/node.js").NodeApi} */
   #node;
 
@@ -43,7 +41,9 @@ export class FirstLook {
   /** @type {ReturnType<typeof setTimeout>} */
   #forgetting;
 
-  #taken = false;
+  #kept = false;
+
+  closed = false;
 
   /** UID of the study. @type {string} */
   study;
@@ -75,31 +75,34 @@ export class FirstLook {
     this.#forgetting = setTimeout(() => this.close(), FORGOTTEN_MS);
   }
 
-  get closed() {
-    return this.#aborter.signal.aborted;
-  }
-
-  /** Who takes it has the stack, and closes it. */
+  /** Who takes it keeps or closes it. */
   take() {
-    this.#taken = true;
     clearTimeout(this.#forgetting);
   }
 
-  /** Nobody wants it. */
+  /** What was seen is shown: who shows it has the stack, and closes it. */
+  keep() {
+    this.#kept = true;
+  }
+
+  /**
+   * Nobody wants it, unless it was kept.  A request under way goes on: broken
+   * off, nobody would know which stack the node opened for it.
+   */
   close() {
     clearTimeout(this.#forgetting);
-    this.#aborter.abort();
-    if (!this.#taken) {
-      this.#taken = true;
-      void this.seen.then((seen) => {
-        if (seen) {
-          seen.picture.bitmap.close();
-          this.#node.releaseStack(seen.info.id).catch(() => {
-            // It expires by itself.
-          });
-        }
-      });
+    if (this.closed) {
+      return;
     }
+    this.closed = true;
+    void this.seen.then((seen) => {
+      if (seen && !this.#kept) {
+        seen.picture.bitmap.close();
+        this.#node.releaseStack(seen.info.id).catch(() => {
+          // It expires by itself.
+        });
+      }
+    });
   }
 
   /**
@@ -107,7 +110,6 @@ export class FirstLook {
    * @returns {Promise<Seen | null>}
    */
   async #ask(viewport) {
-    const { signal } = this.#aborter;
     const request = {
       view: restView(), viewport,
       image: { columns: 1, rows: 1, aspect: 1 },
@@ -120,7 +122,7 @@ export class FirstLook {
     try {
       const response = await this.#node.show({ study: this.study },
         pictureQuery(request, request.most),
-        AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]));
+        AbortSignal.timeout(PATIENCE_MS));
       this.#meter.answer(transfer,
         serverTime(response.headers.get("Server-Timing")));
       const { info, blob } = await takeApart(response);

@@ -28,8 +28,28 @@ import { apply, invert } from "./view.js";
 const REACH = 9;                /* CSS pixels around a handle */
 const SMALLEST = 4;             /* a shorter drag was none */
 
-export class Marks {
+/**
+ * The marks of all series of a page.  Events: "change" (some are to be drawn
+ * again, wherever they are shown).
+ */
+export class AllMarks extends EventTarget {
   /** By series and part. @type {Map<string, Mark[]>} */
+  #all = new Map();
+
+  /** @param {string} series  and part */
+  of(series) {
+    const marks = this.#all.get(series) ?? [];
+    this.#all.set(series, marks);
+    return marks;
+  }
+
+  changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+export class Marks {
+  /** @type {AllMarks} */
   #all;
 
   /** @type {Mark[]} */
@@ -54,11 +74,12 @@ export class Marks {
 
   /**
    * @param {(mark: Mark) => void} measure  asks for an ellipse's statistics
-   * @param {Map<string, Mark[]>} all  of every series, shared by viewports
+   * @param {AllMarks} all  shared by viewports, which last as long
    */
   constructor(measure, all) {
     this.#measure = measure;
     this.#all = all;
+    all.addEventListener("change", () => this.draw(this.#context));
   }
 
   /** @param {string} series */
@@ -67,8 +88,7 @@ export class Marks {
     this.#held = null;
     this.#chosen = null;
     this.#context = null;
-    this.#marks = this.#all.get(series) ?? [];
-    this.#all.set(series, this.#marks);
+    this.#marks = this.#all.of(series);
     this.element.replaceChildren();
   }
 
@@ -125,7 +145,7 @@ export class Marks {
     }
     held.mark.points[held.point] = this.#spot(at, this.#context);
     this.#label(held.mark);
-    this.draw(this.#context);
+    this.#all.changed();
     return true;
   }
 
@@ -145,7 +165,7 @@ export class Marks {
     } else {
       this.#label(mark);
     }
-    this.draw(this.#context);
+    this.#all.changed();
   }
 
   /**
@@ -160,7 +180,7 @@ export class Marks {
       return false;
     }
     this.#remove(mark);
-    this.draw(this.#context);
+    this.#all.changed();
     return true;
   }
 
@@ -170,7 +190,7 @@ export class Marks {
       return false;
     }
     this.#remove(this.#open);
-    this.draw(this.#context);
+    this.#all.changed();
     return true;
   }
 
@@ -181,7 +201,7 @@ export class Marks {
   setLabel(mark, label) {
     mark.label = label;
     if (this.#marks.includes(mark)) {
-      this.draw(this.#context);
+      this.#all.changed();
     }
   }
 

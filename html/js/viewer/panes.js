@@ -12,6 +12,7 @@
 
 import { h } from "../core/dom.js";
 import { Links } from "./links.js";
+import { AllMarks } from "./marks.js";
 import { Pane } from "./pane.js";
 import { DRAGGED } from "./series_list.js";
 import { mayAsk } from "./wishes.js";
@@ -61,7 +62,7 @@ export class Panes extends EventTarget {
   constructor(shared, viewports) {
     super();
     this.#shared = shared;
-    this.#viewports = { ...viewports, marks: new Map(), turns: {
+    this.#viewports = { ...viewports, marks: new AllMarks(), turns: {
       mayAsk: (one, preview) => mayAsk(one, this.viewport,
         this.#visible.map(({ viewport }) => viewport), preview),
       mayFetchAhead: (one) => one === this.viewport && (one.cine.running

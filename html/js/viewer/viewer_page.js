@@ -41,6 +41,9 @@ import { showShortcuts } from "./shortcuts.js";
 /** The lists wait so long for the first picture. */
 const LISTS_MS = 250;
 
+/** There the report begins closed: it would leave the pictures half the page. */
+const NO_ROOM = "(max-width: 1099px)";
+
 export class ViewerPage {
   #aborter = new AbortController();
 
@@ -181,7 +184,7 @@ export class ViewerPage {
     const { session } = this.#context;
     const reports = session.may("physician", "radiographer", "emergency");
     this.#reportButton.hidden = !reports;
-    this.#aside.hidden = !reports;
+    this.#showReport(reports && !matchMedia(NO_ROOM).matches);
     const habits = readHabits(session.user?.id);
     const { links } = this.#panes;
     links.scroll = habits.scroll;
@@ -272,7 +275,7 @@ export class ViewerPage {
     this.#aborter.signal.addEventListener("abort", () => look?.close());
     if (look?.item) {
       this.#name(look.item);
-      void look.seen.then((seen) => this.#glimpse(seen, look.item));
+      void look.seen.then((seen) => this.#glimpse(look, seen, look.item));
     }
     try {
       const study = await this.#facility.study(uid,
@@ -287,7 +290,10 @@ export class ViewerPage {
       const first = firstToRead(study.series);
       if (first) {
         this.#panes.viewport.element.focus();
-        this.#glimpse(await look?.seen ?? null, study);
+        if (look) {
+          this.#glimpse(look, await look.seen, study);
+          look.close();
+        }
         this.#aborter.signal.throwIfAborted();
         this.#hang(study, first);
       } else {
@@ -334,10 +340,11 @@ export class ViewerPage {
   /**
    * Shows what the node had to show of the study of its own accord.
    *
+   * @param {import("./first_look.js").FirstLook} look
    * @param {import("./first_look.js").Seen | null} seen
    * @param {StudyItem | null} study
    */
-  #glimpse(seen, study) {
+  #glimpse(look, seen, study) {
     const pane = this.#panes.active;
     if (!seen || !study || pane.glimpsed || pane.series
       || this.#aborter.signal.aborted) {
@@ -345,6 +352,7 @@ export class ViewerPage {
     }
     const node = this.#source?.node ?? this.#nodeAt(study.node);
     this.#source ??= { node: /** @type {NodeApi} */ (node), study, note: "" };
+    look.keep();
     pane.glimpse(this.#source, seen);
   }
 
@@ -396,10 +404,14 @@ export class ViewerPage {
 
   #toggleReport() {
     if (this.#report) {
-      this.#aside.hidden = !this.#aside.hidden;
-      this.#reportButton.setAttribute("aria-expanded",
-        String(!this.#aside.hidden));
+      this.#showReport(this.#aside.hidden);
     }
+  }
+
+  /** @param {boolean} on */
+  #showReport(on) {
+    this.#aside.hidden = !on;
+    this.#reportButton.setAttribute("aria-expanded", String(on));
   }
 
   /** Another picture is in the active viewport. */

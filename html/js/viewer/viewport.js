@@ -38,7 +38,7 @@ import { nextQuality } from "./wishes.js";
  * @typedef {object} Shared
  * @property {import("./line_meter.js").LineMeter} meter
  * @property {boolean} demo
- * @property {Map<string, import("./marks.js").Mark[]>} marks  by stack
+ * @property {import("./marks.js").AllMarks} marks
  * @property {Turns} turns
  *
  * @typedef {object} Turns  on the line
