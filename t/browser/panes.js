@@ -264,9 +264,43 @@ await step("arrows go from viewport to viewport", async () => {
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("ArrowLeft");
   assert.deepEqual(await framed(), [0]);
-  await page.keyboard.press("Tab");
-  await page.keyboard.press("Tab");
+  // Past its warnings, where there are some, and its slider.
+  const warns = await pane(0).locator(".warnings-button").isVisible();
+  for (let n = warns ? 3 : 2; n > 0; n--) {
+    await page.keyboard.press("Tab");
+  }
   assert.deepEqual(await framed(), [1]);
+});
+
+await step("in little room warnings wait behind a button", async () => {
+  await page.evaluate(() => {
+    const box = /** @type {HTMLElement} */ (
+      document.querySelector(".warnings"));
+    box.hidden = false;
+    box.querySelector(".warnings-lines")?.append("Something to know");
+  });
+  const button = pane(0).locator(".warnings-button");
+  const text = pane(0).locator(".warnings-lines");
+  const before = await pane(0).locator(".viewport").getAttribute("data-shown");
+  assert.equal(await text.isVisible(), false);
+  await button.click();
+  assert.equal(await text.isVisible(), true);
+  await button.click();
+  assert.equal(await text.isVisible(), false);
+  assert.equal(await visible(), 4);
+  assert.equal(await pane(0).locator(".viewport").getAttribute("data-shown"),
+    before);
+  await pane(1).locator(".viewport").focus();
+});
+
+await step("who the patient is stands free of all that is said", async () => {
+  const overlaps = await page.evaluate(() => {
+    const [who, badges] = [".corner-tl", ".badges"].map((one) =>
+      document.querySelector(`.pane .viewport ${one}`)?.getBoundingClientRect());
+    return who && badges && badges.width > 0 && badges.left < who.right
+      && badges.top < who.bottom;
+  });
+  assert.equal(overlaps, false);
 });
 
 await step("a double click makes one large, and all come back", async () => {

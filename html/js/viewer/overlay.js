@@ -5,7 +5,9 @@
  */
 
 import { h, setText } from "../core/dom.js";
-import { age, clock, day, dicomName, number } from "../core/format.js";
+import {
+  age, clock, day, dicomName, number, plural,
+} from "../core/format.js";
 import { stateText } from "./presentation.js";
 import { findPreset } from "./presets.js";
 import { scaleBar } from "./scale_bar.js";
@@ -42,7 +44,19 @@ export class Overlay {
   #demo = h("span", { class: "badge badge-demo", hidden: true },
     "Not for diagnosis – demo");
 
-  #warnings = h("div", { class: "warnings" });
+  /** Stand where there is room; else behind a button. */
+  #warnings = h("div", { class: "warnings-lines" });
+  #warningsButton = h("button", { type: "button", "aria-expanded": "false",
+    class: "badge badge-warn warnings-button",
+    onclick: () => this.#warningsButton.setAttribute("aria-expanded", String(
+      this.#warningsButton.getAttribute("aria-expanded") !== "true")),
+    // Not the beginning of a drag over the picture.
+    onpointerdown: (/** @type {Event} */ event) => event.stopPropagation(),
+    ondblclick: (/** @type {Event} */ event) => event.stopPropagation(),
+  });
+
+  #warningsBox = h("div", { class: "warnings", hidden: true },
+    this.#warningsButton, this.#warnings);
   #probe = h("div", { class: "probe" });
   #bar = h("div", { class: "scale-bar", hidden: true });
   #barLabel = h("span", { class: "scale-label" });
@@ -62,7 +76,7 @@ export class Overlay {
     this.element = h("div", { class: "overlay" },
       ...Object.entries(this.#corners).map(([name, lines]) =>
         h("div", { class: `corner corner-${name}` },
-          name === "bl" ? this.#warnings : null, lines)),
+          name === "bl" ? this.#warningsBox : null, lines)),
       ...this.#letters,
       h("div", { class: "badges" }, this.#note, this.#demo, this.#lossy,
         this.#preview, this.#state, this.#link),
@@ -122,7 +136,7 @@ export class Overlay {
       `${request.view.layer + 1} / ${info.layers}`,
       placeOf(layer, info),
     ]);
-    lines(this.#warnings, info.warnings ?? []);
+    this.#warn(info.warnings ?? []);
     lines(this.#corners.br, [
       facts.window ? `C ${number(facts.window.center)}  `
         + `W ${number(facts.window.width)}${name ? `  ${name}` : ""}` : "",
@@ -144,7 +158,7 @@ export class Overlay {
     for (const name of ["bl", "br"]) {
       lines(this.#corners[name], name === "bl" ? [this.#seriesLine] : []);
     }
-    lines(this.#warnings, []);
+    this.#warn([]);
     for (const element of this.#letters) {
       setText(element, "");
     }
@@ -153,6 +167,13 @@ export class Overlay {
     this.#state.hidden = true;
     this.#bar.hidden = true;
     this.setProbe("");
+  }
+
+  /** @param {string[]} texts */
+  #warn(texts) {
+    lines(this.#warnings, texts);
+    this.#warningsBox.hidden = texts.length === 0;
+    setText(this.#warningsButton, plural(texts.length, "warning"));
   }
 
   /**
