@@ -13,15 +13,7 @@ use lib 't/lib';
 use Test::Dicom;
 use Test::Dicom::Node;
 
-my ($chromium) = grep { -x }
-    grep { defined } $ENV{CHROMIUM}, '/usr/bin/chromium';
-my $why = $chromium ? Test::Dicom::Node::missing('playwright-core')
-    : 'chromium is not installed';
-
-if ($why) {
-    diag("SKIPPED: $why");
-    plan skip_all => $why;
-}
+my $chromium = Test::Dicom::Node::browser();
 
 my $t = Test::Dicom->new();
 

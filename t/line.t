@@ -14,16 +14,7 @@ use Test::Dicom;
 use Test::Dicom::Line;
 use Test::Dicom::Node;
 
-my ($chromium) = grep { -x }
-    grep { defined } $ENV{CHROMIUM}, '/usr/bin/chromium';
-my $why = !$chromium ? 'chromium is not installed'
-    : Test::Dicom::Node::missing('playwright-core')
-        || Test::Dicom::Line::missing();
-
-if ($why) {
-    diag("SKIPPED: $why");
-    plan skip_all => $why;
-}
+my $chromium = Test::Dicom::Node::browser(\&Test::Dicom::Line::missing);
 
 my $line = Test::Dicom::Line->new(($ENV{DICOM_BUILD} || '.build') . '/release');
 my $t = Test::Dicom->new(address => $line->server);

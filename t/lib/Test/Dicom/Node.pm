@@ -30,6 +30,25 @@ sub missing {
 }
 
 
+# The browser for a test, which is skipped where there is none, or where one of
+# the functions given names something else that is missing.
+sub browser {
+    my (@missing) = @_;
+
+    my ($chromium) = grep { -x }
+        grep { defined } $ENV{CHROMIUM}, '/usr/bin/chromium';
+    my $why = $chromium ? missing('playwright-core')
+        : 'chromium is not installed';
+    for my $one (@missing) {
+        $why ||= $one->();
+    }
+    return $chromium if !$why;
+
+    Test::More::diag("SKIPPED: $why");
+    Test::More::plan(skip_all => $why);
+}
+
+
 # run(['unit.js'], env => {}, do => { NAME => sub {} }, in => [COMMAND...])
 # gives the exit status; in: what leads into another network namespace.
 sub run {
