@@ -508,7 +508,7 @@ picture_is_quick(struct picture *picture)
     size_t size = picture->painting.size;
     bool busy;
 
-    if (size > SMALL || worker->small != 1
+    if (size > SMALL || worker->small != 1 || worker->crowded
         || picture->ask.interpolation == WIRE_CUBIC
         || present_marks(&picture->present))
     {
@@ -523,7 +523,8 @@ picture_is_quick(struct picture *picture)
  *
  * Layers in plain memory are drawn by the thread that encodes: each hand-over
  * costs as much time as drawing.  For the same reason a small picture is made
- * at once, unless others are: it takes a millisecond.
+ * at once, unless others are or somebody waits for this thread: it takes a
+ * millisecond, and all processors shall have something to do.
  */
 static bool
 picture_submit(struct picture *picture)

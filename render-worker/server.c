@@ -647,6 +647,7 @@ server_round(struct server *server, int signal_fd)
     for (int i = 0; i < n; i++) {
         void *tag = events[i].data.ptr;
 
+        server->worker->crowded = i + 1 < n;
         if (tag == &server->listen_fd) {
             if (server->accepting) {
                 server_accept(server);

@@ -52,6 +52,7 @@ struct worker {
     unsigned              in_work;      /* pictures being drawn or encoded, */
     unsigned              small;        /* and small ones of these */
     bool                  direct;       /* the renderer's info.direct */
+    bool                  crowded;      /* more waits for the main thread */
     struct pool          *openers;      /* stacks, lists of layers */
     struct pool          *readers;      /* pixels, roi: these may decode */
     struct pool          *ingesters;    /* uploads */

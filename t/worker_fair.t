@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # A picture whose client has gone is not drawn; a user with one request does
-# not wait for all of another's; too many requests are refused, not kept.
+# not wait for all of another's; too many requests are refused, not kept; the
+# thread that takes requests makes no picture while others wait for it.
 
 use strict;
 use warnings;
@@ -20,6 +21,7 @@ my $file;
 for my $renderer (qw(gl cpu)) {
     $t->start_worker(args => ['--renderer', $renderer]);
     subtest $renderer => \&check;
+    check_threads() if $renderer eq 'cpu';
     $t->stop('worker');
 }
 $t->finish();
@@ -83,4 +85,39 @@ sub check {
     is(($count{200} // 0) + ($count{503} // 0), 100, 'all are answered');
     my $res = $w->render($id, 0);
     is($res->{status}, 200, 'and the next one is served');
+}
+
+
+# Nanoseconds that the encoders' threads have run.
+sub encoders {
+    my $sum = 0;
+    for my $task (glob '/proc/' . $t->pid('worker') . '/task/*') {
+        next if slurp("$task/comm") ne "encoder\n";
+        $sum += (split ' ', slurp("$task/schedstat"))[0];
+    }
+    return $sum;
+}
+
+
+sub slurp {
+    open my $in, '<', $_[0] or return '';
+    local $/;
+    return scalar <$in> // '';
+}
+
+
+sub check_threads {
+    my @crowd = map { Test::Wire->new($path, user => 'carol') } 1 .. 40;
+    my $id = $crowd[0]->open([$file])->{id};
+    $crowd[0]->ready($id);
+
+    my $before = encoders();
+    $crowd[0]->render($id, 0, width => 64, height => 64);
+    is(encoders(), $before, 'a small picture alone is made at once');
+
+    # while one is made the next ones come
+    $_->send(render => Test::Wire::render_body($id, 0)) for @crowd;
+    is(scalar(grep { $_->receive()->{status} == 200 } @crowd), 40,
+        'small pictures of many at once');
+    cmp_ok(encoders(), '>', $before, 'other threads make them, too');
 }
