@@ -240,9 +240,43 @@ X(USER_LIST, 5,
   "ORDER BY username LIMIT $5::INT8")
 
 
-X(MODALITY_LIST, 2,
-  "SELECT code, name, active, code AS key1 "
-  "FROM modalities WHERE code > $1::TEXT ORDER BY code LIMIT $2::INT8")
+#define NGX_DICOM_MODALITY_COLUMNS                                            \
+  "id, code, name, active, version, created_at, updated_at, created_as"
+
+X(MODALITY_GET, 1,
+  "SELECT " NGX_DICOM_MODALITY_COLUMNS " "
+  "FROM modalities WHERE id = $1::UUID")
+
+X(MODALITY_LOCK, 2,
+  "SELECT " NGX_DICOM_MODALITY_COLUMNS ", "
+         "EXISTS (SELECT 1 FROM audit WHERE id = $2::UUID) AS done "
+  "FROM modalities WHERE id = $1::UUID FOR UPDATE")
+
+X(MODALITY_INSERT, 6,
+  "INSERT INTO modalities (id, code, name, active, search, created_as) "
+  "VALUES ($1::UUID, $2::TEXT, $3::TEXT, $4::BOOL, $5::TEXT, $6::TEXT) "
+  "ON CONFLICT (id) DO NOTHING RETURNING id")
+
+X(MODALITY_UPDATE, 5,
+  "UPDATE modalities SET code = $2::TEXT, name = $3::TEXT, "
+         "active = $4::BOOL, search = $5::TEXT, "
+         "version = version + 1, updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(MODALITY_END, 1,
+  "UPDATE modalities SET active = false, version = version + 1, "
+         "updated_at = now() "
+  "WHERE id = $1::UUID")
+
+X(MODALITY_LIST, 4,
+  "SELECT " NGX_DICOM_MODALITY_COLUMNS ", code AS key1 "
+  "FROM modalities "
+  "WHERE ($1::BOOL IS NULL OR active = $1::BOOL) "
+    "AND NOT EXISTS (SELECT 1 FROM unnest($2::TEXT[]) AS w (word) "
+                    "WHERE strpos(search || ' ' || lower(code) || ' ' "
+                                 "|| lower(name), ' ' || w.word) = 0) "
+    "AND code > $3::TEXT "
+  "ORDER BY code LIMIT $4::INT8")
 
 
 /* the records that live on in p */

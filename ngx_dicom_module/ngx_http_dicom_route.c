@@ -131,6 +131,14 @@ const ngx_http_dicom_route_t  ngx_http_dicom_routes[] = {
       ngx_http_dicom_patient_accesses },
     { TOPLEVEL, GET, "/api/v1/modalities", ANY_ROLE, 0, NONE,
       ngx_http_dicom_modality_list },
+    { TOPLEVEL, POST, "/api/v1/modalities", ADM, 0, JSON,
+      ngx_http_dicom_modality_create },
+    { TOPLEVEL, GET, "/api/v1/modalities/{id}", ANY_ROLE, 0, NONE,
+      ngx_http_dicom_modality_read },
+    { TOPLEVEL, PATCH, "/api/v1/modalities/{id}", ADM, 0, JSON,
+      ngx_http_dicom_modality_change },
+    { TOPLEVEL, DELETE, "/api/v1/modalities/{id}", ADM, 0, NONE,
+      ngx_http_dicom_modality_end },
     { TOPLEVEL|FACILITY, GET, "/api/v1/audit", AUDI, OWN, NONE,
       ngx_http_dicom_event_list },
 
@@ -598,12 +606,7 @@ ngx_http_dicom_check_coding(ngx_http_request_t *r)
 
     h = ngx_http_dicom_header_in(r, "Content-Encoding");
 
-    if (h == NULL
-        || h->value.len == 0
-        || (h->value.len == identity.len
-            && ngx_strncasecmp(h->value.data, identity.data, identity.len)
-               == 0))
-    {
+    if (h == NULL || ngx_strcasecmp(h->value.data, identity.data) == 0) {
         return NGX_OK;
     }
 

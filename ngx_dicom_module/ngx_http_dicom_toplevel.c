@@ -27,9 +27,18 @@ typedef struct {
     ngx_int_t    active;
 } ngx_http_dicom_server_t;
 
+typedef struct {
+    ngx_str_t    code;
+    ngx_str_t    name;
+    ngx_int_t    active;
+} ngx_http_dicom_modality_t;
+
 
 static ngx_int_t ngx_http_dicom_facility_values(ngx_http_dicom_op_t *op);
 static ngx_int_t ngx_http_dicom_server_values(ngx_http_dicom_op_t *op);
+static ngx_int_t ngx_http_dicom_modality_values(ngx_http_dicom_op_t *op);
+static ngx_int_t ngx_http_dicom_worded_list(ngx_http_request_t *r,
+    const ngx_http_dicom_list_t *list);
 static const char *ngx_http_dicom_value(ngx_http_dicom_op_t *op,
     const ngx_str_t *s, const char *otherwise);
 
@@ -166,10 +175,55 @@ static const char *const  ngx_http_dicom_server_types[] = {
 
 
 static const ngx_http_dicom_column_t  ngx_http_dicom_modality_columns[] = {
-    { "code", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
-    { "name", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
-    { "active", NGX_HTTP_DICOM_C_BOOL, 0, NULL },
+    { "id", NGX_HTTP_DICOM_C_TEXT, 0, NULL },
+    { "code", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
+    { "name", NGX_HTTP_DICOM_C_TEXT, 1, NULL },
+    { "active", NGX_HTTP_DICOM_C_BOOL, 1, NULL },
+    { "version", NGX_HTTP_DICOM_C_INTEGER, 0, NULL },
+    { "created_at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
+    { "updated_at", NGX_HTTP_DICOM_C_TIME, 0, NULL },
+    { "created_as", NGX_HTTP_DICOM_C_HIDDEN, 0, NULL },
     { NULL, 0, 0, NULL }
+};
+
+/* the code is a CS of Modality (0008,0060): 16 bytes at most */
+static const ngx_dicom_field_t  ngx_http_dicom_modality_fields[] = {
+    { ngx_string("code"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1, 16,
+      offsetof(ngx_http_dicom_modality_t, code) },
+    { ngx_string("name"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1, 200,
+      offsetof(ngx_http_dicom_modality_t, name) },
+    { ngx_string("active"), NGX_DICOM_F_BOOL, 0, 0, 0,
+      offsetof(ngx_http_dicom_modality_t, active) },
+    ngx_dicom_null_field
+};
+
+static const ngx_http_dicom_conflict_t  ngx_http_dicom_modality_conflicts[] = {
+    { "modalities_pkey", NGX_HTTP_CONFLICT, "code", "is another modality's" },
+    { NULL, 0, NULL, NULL }
+};
+
+static const ngx_http_dicom_resource_t  ngx_http_dicom_modality = {
+    "modality",
+    "/api/v1/modalities/",
+    ngx_http_dicom_modality_columns,
+    ngx_http_dicom_modality_fields,
+    sizeof(ngx_http_dicom_modality_t),
+    4,
+    NULL,
+    0,
+    ngx_http_dicom_modality_conflicts,
+    NULL,
+    0,
+    0,
+    NGX_DICOM_STMT_MODALITY_GET,
+    NGX_DICOM_STMT_MODALITY_LOCK,
+    NGX_DICOM_STMT_MODALITY_INSERT,
+    NGX_DICOM_STMT_MODALITY_UPDATE,
+    NGX_DICOM_STMT_MODALITY_END,
+    ngx_http_dicom_modality_values,
+    NULL,
+    NULL,
+    NULL
 };
 
 static const ngx_http_dicom_list_t  ngx_http_dicom_facilities = {
@@ -253,8 +307,35 @@ ngx_http_dicom_server_values(ngx_http_dicom_op_t *op)
 }
 
 
+static ngx_int_t
+ngx_http_dicom_modality_values(ngx_http_dicom_op_t *op)
+{
+    ngx_str_t                   texts[2];
+    ngx_http_dicom_modality_t  *in = op->input;
+
+    op->values[0] = ngx_http_dicom_value(op, &in->code, "");
+    op->values[1] = ngx_http_dicom_value(op, &in->name, "");
+    op->values[2] = in->active ? "t" : "f";
+
+    texts[0] = in->name;
+    texts[1] = in->code;
+
+    return ngx_http_dicom_resource_search(op->request->pool, texts, 2,
+                                          &op->values[3]);
+}
+
+
 ngx_int_t
 ngx_http_dicom_facility_list(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_worded_list(r, &ngx_http_dicom_facilities);
+}
+
+
+/* A list that is narrowed by q and active. */
+static ngx_int_t
+ngx_http_dicom_worded_list(ngx_http_request_t *r,
+    const ngx_http_dicom_list_t *list)
 {
     ngx_int_t           rc;
     const char         *params[2];
@@ -278,8 +359,7 @@ ngx_http_dicom_facility_list(ngx_http_request_t *r)
         return rc;
     }
 
-    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_facilities, 2,
-                                        params);
+    return ngx_http_dicom_resource_list(r, list, 2, params);
 }
 
 
@@ -392,15 +472,33 @@ ngx_http_dicom_server_end(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_dicom_modality_list(ngx_http_request_t *r)
 {
-    ngx_int_t           rc;
-    static const char  *known[] = { "limit", "cursor", NULL };
+    return ngx_http_dicom_worded_list(r, &ngx_http_dicom_modalities);
+}
 
-    rc = ngx_http_dicom_args_known(r, known);
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
+ngx_int_t
+ngx_http_dicom_modality_create(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_create(r, &ngx_http_dicom_modality, NULL);
+}
 
-    return ngx_http_dicom_resource_list(r, &ngx_http_dicom_modalities, 0,
-                                        NULL);
+
+ngx_int_t
+ngx_http_dicom_modality_read(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_read(r, &ngx_http_dicom_modality);
+}
+
+
+ngx_int_t
+ngx_http_dicom_modality_change(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_change(r, &ngx_http_dicom_modality, NULL);
+}
+
+
+ngx_int_t
+ngx_http_dicom_modality_end(ngx_http_request_t *r)
+{
+    return ngx_http_dicom_resource_end(r, &ngx_http_dicom_modality);
 }

@@ -29,6 +29,10 @@ ngx_int_t ngx_http_dicom_server_change(ngx_http_request_t *r);
 ngx_int_t ngx_http_dicom_server_end(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_dicom_modality_list(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_modality_create(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_modality_read(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_modality_change(ngx_http_request_t *r);
+ngx_int_t ngx_http_dicom_modality_end(ngx_http_request_t *r);
 
 /* ngx_http_dicom_user.c */
 

@@ -244,6 +244,35 @@ $res = api(GET => '/modalities?limit=3');
 is(scalar @{$res->{json}{items}}, 3, 'three of them');
 $res = api(GET => "/modalities?limit=1&cursor=$res->{json}{next}");
 is($res->{json}{items}[0]{code}, 'CT', 'the fourth');
+is(join(' ', map { $_->{code} } @{api(GET => '/modalities?q=comp')
+    ->{json}{items}}), 'CR CT', 'by word');
+
+my $own = '0abc0000-0000-4000-8000-0000000000aa';
+my %optical = (id => $own, code => 'OPV', name => 'Perimètre');
+$res = api(POST => '/modalities', json => \%optical);
+is("$res->{status} $res->{headers}{etag} $res->{headers}{location}",
+    "201 \"1\" /api/v1/modalities/$own", 'a new one');
+is(api(POST => '/modalities', json => \%optical)->{status}, 200, 'again');
+is(api(POST => '/modalities', json => { %optical, name => 'x' })->{status},
+    409, 'another body');
+$res = api(POST => '/modalities', json => { code => 'CT', name => 'x' });
+is("$res->{status} $res->{json}{errors}[0]{field}", '409 code',
+    'a code that is taken');
+is(api(POST => '/modalities', json => { code => 'x' x 17, name => 'x' })
+    ->{status}, 422, 'too long for a CS');
+is(api(GET => '/modalities?q=perimetre')->{json}{items}[0]{id}, $own, 'found');
+is(api(PATCH => "/modalities/$own", json => { name => 'x' })->{status}, 428,
+    'no change of the unseen');
+$res = api(PATCH => "/modalities/$own", json => { name => 'Perimetry' },
+    headers => { 'If-Match' => '"1"' });
+is("$res->{status} $res->{json}{name} $res->{json}{code}",
+    '200 Perimetry OPV', 'changed');
+is(api(DELETE => "/modalities/$own", headers => { 'If-Match' => '"2"' })
+    ->{status}, 204, 'deactivated');
+is(api(GET => "/modalities/$own")->{json}{active}, JSON::PP::false,
+    'but there');
+is(scalar @{api(GET => '/modalities?q=perim')->{json}{items}}, 0,
+    'not in the list');
 
 
 # who may what
