@@ -131,6 +131,8 @@ ngx_http_dicom_render_upstream(ngx_conf_t *cf, ngx_http_dicom_srv_conf_t *dscf)
     conf->connect_timeout = 5000;
     conf->send_timeout = 30000;
     conf->read_timeout = dscf->conf->render_timeout;
+
+    /* more than sendfile_max_chunk: what stays in the buffer ends the turn */
     conf->buffer_size = 64 * 1024;
 
     /* opening a stack twice is the same as once: POST may be repeated */
