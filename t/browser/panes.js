@@ -236,6 +236,10 @@ await step("four by the button; lines show where images cross", async () => {
     .waitFor({ state: "attached" });
   assert.equal(await pane(1).locator(".reference line").isVisible(), false);
   assert.match(await pane(3).locator(".notice").innerText(), /Drag a series/);
+  assert.deepEqual(await page.locator(".slice-slider")
+    .evaluateAll((all) => all.map((one) => one.checkVisibility(
+      { visibilityProperty: true }))), [true, true, true, false]);
+  assert.equal(await pane(3).locator(".badge-demo").isVisible(), false);
   const line = pane(2).locator(".reference line");
   const before = Number(await line.getAttribute("y1"));
   await page.keyboard.press("PageUp");
