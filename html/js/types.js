@@ -50,6 +50,12 @@
  * @property {string} url
  * @property {boolean} active
  *
+ * @typedef {object} ModalityEntry
+ * @property {string} id
+ * @property {string} code
+ * @property {string} name
+ * @property {boolean} active
+ *
  * @typedef {object} FacilityEntry
  * @property {string} id
  * @property {string} name

@@ -61,11 +61,30 @@ await step("a facility is created and changed", async () => {
   await page.locator(".server-group header", { hasText: "Split" }).waitFor();
 });
 
+await step("a modality is created, deactivated and activated", async () => {
+  const row = page.locator('.server[data-modality="OPV"]');
+  await page.getByRole("button", { name: "New modality" }).click();
+  await dialog.getByLabel("Code").fill("OPV");
+  await dialog.getByLabel("Name").fill("Perimetry");
+  await dialog.getByRole("button", { name: "Create" }).click();
+  await row.filter({ hasText: "Perimetry" }).waitFor();
+  await page.getByRole("button", { name: "Deactivate OPV" }).click();
+  await row.getByText("Not active").waitFor();
+  await shot("modalities");
+  await page.getByRole("button", { name: "Activate OPV" }).click();
+  await page.getByRole("button", { name: "Deactivate OPV" }).waitFor();
+  await page.getByRole("button", { name: "Change OPV" }).click();
+  await dialog.getByLabel("Name").fill("Visual field");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await row.filter({ hasText: "Visual field" }).waitFor();
+});
+
 await step("an auditor finds the audit trail", async () => {
   await login("auditor");
   await page.locator(".event-table tbody tr").first().waitFor();
   assert.deepEqual(await places(), ["Audit trail", "Accesses"]);
   await page.locator("tr[data-event=refused]").first().waitFor();
+  await page.locator("tr", { hasText: "Modality deactivated" }).waitFor();
   await shot("audit");
 });
 

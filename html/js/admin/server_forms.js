@@ -1,8 +1,9 @@
 /**
- * Forms of facilities and of their servers.
+ * Forms of facilities, of their servers, and of modalities.
  *
  * @typedef {import("../types.js").ServerEntry} ServerEntry
  * @typedef {import("../types.js").FacilityEntry} FacilityEntry
+ * @typedef {import("../types.js").ModalityEntry} ModalityEntry
  */
 
 import { uuid } from "../core/uuid.js";
@@ -90,6 +91,21 @@ export function editFacility({ toplevel }, existing) {
       { name: "address", label: "Address" },
       { name: "city", label: "City" },
       { name: "country", label: "Country" },
+    ],
+  });
+}
+
+/**
+ * @param {import("../api/resource.js").Resource<ModalityEntry>} resource
+ * @param {{item: ModalityEntry, etag: string} | null} existing
+ */
+export function editModality(resource, existing) {
+  return edit({
+    resource, existing, kind: "modality",
+    fields: [
+      { name: "code", label: "Code", required: true, maxlength: 16,
+        hint: "As it stands in images: CT" },
+      { name: "name", label: "Name", required: true },
     ],
   });
 }

@@ -1,6 +1,6 @@
 /**
  * Facilities and the servers of each, with what this browser sees of their
- * health.
+ * health; and the modalities.
  */
 
 import { fill, h, icon, setText } from "../core/dom.js";
@@ -10,6 +10,7 @@ import { confirmed } from "../shell/confirm.js";
 import { listBar } from "../shell/nav.js";
 import { healthText, watchHealth } from "./health.js";
 import { Heartbeats } from "./heartbeats.js";
+import { Modalities } from "./modalities.js";
 import { editFacility, editServer } from "./server_forms.js";
 
 /** @typedef {import("../types.js").ServerEntry} ServerEntry */
@@ -28,6 +29,9 @@ export class ServersPage {
 
   /** @type {Heartbeats} */
   #beats;
+
+  /** @type {Modalities} */
+  #modalities;
 
   #groups = h("div", { class: "server-groups" });
   #message = h("div", { class: "page-message", role: "alert", hidden: true });
@@ -50,6 +54,8 @@ export class ServersPage {
     this.#context = context;
     this.bar = listBar(context, "servers");
     this.#beats = new Heartbeats(context, this.#aborter.signal);
+    this.#modalities = new Modalities(context.toplevel,
+      (work) => void this.#do(work));
     this.element = h("div", { class: "list-page" },
       h("div", { class: "filters" }, h("h1", {}, "Facilities and servers"),
         h("div", { class: "bar-end" },
@@ -73,7 +79,8 @@ export class ServersPage {
   async #load() {
     const { registry } = this.#context;
     try {
-      await registry.load();
+      await Promise.all([registry.load(),
+        this.#modalities.load(this.#aborter.signal)]);
       if (!this.#aborter.signal.aborted) {
         this.#show();
       }
@@ -93,7 +100,8 @@ export class ServersPage {
         [facility.code, facility.city, facility.patient_issuer
           && `patient numbers of ${facility.patient_issuer}`]
           .filter(Boolean).join(" · "),
-        entries.filter((one) => one.facility === facility.id))));
+        entries.filter((one) => one.facility === facility.id))),
+      this.#modalities.element);
     setText(this.#foot, all.length === 0
       ? "No facility is registered yet." : "");
   }

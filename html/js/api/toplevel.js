@@ -8,6 +8,7 @@ import { queryOf, Resource } from "./resource.js";
 /** @typedef {import("../types.js").Account} Account */
 /** @typedef {import("../types.js").ServerEntry} ServerEntry */
 /** @typedef {import("../types.js").FacilityEntry} FacilityEntry */
+/** @typedef {import("../types.js").ModalityEntry} ModalityEntry */
 /** @typedef {import("../types.js").AuditEvent} AuditEvent */
 
 /**
@@ -35,6 +36,9 @@ export class ToplevelApi {
   /** @type {Resource<ServerEntry>} */
   servers;
 
+  /** @type {Resource<ModalityEntry>} */
+  modalities;
+
   /** @type {Resource<Patient>} */
   #patients;
 
@@ -48,6 +52,7 @@ export class ToplevelApi {
     this.users = new Resource(http, `${this.#base}/users`);
     this.facilities = new Resource(http, `${this.#base}/facilities`);
     this.servers = new Resource(http, `${this.#base}/servers`);
+    this.modalities = new Resource(http, `${this.#base}/modalities`);
     this.#patients = new Resource(http, `${this.#base}/patients`);
   }
 
