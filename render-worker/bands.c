@@ -33,6 +33,8 @@ struct bands {
     void               (*enter)(void);
     void               (*leave)(void);
     atomic_uint          callers;
+    unsigned             helping;       /* threads with a job */
+    unsigned             spare;
     unsigned             nthreads;
     struct band_thread  *threads;
 };
@@ -55,11 +57,20 @@ work(struct band_job *job, unsigned worker)
 }
 
 
-/* A job with pieces that nobody has taken.  Mutex held. */
+/*
+ * A job with pieces that nobody has taken, unless enough threads are at work.
+ * Mutex held.
+ */
 static struct band_job *
 open_job(struct bands *bands)
 {
     struct band_job  *job;
+
+    if (atomic_load(&bands->callers) + bands->helping + bands->spare
+        > bands->nthreads)
+    {
+        return NULL;
+    }
 
     for (job = bands->jobs; job != NULL; job = job->next) {
         if (atomic_load(&job->taken) < job->pieces) {
@@ -95,9 +106,11 @@ thread_main(void *argument)
         }
 
         job->helpers++;
+        bands->helping++;
         pthread_mutex_unlock(&bands->mutex);
         work(job, self->worker);
         pthread_mutex_lock(&bands->mutex);
+        bands->helping--;
 
         if (--job->helpers == 0) {
             pthread_cond_broadcast(&bands->done);
@@ -193,6 +206,15 @@ bands_destroy(struct bands *bands)
 }
 
 
+void
+bands_spare(struct bands *bands, unsigned threads)
+{
+    pthread_mutex_lock(&bands->mutex);
+    bands->spare = threads;
+    pthread_mutex_unlock(&bands->mutex);
+}
+
+
 unsigned
 bands_workers(const struct bands *bands)
 {
@@ -258,5 +280,7 @@ bands_run(struct bands *bands, band_fn fn, void *context, unsigned pieces)
         work(&job, 0);
     }
 
-    atomic_fetch_sub(&bands->callers, 1);
+    if (atomic_fetch_sub(&bands->callers, 1) > 1) {
+        pthread_cond_signal(&bands->wake);  /* there is time for another one */
+    }
 }

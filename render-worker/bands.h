@@ -23,6 +23,12 @@ struct bands *bands_create(unsigned workers, void (*enter)(void),
 /* Nobody may be in bands_run().  Accepts NULL. */
 void bands_destroy(struct bands *bands);
 
+/*
+ * Helpers join in only while fewer threads are at work than there are workers,
+ * less threads: so many are left to others.  Any thread.
+ */
+void bands_spare(struct bands *bands, unsigned threads);
+
 /* Threads at work, with one caller. */
 unsigned bands_workers(const struct bands *bands);
 

@@ -29,6 +29,8 @@ struct pool {
     pthread_cond_t      filled;
     struct turns        turns;
     bool                stopping;
+    unsigned            running;        /* jobs */
+    unsigned            spare;          /* threads that take none now */
     struct pool_config  config;
     unsigned            nthreads;
     pthread_t           threads[];
@@ -116,6 +118,15 @@ thread_nicer(int by)
     }
 }
 
+/* Whether one more thread may take a job.  Mutex held. */
+static bool
+pool_may(const struct pool *pool)
+{
+    return pool->turns.count > 0
+        && (pool->running == 0
+            || pool->running + pool->spare < pool->config.threads);
+}
+
 static void *
 pool_thread(void *data)
 {
@@ -124,19 +135,21 @@ pool_thread(void *data)
     thread_nicer(pool->config.nicer);
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        while (pool->turns.count == 0 && !pool->stopping) {
+        while (!pool_may(pool) && !pool->stopping) {
             pthread_cond_wait(&pool->filled, &pool->mutex);
         }
         struct job *job = (struct job *) turns_take(&pool->turns);
         if (job == NULL) {
             break;
         }
+        pool->running++;
         pthread_mutex_unlock(&pool->mutex);
 
         job->run(job);
         mailbox_post(pool->config.mailbox, job);
 
         pthread_mutex_lock(&pool->mutex);
+        pool->running--;
     }
     pthread_mutex_unlock(&pool->mutex);
 
@@ -218,6 +231,18 @@ void
 pool_force(struct pool *pool, struct job *job)
 {
     pool_push(pool, job, true);
+}
+
+void
+pool_spare(struct pool *pool, unsigned threads)
+{
+    pthread_mutex_lock(&pool->mutex);
+    bool fewer = threads < pool->spare;
+    pool->spare = threads;
+    pthread_mutex_unlock(&pool->mutex);
+    if (fewer) {
+        pthread_cond_broadcast(&pool->filled);
+    }
 }
 
 unsigned

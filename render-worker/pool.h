@@ -70,6 +70,12 @@ bool pool_submit(struct pool *pool, struct job *job);
  */
 void pool_force(struct pool *pool, struct job *job);
 
+/*
+ * From now on so many of the threads take no job, though one always does.  Any
+ * thread.
+ */
+void pool_spare(struct pool *pool, unsigned threads);
+
 /* Jobs waiting now.  Any thread. */
 unsigned pool_queued(struct pool *pool);
 

@@ -37,6 +37,12 @@ struct worker_counts {
     uint64_t  built;                /* stacks whose indexes were decoded */
 };
 
+/* Who looks at small pictures. */
+struct looker {
+    uint8_t   user[16];
+    uint64_t  last_us;                  /* when one was asked for; 0: never */
+};
+
 struct worker {
     struct worker_config  config;
     struct mailbox        mailbox;
@@ -53,6 +59,8 @@ struct worker {
     unsigned              small;        /* and small ones of these */
     bool                  direct;       /* the renderer's info.direct */
     bool                  crowded;      /* more waits for the main thread */
+    struct looker         lookers[2];   /* the latest first */
+    unsigned              spare;        /* processors left to them */
     struct pool          *openers;      /* stacks, lists of layers */
     struct pool          *readers;      /* pixels, roi: these may decode */
     struct pool          *ingesters;    /* uploads */
