@@ -18,9 +18,6 @@
 #define LARGE        (512u * 1024)          /* bytes worth more threads */
 #define SMALL        (320u * 1024)          /* bytes not worth another one */
 
-/* For so long after a small picture its user is taken to be looking at others. */
-#define LOOKING_US  100000u
-
 /* One picture on its way. */
 struct picture {
     struct painting      painting;      /* first */
@@ -521,46 +518,6 @@ picture_is_quick(struct picture *picture)
     return picture->painting.pixels != NULL;
 }
 
-/* The user asks for a small picture. */
-static void
-note_looker(struct worker *worker, const uint8_t user[16])
-{
-    struct looker *lookers = worker->lookers;
-
-    if (memcmp(lookers[0].user, user, sizeof(lookers[0].user)) != 0) {
-        lookers[1] = lookers[0];
-        memcpy(lookers[0].user, user, sizeof(lookers[0].user));
-    }
-    lookers[0].last_us = request_now_us();
-}
-
-/*
- * The user asks for a large picture.  One processor is left alone by all of
- * these while somebody else looks at small ones: niceness does not keep two
- * threads that share a core, or the memory, from halving each other's speed.
- */
-static void
-leave_room(struct worker *worker, const uint8_t user[16])
-{
-    uint64_t now = request_now_us();
-    unsigned spare = 0;
-
-    for (unsigned i = 0; i < 2; i++) {
-        const struct looker *looker = &worker->lookers[i];
-
-        if (memcmp(looker->user, user, sizeof(looker->user)) != 0
-            && looker->last_us != 0 && now - looker->last_us < LOOKING_US)
-        {
-            spare = 1;
-        }
-    }
-    if (spare != worker->spare) {
-        worker->spare = spare;
-        pool_spare(worker->patient, spare);
-        bands_spare(worker->bands, spare);
-    }
-}
-
 /*
  * Puts the picture into the queue of those who make it; false: it is full.
  *
@@ -588,9 +545,9 @@ picture_submit(struct picture *picture)
         return painter_draw(worker->painter, &picture->painting);
     }
     if (size < LARGE) {
-        note_looker(worker, picture->painting.user);
+        worker_note_small(worker, picture->painting.user);
     } else {
-        leave_room(worker, picture->painting.user);
+        worker_leave_room(worker, picture->painting.user);
     }
     if (picture_is_quick(picture)) {
         picture_run(&picture->job);

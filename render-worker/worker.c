@@ -29,6 +29,9 @@
 /* Added to the niceness of those who encode large pictures. */
 #define PATIENCE             5
 
+/* For so long after a small picture its user is taken to be looking at others. */
+#define LOOKING_US           100000u
+
 static uint64_t
 machine_memory(void)
 {
@@ -284,6 +287,40 @@ worker_unpin(struct worker *worker, struct stack *stack)
 {
     stack->pictures--;
     stack_release(worker->painter, stack);
+}
+
+void
+worker_note_small(struct worker *worker, const uint8_t user[16])
+{
+    struct looker *lookers = worker->lookers;
+
+    if (memcmp(lookers[0].user, user, sizeof(lookers[0].user)) != 0) {
+        lookers[1] = lookers[0];
+        memcpy(lookers[0].user, user, sizeof(lookers[0].user));
+    }
+    lookers[0].last_us = request_now_us();
+}
+
+void
+worker_leave_room(struct worker *worker, const uint8_t user[16])
+{
+    uint64_t now = request_now_us();
+    unsigned spare = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        const struct looker *looker = &worker->lookers[i];
+
+        if (memcmp(looker->user, user, sizeof(looker->user)) != 0
+            && looker->last_us != 0 && now - looker->last_us < LOOKING_US)
+        {
+            spare = 1;
+        }
+    }
+    if (spare != worker->spare) {
+        worker->spare = spare;
+        pool_spare(worker->patient, spare);
+        bands_spare(worker->bands, spare);
+    }
 }
 
 static void

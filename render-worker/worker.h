@@ -111,4 +111,15 @@ struct stack *worker_pin(struct worker *worker, struct request *request,
     const uint8_t id[16], uint32_t layer);
 void worker_unpin(struct worker *worker, struct stack *stack);
 
+/* The user asks for a small picture.  Main thread. */
+void worker_note_small(struct worker *worker, const uint8_t user[16]);
+
+/*
+ * The user asks for a large picture.  One processor is left alone by all of
+ * these while somebody else looks at small ones: niceness does not keep two
+ * threads that share a core, or the memory, from halving each other's speed.
+ * Main thread.
+ */
+void worker_leave_room(struct worker *worker, const uint8_t user[16]);
+
 #endif /* DICOM_WORKER_H */
