@@ -385,6 +385,34 @@ await step("which is not what other studies then look like", async () => {
 });
 ok(await reader.difference() === "", "with the node's picture");
 
+await step("type of twice the size leaves everything in its place", async () => {
+  const large = await Reader.start(`${system.profile}-large`,
+    { width: 1366, height: 768 }, ["--blink-settings=defaultFontSize=32"]);
+  const box = async (/** @type {string} */ one) => {
+    const found = await large.page.locator(one).first().boundingBox();
+    assert.ok(found, one);
+    return found;
+  };
+  try {
+    await large.page.goto(system.web);
+    await large.login(system.username, system.password);
+    await large.page.locator(`.row-link[href*="${system.study}"]`).waitFor();
+    assert.equal(await large.page.evaluate(() =>
+      getComputedStyle(document.documentElement).fontSize), "32px");
+    const upload = await box(".bar .bar-end");
+    const user = await box(".user-menu");
+    assert.ok(upload.x + upload.width <= user.x, "the user's menu is free");
+    await large.page.locator(`.row-link[href*="${system.study}"]`).click();
+    await large.settled();
+    await large.page.screenshot({ path: `${system.out}/panes-large.png` });
+    const picture = await box(".viewport");
+    assert.ok(picture.width * picture.height > 1366 * 768 / 2,
+      `the picture has ${picture.width} × ${picture.height}`);
+  } finally {
+    await large.context.close();
+  }
+});
+
 ok(reader.errors.length === 0, "the page has no errors of its own",
   reader.errors.join("\n"));
 await reader.context.close();

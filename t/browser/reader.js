@@ -15,11 +15,12 @@ export class Reader {
   /**
    * @param {string} folder  for the browser's profile
    * @param {{width: number, height: number}} size
+   * @param {string[]} [more]  of the browser's arguments
    */
-  static async start(folder, size) {
+  static async start(folder, size, more = []) {
     const context = await chromium.launchPersistentContext(folder, {
       executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-      headless: true, args: ARGUMENTS, viewport: size,
+      headless: true, args: [...ARGUMENTS, ...more], viewport: size,
       ignoreHTTPSErrors: true,
     });
     context.setDefaultTimeout(90000);

@@ -42,7 +42,7 @@ import { showShortcuts } from "./shortcuts.js";
 const LISTS_MS = 250;
 
 /** There the report begins closed: it would leave the pictures half the page. */
-const NO_ROOM = "(max-width: 1099px)";
+const NO_ROOM = "(max-width: 68.69em)";
 
 export class ViewerPage {
   #aborter = new AbortController();
