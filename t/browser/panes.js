@@ -294,6 +294,13 @@ await step("in little room warnings wait behind a button", async () => {
   assert.equal(await visible(), 4);
   assert.equal(await pane(0).locator(".viewport").getAttribute("data-shown"),
     before);
+  // Nor do they lie over the next series.
+  await button.click();
+  await page.keyboard.press("PageDown");
+  await settled();
+  assert.equal(await button.getAttribute("aria-expanded"), "false");
+  await page.keyboard.press("PageUp");
+  await settled();
   await pane(1).locator(".viewport").focus();
 });
 

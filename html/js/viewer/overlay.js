@@ -167,6 +167,8 @@ export class Overlay {
     this.#state.hidden = true;
     this.#bar.hidden = true;
     this.setProbe("");
+    // The next series' picture is seen whole.
+    this.#warningsButton.setAttribute("aria-expanded", "false");
   }
 
   /** @param {string[]} texts */
