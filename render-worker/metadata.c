@@ -247,7 +247,9 @@ write_items(struct walk *w, const struct element *e, uint64_t *at,
     }
     *at = e->value;
     w->depth++;
-    while (done && next_item(w, e, at, &end)) {
+    while (done && !w->json->failed && w->json->length <= w->most
+        && next_item(w, e, at, &end))
+    {
         if (n++ == 0) {
             json_open(w->json, "Value", '[');
         }
