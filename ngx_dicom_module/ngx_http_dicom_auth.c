@@ -27,7 +27,7 @@ static ngx_uint_t ngx_http_dicom_target_check(const u_char *p, size_t len);
 static const ngx_str_t  ngx_http_dicom_any_origin = ngx_string("*");
 
 static const ngx_str_t  ngx_http_dicom_expose = ngx_string(
-    "ETag, Location, Retry-After, Server-Timing, WWW-Authenticate, "
+    "ETag, Location, Retry-After, Server-Timing, Warning, WWW-Authenticate, "
     "Dicom-Instance, Dicom-Frame, Dicom-Layer, Dicom-View, Dicom-Lossy, "
     "Dicom-Pixel-Hash, Dicom-Presentation");
 

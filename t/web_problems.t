@@ -136,6 +136,8 @@ is($res->{status}, 401, '401 to another origin');
 is($res->{headers}{'access-control-allow-origin'}, $ORIGIN, 'may be read');
 like($res->{headers}{'access-control-expose-headers'}, qr/ETag.*Dicom-View/,
     'with its headers');
+like($res->{headers}{'access-control-expose-headers'}, qr/\bWarning\b/,
+    'and that a search left something out');
 is($res->{headers}{vary}, 'Origin', 'Vary');
 ok(!exists $res->{headers}{'access-control-allow-credentials'},
     'no credentials');
