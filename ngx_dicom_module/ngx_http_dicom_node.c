@@ -343,15 +343,14 @@ ngx_http_dicom_open_send(ngx_http_request_t *r, size_t size, ngx_uint_t count,
     }
 
     if (open->render == NULL) {
-        return ngx_http_dicom_render(r, WIRE_OPEN, &body, message->stack,
-                                     NULL);
+        return ngx_http_dicom_render(r, WIRE_OPEN, &body, message->stack);
     }
 
     p = ngx_cpymem(body.data, message->stack, sizeof(message->stack));
     ngx_memcpy(p, (u_char *) open->render + sizeof(message->stack),
                sizeof(struct wire_render) - sizeof(message->stack));
 
-    return ngx_http_dicom_render(r, WIRE_SHOW, &body, message->stack, NULL);
+    return ngx_http_dicom_render(r, WIRE_SHOW, &body, message->stack);
 }
 
 
@@ -573,7 +572,7 @@ ngx_http_dicom_stack_send(ngx_http_request_t *r, ngx_uint_t type)
     body.data = (u_char *) message;
     body.len = sizeof(struct wire_stack);
 
-    return ngx_http_dicom_render(r, type, &body, message->stack, NULL);
+    return ngx_http_dicom_render(r, type, &body, message->stack);
 }
 
 
@@ -613,5 +612,5 @@ ngx_http_dicom_stack_state(ngx_http_request_t *r)
     body.data = (u_char *) message;
     body.len = sizeof(struct wire_state);
 
-    return ngx_http_dicom_render(r, WIRE_STATE, &body, message->stack, NULL);
+    return ngx_http_dicom_render(r, WIRE_STATE, &body, message->stack);
 }

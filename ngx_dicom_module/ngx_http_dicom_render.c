@@ -27,9 +27,6 @@
 #define NGX_HTTP_DICOM_RENDER_DETAIL                                          \
     "The render worker does not answer. Try again shortly."
 
-/* an upload is read and synced to disk before it is answered */
-#define NGX_HTTP_DICOM_RENDER_CALL        600000
-
 
 typedef struct {
     ngx_http_request_t     *request;
@@ -42,18 +39,8 @@ typedef struct {
     ngx_str_t               meta;
     ngx_str_t               before;        /* the body; or a problem, alone */
     ngx_str_t               after;
-
-    ngx_int_t             (*done)(ngx_http_request_t *r, ngx_str_t *meta);
-    ngx_dicom_call_t        call;
 } ngx_http_dicom_render_ctx_t;
 
-
-static ngx_int_t ngx_http_dicom_render_call(ngx_http_dicom_render_ctx_t *ctx,
-    const u_char *stack);
-static void ngx_http_dicom_render_call_handler(ngx_dicom_call_t *call);
-static ngx_int_t ngx_http_dicom_render_call_done(
-    ngx_http_dicom_render_ctx_t *ctx);
-static void ngx_http_dicom_render_call_cleanup(void *data);
 
 static ngx_int_t ngx_http_dicom_render_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_render_reinit_request(ngx_http_request_t *r);
@@ -85,9 +72,9 @@ static void ngx_http_dicom_render_finalize_request(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type, ngx_str_t *body,
-    const u_char *stack,
-    ngx_int_t (*done)(ngx_http_request_t *r, ngx_str_t *meta))
+    const u_char *stack)
 {
+    u_char                        user[16];
     ngx_http_upstream_t          *u;
     ngx_http_dicom_srv_conf_t    *dscf;
     ngx_http_dicom_render_ctx_t  *ctx;
@@ -107,21 +94,16 @@ ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type, ngx_str_t *body,
 
     ctx->request = r;
     ctx->type = type;
-    ctx->done = done;
 
     if (body) {
         ctx->body = *body;
     }
 
-    if (ngx_http_dicom_render_user(r, ctx->call.user) != NGX_OK) {
+    if (ngx_http_dicom_render_user(r, user) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (done) {
-        return ngx_http_dicom_render_call(ctx, stack);
-    }
-
-    ngx_dicom_call_header(&ctx->head, type, ctx->call.user, ctx->body.len);
+    ngx_dicom_call_header(&ctx->head, type, user, ctx->body.len);
 
     if (ngx_http_upstream_create(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -173,111 +155,6 @@ ngx_http_dicom_render_user(ngx_http_request_t *r, u_char user[16])
     return NGX_OK;
 }
 
-
-/* the answer in memory */
-
-static ngx_int_t
-ngx_http_dicom_render_call(ngx_http_dicom_render_ctx_t *ctx,
-    const u_char *stack)
-{
-    ngx_dicom_call_t           *call;
-    ngx_http_request_t         *r;
-    ngx_http_cleanup_t         *cln;
-    ngx_http_dicom_srv_conf_t  *dscf;
-
-    r = ctx->request;
-    call = &ctx->call;
-    dscf = ngx_http_dicom_srv_conf(r);
-
-    call->pool = r->pool;
-    call->log = r->connection->log;
-    call->addr = ngx_http_dicom_peer_addr(&dscf->upstream, stack);
-    call->type = ctx->type;
-    call->body = ctx->body;
-    call->timeout = NGX_HTTP_DICOM_RENDER_CALL;
-    call->handler = ngx_http_dicom_render_call_handler;
-    call->data = ctx;
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ngx_dicom_call(call) != NGX_OK) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_DICOM_RENDER_SLUG,
-                                      NGX_HTTP_DICOM_RENDER_DETAIL, NULL);
-    }
-
-    cln->handler = ngx_http_dicom_render_call_cleanup;
-    cln->data = call;
-
-    r->main->count++;
-
-    return NGX_DONE;
-}
-
-
-static void
-ngx_http_dicom_render_call_handler(ngx_dicom_call_t *call)
-{
-    ngx_connection_t             *c;
-    ngx_http_request_t           *r;
-    ngx_http_dicom_render_ctx_t  *ctx;
-
-    ctx = call->data;
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_http_finalize_request(r, ngx_http_dicom_render_call_done(ctx));
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_render_call_done(ngx_http_dicom_render_ctx_t *ctx)
-{
-    ngx_str_t            slug, detail;
-    ngx_dicom_call_t    *call;
-    ngx_http_request_t  *r;
-
-    call = &ctx->call;
-    r = ctx->request;
-
-    if (call->rc != NGX_OK) {
-        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_DICOM_RENDER_SLUG,
-                                      NGX_HTTP_DICOM_RENDER_DETAIL, NULL);
-    }
-
-    if (call->response.status < NGX_HTTP_BAD_REQUEST) {
-        return ctx->done(r, &call->meta);
-    }
-
-    if (ngx_dicom_call_error(r->pool, &call->meta, &slug, &detail) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "render worker sent a malformed error");
-        return ngx_http_dicom_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_DICOM_RENDER_SLUG,
-                                      NGX_HTTP_DICOM_RENDER_DETAIL, NULL);
-    }
-
-    return ngx_http_dicom_problem(r, call->response.status,
-                                  (char *) slug.data,
-                                  detail.len ? (char *) detail.data : NULL,
-                                  NULL);
-}
-
-
-static void
-ngx_http_dicom_render_call_cleanup(void *data)
-{
-    ngx_dicom_call_cancel(data);
-}
-
-
-/* the answer passed on */
 
 static ngx_int_t
 ngx_http_dicom_render_create_request(ngx_http_request_t *r)

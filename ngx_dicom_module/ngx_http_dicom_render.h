@@ -15,13 +15,10 @@
  * Sends a request of type with body (in r->pool) to the worker that stack's
  * first 8 bytes choose (NULL: any), and answers r from the response: JSON and
  * pictures are passed on as they come, problems become problem+json.
- * done, when not NULL, gets the whole meta block of a successful response in
- * memory instead, and answers itself (WIRE_INGEST): body-less responses only.
  * Returns NGX_DONE or an error to return.
  */
 ngx_int_t ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type,
-    ngx_str_t *body, const u_char *stack,
-    ngx_int_t (*done)(ngx_http_request_t *r, ngx_str_t *meta));
+    ngx_str_t *body, const u_char *stack);
 
 
 /* The key by which the worker tells r's user from others: NGX_OK or

@@ -659,7 +659,7 @@ ngx_http_dicom_rendered_opened(ngx_http_request_t *r)
     body.len = sizeof(struct wire_render);
 
     return ngx_http_dicom_render(r, WIRE_RENDER, &body,
-                                 rendered->render->stack, NULL);
+                                 rendered->render->stack);
 }
 
 

@@ -140,7 +140,7 @@ ngx_http_dicom_layer_get(ngx_http_request_t *r)
     body.data = (u_char *) render;
     body.len = sizeof(struct wire_render);
 
-    return ngx_http_dicom_render(r, WIRE_RENDER, &body, render->stack, NULL);
+    return ngx_http_dicom_render(r, WIRE_RENDER, &body, render->stack);
 }
 
 
@@ -369,7 +369,7 @@ ngx_http_dicom_view_send(ngx_http_dicom_view_t *view, ngx_uint_t type,
 
     /* each of these messages begins with the id of the stack */
 
-    return ngx_http_dicom_render(view->request, type, &body, message, NULL);
+    return ngx_http_dicom_render(view->request, type, &body, message);
 }
 
 

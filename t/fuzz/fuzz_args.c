@@ -82,8 +82,7 @@ ngx_dicom_db_text_array(ngx_pool_t *pool, const ngx_str_t *strings,
 /* What goes to the worker is finite and of the size that wire.h bounds. */
 ngx_int_t
 ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type,
-    ngx_str_t *body, const u_char *stack,
-    ngx_int_t (*done)(ngx_http_request_t *r, ngx_str_t *meta))
+    ngx_str_t *body, const u_char *stack)
 {
     struct wire_roi      roi;
     struct wire_render   render;
