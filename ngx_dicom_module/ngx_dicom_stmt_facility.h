@@ -148,6 +148,10 @@ X(STUDY_DELETE, 1,
 
 X(SERIES_GET, 1,
   "SELECT e.uid, e.number, e.modality, e.description, e.body_part, "
+/* audit event of a removal: a row tells that it was committed before */
+X(REMOVAL_DONE, 1,
+  "SELECT 1 FROM audit WHERE id = $1::UUID")
+
          "e.study_uid, s.version "
   "FROM series e JOIN studies s ON s.uid = e.study_uid "
   "WHERE e.uid = $1::TEXT")

@@ -5,9 +5,11 @@
 
 
 #include "ngx_http_dicom_facility.h"
+#include "ngx_http_dicom_audit.h"
 #include "ngx_http_dicom_record.h"
 #include "ngx_http_dicom_reply.h"
 #include "ngx_http_dicom_route.h"
+#include "ngx_dicom_uid.h"
 
 
 /* version of a study: rises with what is removed, then with what is added */
@@ -25,7 +27,13 @@ enum {
     I_WIDTH, I_SIZE, I_MD5, I_LOCATION, I_ASSIGNED
 };
 
+/* steps of a removal */
+enum { REMOVAL_DONE = 0, REMOVAL_OF, REMOVAL_INSTANCES, REMOVAL_AUDIT };
 
+
+static ngx_int_t ngx_http_dicom_removal(ngx_http_request_t *r,
+    ngx_dicom_db_query_t *q, ngx_dicom_audit_t *e, const char *name,
+    const char *uid, const char *study);
 static ngx_int_t ngx_http_dicom_study_get_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_study_check(ngx_dicom_db_query_t *q,
@@ -35,6 +43,8 @@ static ngx_int_t ngx_http_dicom_study_delete_done(ngx_http_request_t *r,
 static ngx_int_t ngx_http_dicom_series_get_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static ngx_int_t ngx_http_dicom_series_check(ngx_dicom_db_query_t *q,
+    ngx_uint_t step, PGresult *res);
+static ngx_int_t ngx_http_dicom_series_removal_check(ngx_dicom_db_query_t *q,
     ngx_uint_t step, PGresult *res);
 static ngx_int_t ngx_http_dicom_series_delete_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
@@ -142,6 +152,7 @@ ngx_http_dicom_study_delete(ngx_http_request_t *r)
 {
     ngx_int_t              rc;
     const char            *uid;
+    ngx_dicom_audit_t      e;
     ngx_dicom_db_step_t   *step;
     ngx_dicom_db_query_t  *q;
 
@@ -156,7 +167,11 @@ ngx_http_dicom_study_delete(ngx_http_request_t *r)
     }
 
     q = ngx_dicom_db_query(r->pool, r->connection->log);
-    if (q == NULL) {
+
+    if (q == NULL
+        || ngx_http_dicom_removal(r, q, &e, "study-delete", uid, uid)
+           != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -167,7 +182,7 @@ ngx_http_dicom_study_delete(ngx_http_request_t *r)
 
     step->check = ngx_http_dicom_study_check;
 
-    if (ngx_http_dicom_audit(r, q, "study-delete", uid, uid, NULL) != NGX_OK
+    if (ngx_http_dicom_audit_step(r, q, &e) != NGX_OK
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_DISCARDED_STUDY, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_STUDY_DELETE, 1, uid) == NULL)
     {
@@ -178,10 +193,41 @@ ngx_http_dicom_study_delete(ngx_http_request_t *r)
 }
 
 
+/* Begins a removal: should the answer to its COMMIT be lost, the audit event
+   tells the repetition that this was done. */
+
+static ngx_int_t
+ngx_http_dicom_removal(ngx_http_request_t *r, ngx_dicom_db_query_t *q,
+    ngx_dicom_audit_t *e, const char *name, const char *uid,
+    const char *study)
+{
+    ngx_str_t  id;
+
+    ngx_http_dicom_audit_of(r, e, name, uid, study, NULL);
+
+    if (ngx_dicom_uuid(r->pool, &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    e->id = id;
+
+    return ngx_dicom_db_step(q, NGX_DICOM_STMT_REMOVAL_DONE, 1, id.data)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_http_dicom_study_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     PGresult *res)
 {
+    ngx_dicom_db_step_t  *steps;
+
+    steps = q->steps.elts;
+
+    if (PQntuples(steps[REMOVAL_DONE].result)) {
+        return NGX_DONE;
+    }
+
     if (PQntuples(res) == 0) {
         return NGX_DECLINED;
     }
@@ -210,12 +256,12 @@ ngx_http_dicom_study_delete_done(ngx_http_request_t *r,
                                       NULL);
     }
 
-    if (PQntuples(steps[0].result) == 0) {
+    if (PQntuples(steps[REMOVAL_OF].result) == 0) {
         return ngx_http_dicom_no_study(r);
     }
 
     return ngx_http_dicom_if_match(r,
-                              ngx_http_dicom_study_version(steps[0].result));
+                     ngx_http_dicom_study_version(steps[REMOVAL_OF].result));
 }
 
 
@@ -262,6 +308,23 @@ ngx_http_dicom_series_get(ngx_http_request_t *r)
 }
 
 
+/* The study is for the audit. */
+
+static ngx_int_t
+ngx_http_dicom_series_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+    PGresult *res)
+{
+    if (PQntuples(res) == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_dicom_ctx((ngx_http_request_t *) q->data)->note->study =
+                                       ngx_dicom_db_value(res, 0, E_STUDY);
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_dicom_series_get_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 {
@@ -298,7 +361,7 @@ ngx_http_dicom_series_delete(ngx_http_request_t *r)
 {
     ngx_int_t              rc;
     const char            *uid;
-    ngx_uint_t             i;
+    ngx_dicom_audit_t      e;
     ngx_dicom_db_step_t   *steps;
     ngx_dicom_db_query_t  *q;
 
@@ -313,15 +376,14 @@ ngx_http_dicom_series_delete(ngx_http_request_t *r)
     }
 
     q = ngx_dicom_db_query(r->pool, r->connection->log);
-    if (q == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_GET, 1, uid) == NULL
+    if (q == NULL
+        || ngx_http_dicom_removal(r, q, &e, "series-delete", uid, NULL)
+           != NGX_OK
+        || ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_GET, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_INSTANCES, 1, uid)
            == NULL
-        || ngx_http_dicom_audit(r, q, "series-delete", uid, NULL, NULL)
-           != NGX_OK
+        || ngx_http_dicom_audit_step(r, q, &e) != NGX_OK
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_VERSION, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_DISCARDED_SERIES, 1, uid) == NULL
         || ngx_dicom_db_step(q, NGX_DICOM_STMT_SERIES_DELETE, 1, uid) == NULL)
@@ -330,52 +392,46 @@ ngx_http_dicom_series_delete(ngx_http_request_t *r)
     }
 
     steps = q->steps.elts;
-
-    for (i = 0; i < 2; i++) {
-        steps[i].check = ngx_http_dicom_series_check;
-    }
+    steps[REMOVAL_OF].check = ngx_http_dicom_series_removal_check;
+    steps[REMOVAL_INSTANCES].check = ngx_http_dicom_series_removal_check;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_series_delete_done);
 }
 
 
-/* The first step finds the study for the audit, the second the version. */
+/* One step finds the study for the audit, the next the version. */
 
 static ngx_int_t
-ngx_http_dicom_series_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
+ngx_http_dicom_series_removal_check(ngx_dicom_db_query_t *q, ngx_uint_t step,
     PGresult *res)
 {
-    ngx_str_t              study;
-    const char            *array;
-    ngx_dicom_db_step_t   *steps;
-    ngx_http_dicom_ctx_t  *ctx;
+    ngx_str_t             study;
+    const char           *array;
+    ngx_dicom_db_step_t  *steps;
 
     steps = q->steps.elts;
 
-    if (step == 0) {
+    if (step == REMOVAL_OF) {
+
+        if (PQntuples(steps[REMOVAL_DONE].result)) {
+            return NGX_DONE;
+        }
 
         if (PQntuples(res) == 0) {
             return NGX_DECLINED;
         }
 
-        ctx = ngx_http_dicom_ctx((ngx_http_request_t *) q->data);
         study = ngx_dicom_db_value(res, 0, E_STUDY);
-
-        if (ctx->note) {
-            ctx->note->study = study;
-            return NGX_OK;
-        }
-
         array = ngx_dicom_db_text_array(q->pool, &study, 1);
 
-        return array ? ngx_dicom_db_param(q, &steps[2],
+        return array ? ngx_dicom_db_param(q, &steps[REMOVAL_AUDIT],
                                           NGX_HTTP_DICOM_AUDIT_STUDY, array)
                      : NGX_ERROR;
     }
 
     return ngx_http_dicom_matches(q->data,
                                   ngx_http_dicom_series_version(
-                                                      steps[0].result, res))
+                                             steps[REMOVAL_OF].result, res))
            ? NGX_OK : NGX_DECLINED;
 }
 
@@ -396,13 +452,13 @@ ngx_http_dicom_series_delete_done(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (PQntuples(steps[0].result) == 0) {
+    if (PQntuples(steps[REMOVAL_OF].result) == 0) {
         return ngx_http_dicom_no_series(r);
     }
 
     return ngx_http_dicom_if_match(r,
-                              ngx_http_dicom_series_version(steps[0].result,
-                                                            steps[1].result));
+              ngx_http_dicom_series_version(steps[REMOVAL_OF].result,
+                                            steps[REMOVAL_INSTANCES].result));
 }
 
 

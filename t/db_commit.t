@@ -36,6 +36,7 @@ $t->start_nginx();
 $t->seed_demo();
 my $admin = $t->login('admin');
 my $physician = $t->login('physician');
+my $facadmin = $t->login('facadmin');
 
 sub api {
     my ($token, $method, $path, %opt) = @_;
@@ -156,6 +157,29 @@ for my $where (qw(before after)) {
     is($t->psql('facility', "SELECT string_agg(event, ' ' ORDER BY at) FROM
         audit WHERE '$path' LIKE '%' || object"),
         'report-create report-change report-final', 'each was audited once');
+
+    for my $what (qw(series study)) {
+        my ($s, $path) = ("1.2.7.$n", $what eq 'study' ? "studies/1.2.7.$n"
+            : "series/1.2.7.$n.1");
+        my $uid = $path =~ s{.*/}{}r;
+        $t->psql('facility', "INSERT INTO studies (uid, patient_id,
+            patient_issuer) VALUES ('$s', 'P-1', 'TEST')
+            ON CONFLICT DO NOTHING");
+        $t->psql('facility', "INSERT INTO series (uid, study_uid)
+            VALUES ('$s.1', '$s') ON CONFLICT DO NOTHING");
+        my $etag = $t->http('facility', GET => "/api/v1/$path",
+            token => $facadmin)->{headers}{etag};
+        cut($where, 1, uc($what) . '_DELETE');
+        $res = $t->http('facility', DELETE => "/api/v1/$path",
+            token => $facadmin, headers => { 'If-Match' => $etag });
+        is($res->{status}, 204, "$where COMMIT: a $what removed");
+        was_cut();
+        is($t->psql('facility', "SELECT count(*) FROM audit WHERE
+            object = '$uid' AND event = '$what-delete'"), 1, 'audited once');
+        is($t->http('facility', DELETE => "/api/v1/$path",
+            token => $facadmin, headers => { 'If-Match' => $etag })->{status},
+            404, 'and gone');
+    }
 
     cut($where, 2, 'STUDY_GET');
     is($t->http('facility', GET => '/api/v1/studies/1.2.3',
