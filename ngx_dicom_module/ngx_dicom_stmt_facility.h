@@ -92,7 +92,9 @@
     "s.sort_key >= $7::TEXT AND s.sort_key <= $8::TEXT "                      \
     "AND ($9::TEXT IS NULL OR s.patient_id LIKE $9::TEXT) "                   \
     "AND ($10::TEXT IS NULL OR s.accession LIKE $10::TEXT) "                  \
-    "AND ($11::TEXT IS NULL OR s.patient_name ILIKE $11::TEXT) "
+    "AND ($11::TEXT IS NULL OR s.patient_name ILIKE $11::TEXT) "              \
+    "AND ($12::TIME IS NULL OR s.study_time >= $12::TIME) "                   \
+    "AND ($13::TIME IS NULL OR s.study_time <= $13::TIME) "
 
 
 /* studies */
@@ -146,12 +148,12 @@ X(STUDY_DELETE, 1,
 
 /* series */
 
-X(SERIES_GET, 1,
-  "SELECT e.uid, e.number, e.modality, e.description, e.body_part, "
 /* audit event of a removal: a row tells that it was committed before */
 X(REMOVAL_DONE, 1,
   "SELECT 1 FROM audit WHERE id = $1::UUID")
 
+X(SERIES_GET, 1,
+  "SELECT e.uid, e.number, e.modality, e.description, e.body_part, "
          "e.study_uid, s.version "
   "FROM series e JOIN studies s ON s.uid = e.study_uid "
   "WHERE e.uid = $1::TEXT")
@@ -308,7 +310,7 @@ X(STACK_STATES, 2,
 /* QIDO-RS: $7 to $13 narrow the page; all but the UIDs are patterns of LIKE,
    those of names and descriptions without regard to case */
 
-X(QIDO_STUDIES, 13,
+X(QIDO_STUDIES, 15,
   "SELECT " STUDY_COLUMNS "FROM studies s "
   "WHERE ($7::TEXT[] IS NULL OR s.uid = ANY ($7::TEXT[])) "
   "AND ($8::TEXT IS NULL OR s.patient_id LIKE $8::TEXT) "
@@ -317,6 +319,8 @@ X(QIDO_STUDIES, 13,
   "AND ($11::TEXT IS NULL OR s.description ILIKE $11::TEXT) "
   "AND ($12::TEXT IS NULL OR s.referring_physician ILIKE $12::TEXT) "
   "AND ($13::TEXT IS NULL OR s.study_id LIKE $13::TEXT) "
+  "AND ($14::TIME IS NULL OR s.study_time >= $14::TIME) "
+  "AND ($15::TIME IS NULL OR s.study_time <= $15::TIME) "
   "AND " STUDY_PAGE)
 
 X(QIDO_SERIES, 6,
@@ -328,8 +332,8 @@ X(QIDO_SERIES, 6,
   "AND ($6::TEXT IS NULL OR e.description ILIKE $6::TEXT) "
   "ORDER BY e.number, e.uid LIMIT $4::INT8")
 
-/* of any study, newest first; $7 to $11: what the study must be like */
-X(QIDO_ALL_SERIES, 11,
+/* of any study, newest first; $7 to $13: what the study must be like */
+X(QIDO_ALL_SERIES, 13,
   "SELECT " QIDO_SERIES_COLUMNS ", " QIDO_OF_STUDY
   "FROM series e JOIN studies s ON s.uid = e.study_uid "
   "WHERE ($1::TEXT[] IS NULL OR e.study_uid = ANY ($1::TEXT[])) "
@@ -350,17 +354,17 @@ X(QIDO_INSTANCES, 6,
   "AND ($6::TEXT IS NULL OR i.sop_class = $6::TEXT) "
   "ORDER BY i.series_uid, i.number, i.uid LIMIT $4::INT8")
 
-/* of any study; $12: series; $13: modality */
-X(QIDO_ALL_INSTANCES, 13,
+/* of any study; $14: series; $15: modality */
+X(QIDO_ALL_INSTANCES, 15,
   "SELECT " QIDO_INSTANCE_COLUMNS ", " QIDO_OF_STUDY ", "
          "e.modality, e.number, e.description "
   "FROM instances i JOIN series e ON e.uid = i.series_uid "
                    "JOIN studies s ON s.uid = i.study_uid "
   "WHERE ($1::TEXT[] IS NULL OR i.study_uid = ANY ($1::TEXT[])) "
-  "AND ($12::TEXT[] IS NULL OR i.series_uid = ANY ($12::TEXT[])) "
+  "AND ($14::TEXT[] IS NULL OR i.series_uid = ANY ($14::TEXT[])) "
   "AND ($2::TEXT[] IS NULL OR i.uid = ANY ($2::TEXT[])) "
   "AND ($3::TEXT IS NULL OR i.sop_class = $3::TEXT) "
-  "AND ($13::TEXT IS NULL OR e.modality = $13::TEXT) "
+  "AND ($15::TEXT IS NULL OR e.modality = $15::TEXT) "
   "AND ($5::INT8 IS NULL OR i.number = $5::INT8) "
   "AND ($6::TEXT IS NULL OR e.description ILIKE $6::TEXT) "
   "AND " QIDO_STUDY_LIKE

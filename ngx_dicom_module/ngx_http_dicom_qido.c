@@ -60,14 +60,6 @@ typedef struct {
                                                       instance; -1: none */
 } ngx_http_dicom_qido_t;
 
-/* What a search of any study is narrowed by. */
-typedef struct {
-    const char                        *studies, *series;
-    const char                        *from, *to;
-    const char                        *patient, *accession, *name;
-    const char                        *modality, *number, *description;
-} ngx_http_dicom_qido_keys_t;
-
 
 static ngx_http_dicom_qido_t *ngx_http_dicom_qido_create(
     ngx_http_request_t *r, const ngx_http_dicom_attribute_t *attributes);
@@ -76,13 +68,6 @@ static ngx_int_t ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
     ngx_uint_t nparams);
 static ngx_int_t ngx_http_dicom_qido_instances_of(ngx_http_request_t *r,
     ngx_uint_t nparams);
-static ngx_int_t ngx_http_dicom_qido_of_study(ngx_http_request_t *r,
-    const char *const *args, ngx_http_dicom_qido_keys_t *keys);
-static ngx_int_t ngx_http_dicom_qido_of_series(ngx_http_request_t *r,
-    const char *const *args, ngx_http_dicom_qido_keys_t *keys);
-static ngx_int_t ngx_http_dicom_qido_of_instance(ngx_http_request_t *r,
-    const char *const *args, const char **uids, const char **class,
-    const char **number);
 static ngx_int_t ngx_http_dicom_qido_done(ngx_http_request_t *r,
     ngx_dicom_db_query_t *q);
 static void ngx_http_dicom_qido_write(ngx_http_request_t *r,
@@ -96,7 +81,7 @@ static void ngx_http_dicom_qido_url(ngx_http_request_t *r,
 #define QIDO_STUDY_ARGS                                                       \
     "StudyInstanceUID", "0020000D", "PatientID", "00100020",                  \
     "PatientName", "00100010", "StudyDate", "00080020",                       \
-    "AccessionNumber", "00080050"
+    "StudyTime", "00080030", "AccessionNumber", "00080050"
 
 #define QIDO_SERIES_ARGS                                                      \
     "SeriesInstanceUID", "0020000E", "Modality", "00080060",                  \
@@ -279,10 +264,10 @@ ngx_http_dicom_qido_studies(ngx_http_request_t *r)
 
     /* "~" and "" stand above the first row of the newest-first list */
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_STUDIES, 13, keys.from,
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_STUDIES, 15, keys.from,
                           keys.to, modality, "~", "", qido->rows, keys.studies,
                           keys.patient, keys.accession, keys.name, description,
-                          referring, id)
+                          referring, id, keys.time_from, keys.time_to)
         == NULL
         || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
     {
@@ -376,10 +361,11 @@ ngx_http_dicom_qido_all_series(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_ALL_SERIES, 11, keys.studies,
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_ALL_SERIES, 13, keys.studies,
                           keys.series, keys.modality, qido->rows, keys.number,
                           keys.description, keys.from, keys.to, keys.patient,
-                          keys.accession, keys.name)
+                          keys.accession, keys.name, keys.time_from,
+                          keys.time_to)
         == NULL
         || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
     {
@@ -498,11 +484,11 @@ ngx_http_dicom_qido_all_instances(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_ALL_INSTANCES, 13,
+    if (ngx_dicom_db_step(q, NGX_DICOM_STMT_QIDO_ALL_INSTANCES, 15,
                           keys.studies, uids, class, qido->rows, number,
                           keys.description, keys.from, keys.to, keys.patient,
-                          keys.accession, keys.name, keys.series,
-                          keys.modality)
+                          keys.accession, keys.name, keys.time_from,
+                          keys.time_to, keys.series, keys.modality)
         == NULL
         || ngx_http_dicom_audit_search(r, "study-list") != NGX_OK)
     {
@@ -513,84 +499,6 @@ ngx_http_dicom_qido_all_instances(ngx_http_request_t *r)
     q->list = 1;
 
     return ngx_http_dicom_query(r, q, ngx_http_dicom_qido_done);
-}
-
-
-static ngx_int_t
-ngx_http_dicom_qido_of_study(ngx_http_request_t *r, const char *const *args,
-    ngx_http_dicom_qido_keys_t *keys)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_dicom_qido_uids(r, args, "StudyInstanceUID", &keys->studies);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_pattern(r, args, "PatientID",
-                                         &keys->patient);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_pattern(r, args, "PatientName", &keys->name);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_range(r, args, "StudyDate", &keys->from,
-                                       &keys->to);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_pattern(r, args, "AccessionNumber",
-                                         &keys->accession);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_dicom_qido_of_series(ngx_http_request_t *r, const char *const *args,
-    ngx_http_dicom_qido_keys_t *keys)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_dicom_qido_uids(r, args, "SeriesInstanceUID", &keys->series);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_text(r, args, "Modality", &keys->modality);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_number(r, args, "SeriesNumber",
-                                        &keys->number);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_pattern(r, args, "SeriesDescription",
-                                         &keys->description);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_dicom_qido_of_instance(ngx_http_request_t *r,
-    const char *const *args, const char **uids, const char **class,
-    const char **number)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_dicom_qido_uids(r, args, "SOPInstanceUID", uids);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_text(r, args, "SOPClassUID", class);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_dicom_qido_number(r, args, "InstanceNumber", number);
-    }
-
-    return rc;
 }
 
 

@@ -22,6 +22,8 @@ static ngx_int_t ngx_http_dicom_qido_value(ngx_http_request_t *r,
     ngx_str_t *value);
 static ngx_int_t ngx_http_dicom_qido_day(ngx_http_request_t *r,
     ngx_str_t *day, const char *suffix, const char **text);
+static ngx_int_t ngx_http_dicom_qido_time(ngx_http_request_t *r,
+    ngx_str_t *time, const char *rest, const char **text);
 static ngx_int_t ngx_http_dicom_qido_count(ngx_http_request_t *r,
     const char *name, ngx_int_t max, ngx_uint_t *count);
 
@@ -296,6 +298,185 @@ ngx_http_dicom_qido_day(ngx_http_request_t *r, ngx_str_t *day,
     *text = (char *) p;
 
     return ngx_dicom_meta_is_date(&date);
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_times(ngx_http_request_t *r, const char *const *names,
+    const char *keyword, const char **from, const char **to)
+{
+    u_char     *dash;
+    ngx_int_t   rc;
+    ngx_str_t   text, first, second;
+
+    *from = NULL;
+    *to = NULL;
+
+    rc = ngx_http_dicom_qido_value(r, names, keyword,
+                                   sizeof("101112.123456-101112.123456") - 1,
+                                   &text);
+
+    if (rc != NGX_OK || text.data == NULL) {
+        return rc;
+    }
+
+    first = text;
+    second = text;
+
+    dash = ngx_strlchr(text.data, text.data + text.len, '-');
+
+    if (dash) {
+        first.len = dash - text.data;
+        second.data = dash + 1;
+        second.len = text.len - first.len - 1;
+    }
+
+    /* "1011" is all of that minute */
+
+    if ((first.len == 0 && second.len == 0)
+        || ngx_http_dicom_qido_time(r, &first, "00:00:00", from) != NGX_OK
+        || ngx_http_dicom_qido_time(r, &second, "23:59:59", to) != NGX_OK)
+    {
+        return ngx_http_dicom_arg_invalid(r, keyword,
+                                          "must be a time like 101112 or a "
+                                          "range of two");
+    }
+
+    return NGX_OK;
+}
+
+
+/* HH, HHMM, HHMMSS, or HHMMSS.FFFFFF; what it leaves out is from rest. */
+
+static ngx_int_t
+ngx_http_dicom_qido_time(ngx_http_request_t *r, ngx_str_t *time,
+    const char *rest, const char **text)
+{
+    size_t     i, digits;
+    u_char    *p;
+    ngx_int_t  n;
+
+    static const ngx_int_t  most[] = { 23, 59, 60 };
+
+    if (time->len == 0) {
+        return NGX_OK;
+    }
+
+    digits = time->len;
+
+    if (digits > 7 && digits <= sizeof("101112.123456") - 1
+        && time->data[6] == '.'
+        && ngx_atoi(time->data + 7, digits - 7) != NGX_ERROR)
+    {
+        digits = 6;
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof("10:11:12"));
+
+    if (p == NULL || digits > 6 || digits % 2) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(p, rest, sizeof("10:11:12"));
+
+    for (i = 0; i < digits / 2; i++) {
+        n = ngx_atoi(time->data + 2 * i, 2);
+
+        if (n == NGX_ERROR || n > most[i]) {
+            return NGX_DECLINED;
+        }
+
+        /* a leap second is of its minute */
+
+        (void) ngx_sprintf(p + 3 * i, "%02i", ngx_min(n, 59));
+    }
+
+    *text = (char *) p;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_of_study(ngx_http_request_t *r, const char *const *args,
+    ngx_http_dicom_qido_keys_t *keys)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_qido_uids(r, args, "StudyInstanceUID", &keys->studies);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_pattern(r, args, "PatientID",
+                                         &keys->patient);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_pattern(r, args, "PatientName", &keys->name);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_range(r, args, "StudyDate", &keys->from,
+                                       &keys->to);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_times(r, args, "StudyTime", &keys->time_from,
+                                       &keys->time_to);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_pattern(r, args, "AccessionNumber",
+                                         &keys->accession);
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_of_series(ngx_http_request_t *r, const char *const *args,
+    ngx_http_dicom_qido_keys_t *keys)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_qido_uids(r, args, "SeriesInstanceUID", &keys->series);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_text(r, args, "Modality", &keys->modality);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_number(r, args, "SeriesNumber",
+                                        &keys->number);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_pattern(r, args, "SeriesDescription",
+                                         &keys->description);
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_dicom_qido_of_instance(ngx_http_request_t *r,
+    const char *const *args, const char **uids, const char **class,
+    const char **number)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_dicom_qido_uids(r, args, "SOPInstanceUID", uids);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_text(r, args, "SOPClassUID", class);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_qido_number(r, args, "InstanceNumber", number);
+    }
+
+    return rc;
 }
 
 

@@ -38,6 +38,30 @@ ngx_int_t ngx_http_dicom_qido_range(ngx_http_request_t *r,
     const char *const *names, const char *keyword, const char **from,
     const char **to);
 
+/* A time or a range of times, as parameters of type TIME; NULL: without limit.
+   Studies have theirs in whole seconds, so a fraction changes nothing. */
+ngx_int_t ngx_http_dicom_qido_times(ngx_http_request_t *r,
+    const char *const *names, const char *keyword, const char **from,
+    const char **to);
+
+/* What a search of any study is narrowed by; pointers as the functions above
+   give them. */
+typedef struct {
+    const char  *studies, *series;
+    const char  *from, *to, *time_from, *time_to;
+    const char  *patient, *accession, *name;
+    const char  *modality, *number, *description;
+} ngx_http_dicom_qido_keys_t;
+
+/* The keys of a study, of a series, of an instance. */
+ngx_int_t ngx_http_dicom_qido_of_study(ngx_http_request_t *r,
+    const char *const *names, ngx_http_dicom_qido_keys_t *keys);
+ngx_int_t ngx_http_dicom_qido_of_series(ngx_http_request_t *r,
+    const char *const *names, ngx_http_dicom_qido_keys_t *keys);
+ngx_int_t ngx_http_dicom_qido_of_instance(ngx_http_request_t *r,
+    const char *const *names, const char **uids, const char **class,
+    const char **number);
+
 /* limit and offset. */
 ngx_int_t ngx_http_dicom_qido_page(ngx_http_request_t *r, ngx_uint_t *limit,
     ngx_uint_t *offset);

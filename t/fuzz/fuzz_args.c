@@ -163,8 +163,8 @@ search(ngx_http_request_t *r)
 
     static const char *const  names[] = {
         "PatientName", "00100010", "PatientID", "00100020",
-        "StudyInstanceUID", "0020000D", "StudyDate", "00080020", "limit",
-        "offset", NULL
+        "StudyInstanceUID", "0020000D", "StudyDate", "00080020",
+        "StudyTime", "00080030", "limit", "offset", NULL
     };
 
     (void) ngx_http_dicom_args_known(r, names);
@@ -176,6 +176,13 @@ search(ngx_http_request_t *r)
         == NGX_OK)
     {
         fuzz_check(strlen(from) <= 11 && strlen(to) <= 11);
+    }
+
+    if (ngx_http_dicom_qido_times(r, names, "StudyTime", &from, &to)
+        == NGX_OK)
+    {
+        fuzz_check(from == NULL || strlen(from) == 8);
+        fuzz_check(to == NULL || strlen(to) == 8);
     }
 
     if (ngx_http_dicom_qido_page(r, &limit, &offset) == NGX_OK) {
