@@ -54,7 +54,6 @@ typedef struct {
     ngx_uint_t                         limit;
     ngx_uint_t                         offset;
     char                               rows[24];   /* to read */
-    ngx_uint_t                         fuzzy;      /* is asked for */
     int                                path[3];    /* columns of the UIDs of
                                                       study, series and
                                                       instance; -1: none */
@@ -85,7 +84,8 @@ static void ngx_http_dicom_qido_url(ngx_http_request_t *r,
 
 #define QIDO_SERIES_ARGS                                                      \
     "SeriesInstanceUID", "0020000E", "Modality", "00080060",                  \
-    "SeriesNumber", "00200011", "SeriesDescription", "0008103E"
+    "SeriesNumber", "00200011", "SeriesDescription", "0008103E",              \
+    NGX_HTTP_DICOM_QIDO_IGNORED
 
 #define QIDO_INSTANCE_ARGS                                                    \
     "SOPInstanceUID", "00080018", "SOPClassUID", "00080016",                  \
@@ -531,7 +531,6 @@ ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
     ngx_http_dicom_qido_t *qido, const char *const *names, ngx_uint_t nparams)
 {
     ngx_int_t    rc;
-    ngx_str_t    fuzzy;
     ngx_uint_t   i;
 
     rc = ngx_http_dicom_args_known(r, names);
@@ -559,10 +558,6 @@ ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
         return rc;
     }
 
-    qido->fuzzy = ngx_http_dicom_arg(r, "fuzzymatching", &fuzzy) == NGX_OK
-                  && fuzzy.len == 4
-                  && ngx_strncasecmp(fuzzy.data, (u_char *) "true", 4) == 0;
-
     /* one more row tells whether that is all */
 
     (void) snprintf(qido->rows, sizeof(qido->rows), "%lu",
@@ -582,19 +577,6 @@ ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
     ngx_http_dicom_qido_t    *qido;
     ngx_dicom_json_writer_t  *w;
 
-    static ngx_str_t  both = ngx_string("299 dicom \"The fuzzymatching "
-                                        "parameter is not supported. Only "
-                                        "literal matching has been "
-                                        "performed.\", "
-                                        "299 dicom \"There are additional "
-                                        "results that can be requested.\"");
-    static ngx_str_t  more = ngx_string("299 dicom \"There are additional "
-                                        "results that can be requested.\"");
-    static ngx_str_t  literal = ngx_string("299 dicom \"The fuzzymatching "
-                                           "parameter is not supported. Only "
-                                           "literal matching has been "
-                                           "performed.\"");
-
     if (q->status != NGX_DICOM_DB_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -610,16 +592,7 @@ ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 
     last = ngx_min(PQntuples(res), (int) (qido->offset + qido->limit));
 
-    if (qido->fuzzy
-        && ngx_http_dicom_header(r, "Warning", &literal) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (last < PQntuples(res)
-        && ngx_http_dicom_header(r, "Warning", qido->fuzzy ? &both : &more)
-           != NGX_OK)
-    {
+    if (ngx_http_dicom_qido_warn(r, last < PQntuples(res)) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

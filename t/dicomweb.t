@@ -175,7 +175,21 @@ like(qido('?fuzzymatching=true&limit=3')->{headers}{warning}, qr/literal/,
     'names are matched as they are');
 like(qido('?fuzzymatching=true&limit=1')->{headers}{warning},
     qr/^299 .*literal.*, 299 .*additional/, 'and there is more');
-for my $bad ('series?foo=1', 'series?SeriesNumber=x', 'instances?limit=-1',
+for my $path ('series', 'instances', 'studies/2.25.1/series') {
+    my $res = $t->http('facility', GET => "/dicom-web/$path?limit=1"
+        . '&PerformedProcedureStepStartDate=20260101&00400245=1011'
+        . '&RequestAttributesSequence.RequestedProcedureID=R1'
+        . '&00400275.00400009=S1', token => $token);
+    is("$res->{status} " . scalar @{$res->{json} || []}, '200 1',
+        "$path: what is not known is not matched");
+    like($res->{headers}{warning}, qr/^299\ dicom\ "[^"]*ignored:
+        \ PerformedProcedureStepStartDate,\ 00400245,\ 00400275\.00400009,
+        \ RequestAttributesSequence\.RequestedProcedureID\."
+        ,\ 299\ dicom\ "There\ are/x, 'which is said');
+}
+is($t->http('facility', GET => '/dicom-web/series', token => $token)
+    ->{headers}{warning}, undef, 'nothing to warn of');
+for my $bad ('studies?PerformedProcedureStepStartDate=20260101', 'series?foo=1', 'series?SeriesNumber=x', 'instances?limit=-1',
     'instances?SOPInstanceUID=x', 'series?SeriesNumber=99999999999999999999',
     'studies/x/instances', 'series?StudyDate=x')
 {

@@ -79,6 +79,25 @@ ngx_dicom_db_text_array(ngx_pool_t *pool, const ngx_str_t *strings,
 }
 
 
+/* No value of the request gets into a header. */
+ngx_int_t
+ngx_http_dicom_header(ngx_http_request_t *r, const char *name,
+    const ngx_str_t *value)
+{
+    size_t  i;
+
+    fuzz_check(value->len > 0);
+
+    for (i = 0; i < value->len; i++) {
+        fuzz_check(value->data[i] >= ' ' && value->data[i] <= '~');
+    }
+
+    fuzz_check(value->data[value->len - 1] == '"');
+
+    return NGX_OK;
+}
+
+
 /* What goes to the worker is finite and of the size that wire.h bounds. */
 ngx_int_t
 ngx_http_dicom_render(ngx_http_request_t *r, ngx_uint_t type,
@@ -184,6 +203,8 @@ search(ngx_http_request_t *r)
         fuzz_check(from == NULL || strlen(from) == 8);
         fuzz_check(to == NULL || strlen(to) == 8);
     }
+
+    (void) ngx_http_dicom_qido_warn(r, r->args.len & 1);
 
     if (ngx_http_dicom_qido_page(r, &limit, &offset) == NGX_OK) {
         fuzz_check(limit <= 500 && offset <= 10000);
