@@ -61,6 +61,7 @@ static ngx_int_t ngx_http_dicom_rendered_window(ngx_http_request_t *r,
     struct wire_render *render);
 static ngx_int_t ngx_http_dicom_rendered_quality(ngx_http_request_t *r,
     struct wire_render *render);
+static ngx_int_t ngx_http_dicom_rendered_profile(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_rendered_numbers(const ngx_str_t *text,
     double *numbers, ngx_uint_t max, ngx_str_t *rest);
 static ngx_int_t ngx_http_dicom_rendered_check(ngx_http_request_t *r,
@@ -78,7 +79,7 @@ static void ngx_http_dicom_rendered_released(ngx_dicom_call_t *call);
 
 
 static const char *const  ngx_http_dicom_rendered_names[] = {
-    "accept", "quality", "viewport", "window", NULL
+    "accept", "iccprofile", "quality", "viewport", "window", NULL
 };
 
 static const char *const  ngx_http_dicom_thumbnail_names[] = {
@@ -216,6 +217,10 @@ ngx_http_dicom_rendered_args(ngx_http_request_t *r,
         rc = ngx_http_dicom_rendered_quality(r, render);
     }
 
+    if (rc == NGX_OK) {
+        rc = ngx_http_dicom_rendered_profile(r);
+    }
+
     if (rendered->thumbnail && !rendered->viewport.given) {
         rendered->viewport.given = 1;
         rendered->viewport.width = NGX_HTTP_DICOM_THUMBNAIL;
@@ -350,6 +355,27 @@ ngx_http_dicom_rendered_quality(ngx_http_request_t *r,
     render->quality = (uint8_t) n;
 
     return NGX_OK;
+}
+
+
+/* Pictures have none. */
+
+static ngx_int_t
+ngx_http_dicom_rendered_profile(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+    ngx_str_t  value;
+
+    rc = ngx_http_dicom_arg(r, "iccprofile", &value);
+
+    if (rc == NGX_DECLINED
+        || (rc == NGX_OK && value.len == 2
+            && ngx_strncmp(value.data, "no", 2) == 0))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_dicom_arg_invalid(r, "iccprofile", "can only be no");
 }
 
 

@@ -79,14 +79,20 @@ cmp_ok(length get('1.1.1', 'rendered?quality=1&viewport=400,400')->{body}, '<',
     length get('1.1.1', 'rendered?quality=100&viewport=400,400')->{body},
     'a quality');
 
+is(get('1.1.1', 'rendered?iccprofile=no')->{body},
+    get('1.1.1', 'rendered')->{body}, 'no ICC profile, as without asking');
+is(get('1.1.1', 'thumbnail?iccprofile=no')->{status}, 400,
+    'thumbnails are not asked for one');
+
 for my $bad ('foo=1', 'quality=0', 'quality=101', 'quality=x', 'quality=',
     'viewport=10', 'viewport=10,', 'viewport=0,10', 'viewport=x,10',
     'viewport=10,10,1', 'viewport=10,10,1,1,1,1,1', 'viewport=100000,10',
     'viewport=1.5,2', 'viewport=10,10,-1,0,5,5', 'viewport=10,10,30,0,20,5',
     'viewport=10,10,0,0,100,100', 'viewport=nan,inf', 'window=1,2',
     'window=1,2,cubic', 'window=1,0,linear', 'window=x,2,linear',
-    'window=,,', 'annotation=patient', 'iccprofile=no', 'viewport=1,1&viewport=1,1',
-    'window=1,2,linear,3')
+    'window=,,', 'annotation=patient', 'iccprofile=yes', 'iccprofile=srgb',
+    'iccprofile=', 'iccprofile=NO', 'iccprofile=no&iccprofile=no',
+    'viewport=1,1&viewport=1,1', 'window=1,2,linear,3')
 {
     is(get('1.1.1', "rendered?$bad")->{status}, 400, "refused: $bad");
 }
