@@ -16,6 +16,7 @@ static const char *ngx_dicom_bind_text(const ngx_dicom_field_t *field,
 static ngx_int_t ngx_dicom_bind_error(ngx_pool_t *pool, ngx_array_t *errors,
     const char *prefix, const ngx_str_t *name, const char *fmt, ...);
 static ngx_int_t ngx_dicom_bind_date(const ngx_str_t *s);
+static ngx_int_t ngx_dicom_bind_code(const ngx_str_t *s);
 static ngx_int_t ngx_dicom_bind_email(const ngx_str_t *s);
 static void ngx_dicom_bind_absent(const ngx_dicom_field_t *field, u_char *out);
 
@@ -250,6 +251,10 @@ ngx_dicom_bind_text(const ngx_dicom_field_t *field, const ngx_str_t *s)
 
         break;
 
+    case NGX_DICOM_F_CODE:
+        return (ngx_dicom_bind_code(s) == NGX_OK)
+               ? NULL : "must be 1 to 16 of A to Z, 0 to 9, _ and inner spaces";
+
     case NGX_DICOM_F_EMAIL:
         if (ngx_dicom_bind_email(s) != NGX_OK) {
             return "must be an e-mail address";
@@ -397,6 +402,29 @@ ngx_dicom_url_check(const ngx_str_t *s)
 
     if (s->data[host] == '/' || s->data[host] == ':') {
         return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dicom_bind_code(const ngx_str_t *s)
+{
+    u_char  *p;
+
+    if (s->len < 1 || s->len > 16
+        || s->data[0] == ' ' || s->data[s->len - 1] == ' ')
+    {
+        return NGX_DECLINED;
+    }
+
+    for (p = s->data; p < s->data + s->len; p++) {
+        if ((*p < 'A' || *p > 'Z') && (*p < '0' || *p > '9')
+            && *p != '_' && *p != ' ')
+        {
+            return NGX_DECLINED;
+        }
     }
 
     return NGX_OK;

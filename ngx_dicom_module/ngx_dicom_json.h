@@ -57,7 +57,9 @@ typedef struct {
  * NGX_DICOM_F_STRING   ngx_str_t; min and max count bytes; data == NULL when
  *                      absent; null (when NULLABLE) gives len 0 and data "".
  * NGX_DICOM_F_UUID, _DATE (YYYY-MM-DD, a real day), _UID (DICOM, PS3.5 9.1),
- * _URL (https or http origin with optional path), _EMAIL: ngx_str_t, checked.
+ * _URL (https or http origin with optional path), _EMAIL, _CODE (a DICOM CS,
+ * PS3.5 6.2, without blanks around it, which would not count): ngx_str_t,
+ * checked.
  * NGX_DICOM_F_INTEGER  int64_t within min..max.
  * NGX_DICOM_F_BOOL     ngx_int_t 0/1; NGX_CONF_UNSET when absent.
  * NGX_DICOM_F_ARRAY, NGX_DICOM_F_OBJECT: ngx_dicom_json_t *, NULL when absent;
@@ -69,6 +71,7 @@ typedef enum {
     NGX_DICOM_F_DATE,
     NGX_DICOM_F_UID,
     NGX_DICOM_F_URL,
+    NGX_DICOM_F_CODE,
     NGX_DICOM_F_EMAIL,
     NGX_DICOM_F_INTEGER,
     NGX_DICOM_F_BOOL,

@@ -186,9 +186,9 @@ static const ngx_http_dicom_column_t  ngx_http_dicom_modality_columns[] = {
     { NULL, 0, 0, NULL }
 };
 
-/* the code is a CS of Modality (0008,0060): 16 bytes at most */
+/* the code is one of Modality (0008,0060) */
 static const ngx_dicom_field_t  ngx_http_dicom_modality_fields[] = {
-    { ngx_string("code"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1, 16,
+    { ngx_string("code"), NGX_DICOM_F_CODE, NGX_DICOM_F_REQUIRED, 1, 16,
       offsetof(ngx_http_dicom_modality_t, code) },
     { ngx_string("name"), NGX_DICOM_F_STRING, NGX_DICOM_F_REQUIRED, 1, 200,
       offsetof(ngx_http_dicom_modality_t, name) },

@@ -258,8 +258,12 @@ is(api(POST => '/modalities', json => { %optical, name => 'x' })->{status},
 $res = api(POST => '/modalities', json => { code => 'CT', name => 'x' });
 is("$res->{status} $res->{json}{errors}[0]{field}", '409 code',
     'a code that is taken');
-is(api(POST => '/modalities', json => { code => 'x' x 17, name => 'x' })
-    ->{status}, 422, 'too long for a CS');
+for my $code ('X' x 17, '', 'ct', ' CT', 'CT ', 'C-T', "C\x{c4}", "C\tT") {
+    $res = api(POST => '/modalities', json => { code => $code, name => 'x' });
+    is("$res->{status} " . fields($res), '422 code', "no CS: '$code'");
+}
+is(api(POST => '/modalities', json => { code => 'X_2 A' . 'B' x 11,
+    name => 'x' })->{status}, 201, 'a CS of all that it may have');
 is(api(GET => '/modalities?q=perimetre')->{json}{items}[0]{id}, $own, 'found');
 is(api(PATCH => "/modalities/$own", json => { name => 'x' })->{status}, 428,
     'no change of the unseen');

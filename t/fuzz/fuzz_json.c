@@ -21,6 +21,7 @@ typedef struct {
     ngx_str_t          uid;
     ngx_str_t          url;
     ngx_str_t          email;
+    ngx_str_t          code;
     int64_t            count;
     ngx_int_t          active;
     ngx_dicom_json_t  *list;
@@ -39,6 +40,7 @@ static const ngx_dicom_field_t  fields[] = {
     { ngx_string("url"), NGX_DICOM_F_URL, 0, 0, 0, offsetof(body_t, url) },
     { ngx_string("email"), NGX_DICOM_F_EMAIL, 0, 0, 0,
       offsetof(body_t, email) },
+    { ngx_string("code"), NGX_DICOM_F_CODE, 0, 0, 0, offsetof(body_t, code) },
     { ngx_string("count"), NGX_DICOM_F_INTEGER, 0, -5, 1000,
       offsetof(body_t, count) },
     { ngx_string("active"), NGX_DICOM_F_BOOL, 0, 0, 0,

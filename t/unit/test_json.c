@@ -231,6 +231,7 @@ typedef struct {
     ngx_str_t          uid;
     ngx_str_t          url;
     ngx_str_t          mail;
+    ngx_str_t          code;
     int64_t            count;
     ngx_int_t          flag;
     ngx_dicom_json_t  *list;
@@ -247,6 +248,7 @@ static const ngx_dicom_field_t  fields[] = {
     { ngx_string("url"), NGX_DICOM_F_URL, 0, 0, 40, offsetof(bound_t, url) },
     { ngx_string("mail"), NGX_DICOM_F_EMAIL, 0, 0, 40,
       offsetof(bound_t, mail) },
+    { ngx_string("code"), NGX_DICOM_F_CODE, 0, 0, 0, offsetof(bound_t, code) },
     { ngx_string("count"), NGX_DICOM_F_INTEGER, 0, -1, 7,
       offsetof(bound_t, count) },
     { ngx_string("flag"), NGX_DICOM_F_BOOL, 0, 0, 0, offsetof(bound_t, flag) },
@@ -323,6 +325,8 @@ absent_and_null_differ(void **state)
 }
 
 
+#define CODE  "code: must be 1 to 16 of A to Z, 0 to 9, _ and inner spaces"
+
 static void
 wrong_members_are_named(void **state)
 {
@@ -350,6 +354,12 @@ wrong_members_are_named(void **state)
         { "\"mail\":\"@b\"", "mail: must be an e-mail address" },
         { "\"mail\":\"a@b@c\"", "mail: must be an e-mail address" },
         { "\"mail\":\"a b@c\"", "mail: must be an e-mail address" },
+        { "\"code\":\"ct\"", CODE },
+        { "\"code\":\"\"", CODE },
+        { "\"code\":\" CT\"", CODE },
+        { "\"code\":\"CT \"", CODE },
+        { "\"code\":\"C-T\"", CODE },
+        { "\"code\":\"ABCDEFGHIJKLMNOPQ\"", CODE },
         { "\"count\":8", "count: must be an integer from -1 to 7" },
         { "\"count\":1.5", "count: must be an integer from -1 to 7" },
         { "\"count\":\"1\"", "count: must be an integer from -1 to 7" },
