@@ -157,13 +157,22 @@ read_voi_luts(struct header *h)
 /*
  * Expands a segmented palette.  opcode 0: count values; 1: count steps on a
  * line to a value; 2: count segments again, from a byte offset in the data.
+ * All fields are as wide as an entry, but for that offset of 32 bits.
  */
 struct segments {
     const uint8_t  *data;
-    size_t          words;      /* of 16 bits */
+    size_t          fields;
+    unsigned        width;      /* of a field, bytes: 1 or 2 */
     uint16_t       *out;
     uint32_t        count, room;
 };
+
+
+static uint16_t
+field(const struct segments *s, size_t at)
+{
+    return s->width == 1 ? s->data[at] : le16(s->data + 2 * at);
+}
 
 
 static bool
@@ -185,30 +194,30 @@ expand_line(struct segments *s, uint32_t steps, uint16_t target)
 }
 
 
-/* One segment at word at; 0: malformed, else the word behind it. */
+/* One segment at field at; 0: malformed, else the field behind it. */
 static size_t
 expand_segment(struct segments *s, size_t at)
 {
     uint32_t  opcode, count;
 
-    if (at > s->words || s->words - at < 2) {
+    if (at > s->fields || s->fields - at < 2) {
         return 0;
     }
-    opcode = le16(s->data + 2 * at);
-    count = le16(s->data + 2 * at + 2);
+    opcode = field(s, at);
+    count = field(s, at + 1);
 
     if (opcode == 0) {
-        if (count > s->words - at - 2 || count > s->room - s->count) {
+        if (count > s->fields - at - 2 || count > s->room - s->count) {
             return 0;
         }
         for (uint32_t i = 0; i < count; i++) {
-            s->out[s->count++] = le16(s->data + 2 * (at + 2 + i));
+            s->out[s->count++] = field(s, at + 2 + i);
         }
         return at + 2 + count;
     }
     if (opcode == 1) {
-        if (s->words - at < 3
-            || !expand_line(s, count, le16(s->data + 2 * at + 4)))
+        if (s->fields - at < 3
+            || !expand_line(s, count, field(s, at + 2)))
         {
             return 0;
         }
@@ -223,11 +232,12 @@ expand_segments(struct segments *s)
 {
     size_t  at = 0;
 
-    while (at < s->words && s->count < s->room) {
-        size_t    target;
-        uint32_t  count;
+    while (at < s->fields && s->count < s->room) {
+        const uint8_t  *word;
+        size_t          target, offset;
+        uint32_t        count;
 
-        if (le16(s->data + 2 * at) != 2) {
+        if (field(s, at) != 2) {
             at = expand_segment(s, at);
             if (at == 0) {
                 return false;
@@ -236,19 +246,20 @@ expand_segments(struct segments *s)
         }
 
         /* an indirect segment must not name another one (C.7.9.2.3) */
-        if (s->words - at < 4) {
+        offset = 4 / s->width;
+        if (s->fields - at < 2 + offset) {
             return false;
         }
-        count = le16(s->data + 2 * at + 2);
-        target = (le16(s->data + 2 * at + 4)
-            | (size_t) le16(s->data + 2 * at + 6) << 16) / 2;
+        count = field(s, at + 1);
+        word = s->data + (at + 2) * s->width;
+        target = (le16(word) | (size_t) le16(word + 2) << 16) / s->width;
         for (uint32_t i = 0; i < count; i++) {
             target = expand_segment(s, target);
             if (target == 0) {
                 return false;
             }
         }
-        at += 4;
+        at += 2 + offset;
     }
     return s->count == s->room;
 }
@@ -280,9 +291,18 @@ read_palette(struct header *h, unsigned n, struct dicom_lut *lut)
         return false;
     }
     s.data = data;
-    s.words = length / 2;
     s.out = lut->data;
     s.room = lut->count;
+
+    /* those of PS3.6 annex B have fields of a byte; some writers' have not */
+    s.width = 1;
+    s.fields = length;
+    if (lut->bits <= 8 && expand_segments(&s)) {
+        return true;
+    }
+    s.width = 2;
+    s.fields = length / 2;
+    s.count = 0;
     return expand_segments(&s);
 }
 

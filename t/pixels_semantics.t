@@ -385,6 +385,23 @@ shows('a segmented palette', file(EXPLICIT, image(%pixels, with => {
         0x00281221 + $_ => ow(pack 'v*', @segmented)) } 0 .. 2) })),
     [map { (table($_, 4, \@unfolded)) x 3 } @indexes]);
 
+# Of 8 bits all fields are bytes, as in the palettes of PS3.6 annex B, but for
+# the offset; some write words there, too.
+my @octets = (0, 2, 10, 20, 1, 4, 100, 2, 1, 0, 0, 0, 0);
+my @words = map { $_ > 255 ? $_ >> 8 : $_ } @segmented;
+my @further = (0, 1, 5, @octets[0 .. 8], 3, 0, 0, 0);
+for my $case (['bytes', pack('C*', @octets), 8],
+    ['words', pack('v*', @words), 8],
+    ['bytes behind more bytes', pack('C*', @further), 9])
+{
+    my ($what, $data, $count) = @$case;
+    my @all = ((5) x ($count - 8), @unfolded);
+    shows("a segmented palette of 8 bits, in $what", file(EXPLICIT,
+        image(%pixels, with => { (map { (0x00281101 + $_ => us($count, 4, 8),
+            0x00281221 + $_ => ow($data)) } 0 .. 2) })),
+        [map { (table($_, 4, \@all)) x 3 } @indexes]);
+}
+
 shows('a palette of bytes whose descriptor says 16 bits', file(EXPLICIT,
     image(%pixels, with => { palette(us(16, 4, 16), map { pack 'C*', @$_ }
         @colours) })), $coloured->(4, @indexes));
