@@ -362,6 +362,33 @@ stack_json(struct json *json, const struct stack *stack,
     json_close(json, '}');
 }
 
+/*
+ * What a length in this layer is, where that differs from what the stack says:
+ * images without a position are one stack whatever their scale.
+ */
+static void
+json_scale(struct json *json, const struct stack *stack, uint32_t layer)
+{
+    const struct dicom_frame *first = stack_frame(stack, 0);
+    const struct dicom_frame *frame = stack_frame(stack, layer);
+
+    if (!frame->has_spacing) {
+        if (first->has_spacing) {
+            json_null(json, "spacing");
+        }
+    } else if (!first->has_spacing || memcmp(frame->spacing, first->spacing,
+        sizeof(frame->spacing)) != 0)
+    {
+        json_numbers(json, "spacing", frame->spacing, 2);
+    }
+    if (stack->layers[layer].instance != stack->layers[0].instance
+        && (stack_index(stack, layer)->nregions > 0
+            || stack_index(stack, 0)->nregions > 0))
+    {
+        json_regions(json, stack_index(stack, layer));
+    }
+}
+
 static void
 json_layer(struct json *json, const struct stack *stack, uint32_t layer)
 {
@@ -381,6 +408,7 @@ json_layer(struct json *json, const struct stack *stack, uint32_t layer)
     } else {
         json_null(json, "position");
     }
+    json_scale(json, stack, layer);
     if (count > 0) {
         json_open(json, "window", '{');
         json_number(json, "center", windows[0].center);

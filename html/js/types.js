@@ -219,11 +219,19 @@
  *     | null} orientation
  * @property {boolean} lossy
  * @property {number | null} frame_time  ms
+ * @property {Region[]} [regions]  of an ultrasound image, of the first layer
  * @property {number} [part]  which of the parts this is
  * @property {PartInfo[]} [parts]  all of the series
  * @property {PresentationName[]} [presentations]
  * @property {string[]} [warnings]
  * @property {{slug: string, detail: string} | null} [error]
+ *
+ * @typedef {object} Region  a calibrated part of an image, pixels, all inside
+ * @property {number} left
+ * @property {number} top
+ * @property {number} right
+ * @property {number} bottom
+ * @property {[number, number]} spacing  mm between rows, columns
  *
  * @typedef {object} PresentationName
  * @property {string} uid
@@ -299,6 +307,8 @@
  * @property {number} rows
  * @property {number} columns
  * @property {number[] | null} [position]
+ * @property {[number, number] | null} [spacing]  where it is not the stack's
+ * @property {Region[]} [regions]  the same
  * @property {WindowSetting | null} [window]
  * @property {number[] | null} [orientation]
  * @property {string[] | null} [letters]  top, right, bottom, left at rest

@@ -117,7 +117,7 @@ await test("no measurement goes that is not seen, or moves on its own", () => {
   const all = new AllMarks();
   const marks = new Marks(() => {}, all);
   const at = (/** @type {number} */ layer) => ({ layer, aspect: 1,
-    matrix: [1, 0, 0, 1, 0, 0], spacing: null });
+    matrix: [1, 0, 0, 1, 0, 0], spacing: null, regions: [], note: "" });
   const draw = () => {
     marks.grab({ x: 10, y: 10 }, "length");
     marks.move({ x: 60, y: 10 });
@@ -152,7 +152,8 @@ await test("a measurement is seen wherever its series is shown", () => {
   let drawn = 0;
   other.draw = () => drawn++;
   one.setSeries("one/0");
-  one.draw({ layer: 5, aspect: 1, matrix: [1, 0, 0, 1, 0, 0], spacing: null });
+  one.draw({ layer: 5, aspect: 1, matrix: [1, 0, 0, 1, 0, 0], spacing: null,
+    regions: [], note: "" });
   one.grab({ x: 10, y: 10 }, "length");
   one.move({ x: 60, y: 10 });
   one.release();

@@ -10,8 +10,12 @@ const load = (name) => import(new URL(name, html).href);
 
 const { mayAsk, nextQuality } = await load("wishes.js");
 const { cut, nearest, planeOf } = await load("planes.js");
-const { hangMammograms, leanOf, mammogramView, nextSeries } =
-  await load("hanging.js");
+const { leanOf, nextSeries } = await load("hanging.js");
+const { areMammograms, besideEarlier, hangMammograms, mammogramView,
+  mammogramViews } = await load("mammograms.js");
+const { factsOf } = await load("image_headers.js");
+const { lengthNote, onlySpacing, regionsOf, spacingAt, spacingOf } =
+  await load("calibration.js");
 const { settle } = await load("presentation.js");
 const { apply, restView, viewMatrix } = await load("view.js");
 const { FULL } = await load("picture.js");
@@ -108,7 +112,14 @@ await test("images cross where both of them are", () => {
 
 /** @param {string} uid @param {string} description @param {object} [more] */
 const series = (uid, description, more = {}) => ({ uid, description,
-  modality: "MG", frame_count: 1, ...more });
+  modality: "MG", frame_count: 1, instances: [{ uid: `${uid}.1`, frames: 1 }],
+  ...more });
+
+const unknown = () => null;
+
+/** @param {string} instance @param {object} facts */
+const header = (instance, facts) => ({ instance, laterality: "", view: "",
+  special: false, raw: false, ...facts });
 
 await test("the view of a mammogram is read, and never guessed", () => {
   for (const [text, view] of [["R CC", "R CC"], ["LMLO", "L MLO"],
@@ -123,18 +134,110 @@ await test("the view of a mammogram is read, and never guessed", () => {
 await test("mammograms hang with the right breast on the left", () => {
   const four = [series("1", "L MLO"), series("2", "R MLO"),
     series("3", "L CC"), series("4", "R CC")];
-  const uids = (/** @type {any} */ hanging) =>
-    hanging && [hanging.layout, ...hanging.series.map(
-      (/** @type {{uid: string}} */ one) => one.uid)];
-  assert.deepEqual(uids(hangMammograms(four)), [4, "4", "3", "2", "1"]);
-  assert.deepEqual(uids(hangMammograms(four.slice(0, 2))), [2, "2", "1"]);
-  assert.equal(hangMammograms(four.slice(0, 3)), null);
-  assert.equal(hangMammograms([four[0], four[3]]), null, "L MLO and R CC");
-  assert.equal(hangMammograms([...four, series("5", "scan",
-    { modality: "US" })]), null, "another kind of study");
-  assert.deepEqual(uids(hangMammograms([...four, series("5", "R CC"),
-    series("6", "SR", { frame_count: 0, modality: "SR" })])),
-  [4, "4", "3", "2", "1"], "the first of each, and no document");
+  const uids = (/** @type {any[]} */ all) => {
+    const hanging = hangMammograms(mammogramViews(all, unknown));
+    return hanging && [hanging.layout, ...hanging.places.map(
+      (/** @type {any} */ { place }) => place?.series.uid)];
+  };
+  assert.deepEqual(uids(four), [4, "4", "3", "2", "1"]);
+  assert.deepEqual(uids(four.slice(0, 2)), [2, "2", "1"]);
+  assert.deepEqual(uids([four[0], four[2]]), [2, "3", "1"], "one breast");
+  assert.deepEqual(uids(four.slice(0, 3)), [4, undefined, "3", "2", "1"],
+    "the place of what is missing stays empty");
+  assert.equal(uids(four.slice(0, 1)), null);
+  assert.ok(areMammograms(four));
+  assert.ok(!areMammograms([...four, series("5", "scan",
+    { modality: "US" })]), "another kind of study");
+  const more = [...four, series("5", "R CC"),
+    series("6", "SR", { frame_count: 0, modality: "SR" })];
+  assert.ok(areMammograms(more));
+  assert.deepEqual(uids(more), [4, "4", "3", "2", "1"],
+    "the first of each, and no document");
+});
+
+await test("the headers say which view it is, whatever the names say", () => {
+  const all = new Map([
+    header("a.1", { laterality: "L", view: "MLO" }),
+    header("a.2", { laterality: "R", view: "CC", raw: true }),
+    header("a.3", { laterality: "R", view: "MLO", special: true }),
+    header("b.1", { laterality: "R", view: "CC" }),
+    header("c.1", { laterality: "R", view: "ML" }),
+    header("d.1", { laterality: "R", view: "MLO" }),
+    header("e.1", { laterality: "", view: "" }),
+  ].map((one) => [one.instance, one]));
+  const three = ["a.1", "a.2", "a.3"].map((uid) => ({ uid, frames: 1 }));
+  const views = mammogramViews([
+    series("a", "", { frame_count: 3, instances: three }),
+    series("b", "L CC"), series("c", "L CC"), series("d", "R MLO"),
+    series("e", "L CC")], (/** @type {string} */ uid) => all.get(uid) ?? null);
+  assert.deepEqual([...views].map(([view, { series: one, instance }]) =>
+    [view, one.uid, instance]).sort(), [
+    ["L CC", "e", ""], ["L MLO", "a", "a.1"], ["R CC", "b", ""],
+    ["R MLO", "d", ""]]);
+  const rows = besideEarlier("CC", views, new Map());
+  assert.deepEqual(rows.now.map(({ place }) => place.series.uid), ["b", "e"]);
+  assert.deepEqual(rows.before, [{ view: "R CC", place: null },
+    { view: "L CC", place: null }]);
+});
+
+await test("sides and views are found where headers have them", () => {
+  const code = (/** @type {string} */ value, /** @type {object} */ more = {}) =>
+    ({ vr: "SQ", Value: [{ "00080100": { vr: "SH", Value: [value] }, ...more }] });
+  const facts = (/** @type {object} */ set) => {
+    const { laterality, view, special, raw } = factsOf(set);
+    return [laterality, view, special, raw];
+  };
+  assert.deepEqual(facts({}), ["", "", false, false]);
+  assert.deepEqual(facts({ "00200062": { vr: "CS", Value: ["L"] },
+    "00185101": { vr: "CS", Value: ["mlo "] } }), ["L", "MLO", false, false]);
+  assert.deepEqual(facts({ "00200060": { vr: "CS", Value: ["R"] },
+    "00080068": { vr: "CS", Value: ["FOR PROCESSING"] },
+    "00185101": { vr: "CS", Value: ["ML"] }, "00540220": code("R-10242",
+      { "00540222": code("399055006") }) }), ["R", "CC", true, true]);
+  assert.deepEqual(facts({ "00540220": code("399368009"), "52009229":
+    { vr: "SQ", Value: [{ "00209071": { vr: "SQ", Value: [
+      { "00209072": { vr: "CS", Value: ["R"] } }] } }] } }),
+  ["R", "MLO", false, false]);
+});
+
+await test("a length is of the image that it lies in", () => {
+  const region = (/** @type {number} */ left, /** @type {number} */ mm) => ({
+    left, top: 0, right: left + 99, bottom: 99, spacing: [mm, mm] });
+  const info = { kind: "images", layers: 3, spacing: [1, 1],
+    regions: [region(0, 2)] };
+  const own = { layer: 1, spacing: [3, 3], regions: [region(0, 5)] };
+  assert.deepEqual(spacingOf(info, 1, own), [3, 3]);
+  assert.equal(spacingOf(info, 1, { ...own, spacing: null }), null);
+  assert.deepEqual(spacingOf(info, 2, { layer: 2 }), [1, 1]);
+  assert.equal(spacingOf(info, 2, null), null, "not known yet");
+  assert.deepEqual(spacingOf(info, 0, null), [1, 1]);
+  assert.deepEqual(spacingOf({ ...info, kind: "volume" }, 2, null), [1, 1]);
+  assert.deepEqual(regionsOf(info, 1, own), own.regions);
+  assert.deepEqual(regionsOf(info, 2, { layer: 2 }), info.regions);
+  assert.deepEqual(regionsOf(info, 2, null), []);
+  const two = [region(0, 2), region(100, 4)];
+  const at = (/** @type {number[]} */ ...xs) =>
+    spacingAt(xs.map((x) => ({ x, y: 50 })), null, two);
+  assert.deepEqual([at(1, 99), at(101, 199), at(50, 150), at(50, 250)],
+    [[2, 2], [4, 4], null, null]);
+  assert.deepEqual(spacingAt([{ x: 1, y: 1 }], [9, 9], two), [9, 9]);
+  assert.equal(onlySpacing(null, two), null);
+  assert.deepEqual(onlySpacing(null, [two[0], two[0]]), [2, 2]);
+});
+
+await test("lengths of a shadow say that they are", () => {
+  const facts = { pixel: null, detector: null, film: null, calibrated: false };
+  assert.equal(lengthNote("DX", { ...facts, detector: [0.1, 0.1] }),
+    "at detector");
+  assert.equal(lengthNote("MG", { ...facts, detector: [0.1, 0.1],
+    pixel: [0.1, 0.1] }), "at detector");
+  assert.equal(lengthNote("DX", { ...facts, detector: [0.1, 0.1],
+    pixel: [0.09, 0.09] }), "", "corrected");
+  assert.equal(lengthNote("DX", { ...facts, detector: [0.1, 0.1],
+    pixel: [0.1, 0.1], calibrated: true }), "");
+  assert.equal(lengthNote("CR", { ...facts, film: [0.1, 0.1] }), "on film");
+  assert.equal(lengthNote("CT", { ...facts, detector: [0.1, 0.1] }), "");
+  assert.equal(lengthNote("DX", null), "");
 });
 
 await test("mammograms lie at their chest wall, where it is known", () => {

@@ -37,12 +37,16 @@ export class NodeApi {
   /** @type {string} */
   #base;
 
+  /** @type {string} */
+  #studies;
+
   /**
    * @param {import("../core/http.js").Http} http
    * @param {string} base
    */
   constructor(http, base) {
     this.#http = http;
+    this.#studies = `${base}/dicom-web/studies`;
     this.#base = `${base}/api/v1`;
   }
 
@@ -123,6 +127,20 @@ export class NodeApi {
   presentation(id, uid, signal) {
     return this.#http.jsonOf(() =>
       this.#get(`${id}/presentations/${uid}`, { signal }), { signal });
+  }
+
+  /**
+   * Headers, as PS3.18 F has them.
+   *
+   * @param {string} path  of a study, series or instance below /studies
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<import("../viewer/image_headers.js").DataSet[]>}
+   */
+  metadata(path, signal) {
+    return this.#http.json(`${this.#studies}/${path}/metadata`, {
+      signal, retries: 1, quiet: true,
+      headers: { Accept: "application/dicom+json" },
+    });
   }
 
   /** @param {string} id */

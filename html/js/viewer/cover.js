@@ -18,8 +18,11 @@
  */
 
 import { explain } from "../core/http.js";
+import { isProjection, lengthNote, onlySpacing, regionsOf, spacingOf }
+  from "./calibration.js";
 import { Marks } from "./marks.js";
 import { roiText } from "./measure.js";
+import { stackKey } from "./open_stacks.js";
 import { Overlay } from "./overlay.js";
 import { PresentationGraphics } from "./presentation_graphics.js";
 import { ReferenceLine } from "./reference_line.js";
@@ -32,6 +35,15 @@ export class Cover {
    *     stack: import("./stack.js").Stack} | null} */
   #open = null;
 
+  /** What draw() was told last. @type {Shown | null} */
+  #shown = null;
+
+  /** What is to be said of a length. */
+  #note = "";
+
+  /** @type {import("./image_headers.js").ImageHeaders} */
+  #headers;
+
   reference = new ReferenceLine();
 
   /** @type {Marks} */
@@ -43,8 +55,15 @@ export class Cover {
   /**
    * @param {boolean} demo
    * @param {import("./marks.js").AllMarks} marks  shared by viewports
+   * @param {import("./image_headers.js").ImageHeaders} headers  likewise
    */
-  constructor(demo, marks) {
+  constructor(demo, marks, headers) {
+    this.#headers = headers;
+    headers.addEventListener("change", () => {
+      if (this.#shown) {
+        this.draw(this.#shown);
+      }
+    });
     this.overlay = new Overlay(demo);
     this.marks = new Marks((mark) => void this.#measure(mark), marks);
   }
@@ -70,27 +89,52 @@ export class Cover {
    */
   show(node, stack) {
     this.#open = { node, stack };
-    this.marks.setSeries(`${stack.series}/${stack.info.part ?? 0}`);
+    this.marks.setSeries(stackKey(stack));
   }
 
   /** @param {Shown} shown */
-  draw({ picture, view, surface, stack, presets, preview, without }) {
+  draw(shown) {
+    this.#shown = shown;
+    const { picture, view, surface, stack, presets, preview, without } = shown;
     const { box, ratio } = surface;
     const { info } = stack;
     const { image } = picture.request;
     const { layer, state } = picture.request.view;
+    const own = stack.layers?.[layer] ?? null;
+    const spacing = spacingOf(info, layer, own);
+    const regions = regionsOf(info, layer, own);
+    const facts = this.#factsOf(picture, stack, preview);
+    const note = lengthNote(info.modality, facts?.spacing);
+    this.#note = note;
     this.overlay.update({ picture, presets, view, box, ratio, info, preview,
-      without, layer: stack.layers?.[layer] ?? null });
+      without, layer: own, facts, note,
+      spacing: onlySpacing(spacing, regions) });
     const matrix = viewMatrix(view, image,
       { width: box.width / ratio, height: box.height / ratio });
-    this.marks.draw({ spacing: info.spacing, aspect: image.aspect, layer,
+    this.marks.draw({ spacing, regions, note, aspect: image.aspect, layer,
       matrix });
     this.reference.draw(matrix);
     this.#graphics.draw(state && { state, layer, image, matrix });
   }
 
+  /**
+   * What the header says; asked for where a length may be one of a shadow, and
+   * when the line is free.
+   *
+   * @param {import("./picture_loader.js").LoadedPicture} picture
+   * @param {import("./stack.js").Stack} stack
+   * @param {boolean} preview
+   */
+  #factsOf({ facts: { instance } }, stack, preview) {
+    if (this.#open && !preview && isProjection(stack.info.modality)) {
+      this.#headers.want(this.#open.node, stack.study, stack.series, instance);
+    }
+    return this.#headers.get(instance);
+  }
+
   /** Nothing is said about a picture that is not there. */
   clear() {
+    this.#shown = null;
     this.overlay.clear();
     this.overlay.setLink("", false);
     this.marks.draw(null);
@@ -112,7 +156,7 @@ export class Cover {
       const roi = await stack.with(mark.layer, (id) =>
         node.roi(id, mark.layer, shape));
       if (mark.points[0] === a && mark.points[1] === b) {
-        this.marks.setLabel(mark, roiText(roi));
+        this.marks.setLabel(mark, roiText(roi, this.#note));
       }
     } catch (error) {
       this.marks.setLabel(mark, [explain(error)]);

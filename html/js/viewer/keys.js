@@ -17,6 +17,7 @@
  * @property {(way: 1 | -1) => void} changeViewport  or the series, where there
  *     is one viewport only
  * @property {() => void} nextLayout
+ * @property {() => void} nextHanging  of mammograms
  * @property {() => void} toggleScroll
  * @property {() => void} toggleLooks
  * @property {() => void} toggleReport
@@ -47,6 +48,9 @@ export const SHORTCUTS = [
     run: ({ changeViewport }) => changeViewport(1) },
   { keys: ["arrowleft"], shown: "←", group: "Viewports",
     text: "Previous", run: ({ changeViewport }) => changeViewport(-1) },
+  { keys: ["p"], shown: "P", group: "Viewports",
+    text: "Mammograms: four views, or beside earlier ones",
+    run: ({ nextHanging }) => nextHanging() },
   { keys: ["k"], shown: "K", group: "Viewports",
     text: "Link scrolling",
     run: ({ toggleScroll }) => toggleScroll() },

@@ -8,6 +8,7 @@
  * @typedef {import("./view.js").View} View
  */
 
+import { spacingOf } from "./calibration.js";
 import { imageShape } from "./picture.js";
 import { cut, nearest } from "./planes.js";
 import { clampZoom, fitScale } from "./view.js";
@@ -216,7 +217,8 @@ function samePlace(from, to) {
  * @param {Viewport} viewport
  */
 function scaleOf({ stack, view, box }) {
-  const length = stack?.info.spacing?.[1];
+  const length = stack && spacingOf(stack.info, view.layer,
+    stack.layers?.[view.layer])?.[1];
   return stack && length ? { length, fit: fitScale(
     imageShape(stack.info, stack.layers?.[view.layer]), box, view.rotate) }
     : null;

@@ -17,11 +17,14 @@
  * @typedef {object} MarksContext  what the marks lie on
  * @property {Matrix} matrix   from the image to CSS pixels
  * @property {number} layer    that is shown
- * @property {[number, number] | null} spacing
+ * @property {import("./measure.js").Spacing} spacing
+ * @property {readonly import("../types.js").Region[]} regions
+ * @property {string} note  what is to be said of a length
  * @property {number} aspect
  */
 
 import { svg } from "../core/dom.js";
+import { spacingAt } from "./calibration.js";
 import { angle, angleText, distance, lengthText } from "./measure.js";
 import { apply, invert } from "./view.js";
 
@@ -97,6 +100,12 @@ export class Marks {
     this.#context = context;
     const shown = context ? this.#marks.filter(({ layer }) =>
       layer === context.layer) : [];
+    for (const mark of shown) {
+      // The scale may have become known since.
+      if (mark.kind !== "ellipse") {
+        this.#label(mark);
+      }
+    }
     this.element.replaceChildren(...shown.map((mark) =>
       this.#shape(mark, /** @type {MarksContext} */ (context))));
   }
@@ -231,11 +240,13 @@ export class Marks {
       return;
     }
     const [a, b, c] = mark.points;
+    const { aspect, note } = context;
+    const spacing = spacingAt(mark.points, context.spacing, context.regions);
     if (mark.kind === "length") {
-      mark.label = [lengthText(distance(a, b, context.spacing))];
+      mark.label = [lengthText(distance(a, b, spacing)),
+        ...(spacing && note ? [note] : [])];
     } else if (mark.kind === "angle") {
-      mark.label = c
-        ? [angleText(angle(a, b, c, context.spacing, context.aspect))] : [];
+      mark.label = c ? [angleText(angle(a, b, c, spacing, aspect))] : [];
     } else {
       mark.label = [];
       if (!this.#held) {

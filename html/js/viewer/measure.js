@@ -63,8 +63,10 @@ export function angleText(degrees) {
  * The lines of an ellipse's label, from the node's statistics.
  *
  * @param {import("../api/node.js").RoiValue} roi
+ * @param {string} [note]  what is to be said of a length
  */
-export function roiText({ count, mean, sd, min, max, unit, area_mm2: area }) {
+export function roiText({ count, mean, sd, min, max, unit, area_mm2: area },
+  note = "") {
   const number = (/** @type {number | null} */ value) =>
     value === null ? "–" : String(Number(value.toFixed(1)));
   const of = unit && unit !== "US" ? ` ${unit}` : "";
@@ -72,6 +74,6 @@ export function roiText({ count, mean, sd, min, max, unit, area_mm2: area }) {
     `mean ${number(mean)}${of}  SD ${number(sd)}`,
     `${number(min)} to ${number(max)}${of}`,
     area === null || area === undefined ? `${count} px`
-      : `${Number((area / 100).toPrecision(3))} cm²`,
+      : `${Number((area / 100).toPrecision(3))} cm² ${note}`.trim(),
   ];
 }

@@ -28,26 +28,28 @@ export class OpenStacks {
 
   /** @param {Stack} stack  opened elsewhere, now this page's */
   keep(stack) {
-    this.#stacks.set(stackKey(stack.series, stack.part), stack);
+    this.#stacks.set(stackKey(stack), stack);
   }
 
   /**
-   * The stack of a part of a series, open.
+   * The stack of a part of a series, or of one instance of it, open.
    *
    * @param {NodeApi} node
    * @param {string} study
    * @param {SeriesItem} series
    * @param {number} part
+   * @param {string} instance  "": the part
    */
-  async open(node, study, series, part) {
-    const key = stackKey(series.uid, part);
+  async open(node, study, series, part, instance) {
+    const key = stackKey({ series: series.uid, part, instance });
     const kept = this.#stacks.get(key);
-    const stack = kept ?? new Stack(node, { study, series: series.uid, part });
+    const stack = kept ?? new Stack(node, { study, series: series.uid,
+      ...(instance ? { instance } : { part }) });
     this.#stacks.delete(key);
     this.#stacks.set(key, stack);
     if (!kept) {
       this.#closeOldest(stack);
-      this.#opening.set(stack, stack.open(part === 0
+      this.#opening.set(stack, stack.open(part === 0 && !instance
         ? Math.floor((series.frame_count - 1) / 2) : undefined));
     }
     try {
@@ -86,10 +88,7 @@ export class OpenStacks {
   }
 }
 
-/**
- * @param {string} series
- * @param {number} part
- */
-export function stackKey(series, part) {
-  return `${series}/${part}`;
+/** @param {{series: string, part: number, instance: string}} stack */
+export function stackKey({ series, part, instance }) {
+  return `${series}/${part}/${instance}`;
 }

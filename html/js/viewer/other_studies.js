@@ -2,12 +2,17 @@
  * The other studies of the patient at this facility, newest first: opened one
  * by one, their series go beside those of the page's study.
  *
- * Events: "choose" with the UID of a series as detail.
+ * Events: "choose" with the UID of a series as detail; "listed".
  *
  * @typedef {import("../types.js").StudyItem} StudyItem
  * @typedef {import("../types.js").StudyDetail} StudyDetail
  * @typedef {import("../types.js").SeriesItem} SeriesItem
  * @typedef {import("./pane.js").Source} Source
+ *
+ * @typedef {object} Opened
+ * @property {StudyDetail} study
+ * @property {Source} source
+ * @property {SeriesList} list
  */
 
 import { fill, h } from "../core/dom.js";
@@ -32,8 +37,14 @@ export class OtherStudies extends EventTarget {
 
   #begun = false;
 
-  /** @type {{study: StudyDetail, source: Source, list: SeriesList}[]} */
+  /** @type {Opened[]} */
   #open = [];
+
+  /** Newest first. @type {StudyItem[]} */
+  #listed = [];
+
+  /** By study. @type {Map<string, Promise<Opened>>} */
+  #opening = new Map();
 
   element = h("section", { class: "other-studies", hidden: true,
     "aria-label": "Other studies of the patient" });
@@ -81,6 +92,28 @@ export class OtherStudies extends EventTarget {
   }
 
   /**
+   * The newest one from before the page's study that has such images.
+   *
+   * @param {string} modality
+   */
+  earlier(modality) {
+    const { date } = this.#study;
+    return this.#listed.find((one) => one.modalities.includes(modality)
+      && one.date && date && one.date < date) ?? null;
+  }
+
+  /**
+   * @param {string} uid  of a study
+   * @returns {Promise<Opened>}
+   */
+  open(uid) {
+    const opening = this.#opening.get(uid) ?? this.#fetch(uid);
+    this.#opening.set(uid, opening);
+    opening.catch(() => this.#opening.delete(uid));
+    return opening;
+  }
+
+  /**
    * @param {string} active  UID of a series
    * @param {ReadonlySet<string>} shown
    */
@@ -104,9 +137,11 @@ export class OtherStudies extends EventTarget {
         && one.patient.id === patient.id
         && one.patient.issuer === patient.issuer)
         .sort((a, b) => (b.date ?? "").localeCompare(a.date ?? ""));
+      this.#listed = others;
       this.element.hidden = others.length === 0;
       fill(this.element, h("h2", { class: "rail-title" }, "Other studies"),
         ...others.map((one) => this.#entry(one)));
+      this.dispatchEvent(new Event("listed"));
     } catch {
       // The page is about its own study; the worklist has the others.
     }
@@ -135,17 +170,7 @@ export class OtherStudies extends EventTarget {
   async #expand(uid, inside) {
     fill(inside, h("p", { class: "rail-title" }, "Opening …"));
     try {
-      const study = await this.#facility.study(uid, { signal: this.#signal });
-      const node = this.#nodeOf(study);
-      if (!node) {
-        throw new Error("No rendering node has it");
-      }
-      const source = { node, study, note: noteOf(study, this.#study) };
-      const list = new SeriesList(node, study);
-      this.#open.push({ study, source, list });
-      list.addEventListener("choose", (event) => this.dispatchEvent(
-        new CustomEvent("choose", { detail:
-          /** @type {CustomEvent<string>} */ (event).detail })));
+      const { list } = await this.open(uid);
       fill(inside, list.element);
       list.start();
     } catch (error) {
@@ -153,6 +178,23 @@ export class OtherStudies extends EventTarget {
         fill(inside, h("p", { class: "rail-title" }, explain(error)));
       }
     }
+  }
+
+  /** @param {string} uid @returns {Promise<Opened>} */
+  async #fetch(uid) {
+    const study = await this.#facility.study(uid, { signal: this.#signal });
+    const node = this.#nodeOf(study);
+    if (!node) {
+      throw new Error("No rendering node has it");
+    }
+    const source = { node, study, note: noteOf(study, this.#study) };
+    const list = new SeriesList(node, study);
+    const opened = { study, source, list };
+    this.#open.push(opened);
+    list.addEventListener("choose", (event) => this.dispatchEvent(
+      new CustomEvent("choose", { detail:
+        /** @type {CustomEvent<string>} */ (event).detail })));
+    return opened;
   }
 }
 

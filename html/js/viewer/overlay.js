@@ -120,19 +120,23 @@ export class Overlay {
    * @param {number} shown.ratio
    * @param {StackInfo} shown.info
    * @param {LayerInfo | null} shown.layer
+   * @param {import("./image_headers.js").ImageFacts | null} shown.facts
+   * @param {import("./measure.js").Spacing} shown.spacing  of all of it
+   * @param {string} shown.note  what is to be said of a length
    * @param {readonly import("./presets.js").Preset[]} shown.presets
    * @param {boolean} shown.preview
    * @param {import("../types.js").PresentationName | null} shown.without  a
    *     presentation state that was chosen and is not for this image
    */
-  update({ picture, view, box, ratio, info, layer, presets, preview,
-    without }) {
+  update({ picture, view, box, ratio, info, layer, presets, preview, without,
+    facts: header, spacing, note }) {
     const { facts, request } = picture;
     const { image } = request;
     const scale = fitScale(image, box, view.rotate) * view.zoom;
     const name = findPreset(presets, facts.window)?.name;
     lines(this.#corners.bl, [
       this.#seriesLine,
+      header ? [header.laterality, header.view].filter(Boolean).join(" ") : "",
       `${request.view.layer + 1} / ${info.layers}`,
       placeOf(layer, info),
     ]);
@@ -151,7 +155,7 @@ export class Overlay {
     this.#lossy.hidden = !(facts.lossy || info.lossy);
     this.#preview.hidden = !preview;
     this.#showState(request.view.state, without);
-    this.#showBar(info, scale / ratio, box.width / ratio);
+    this.#showBar(spacing, note, scale / ratio, box.width / ratio);
   }
 
   clear() {
@@ -206,18 +210,19 @@ export class Overlay {
   }
 
   /**
-   * @param {StackInfo} info
+   * @param {import("./measure.js").Spacing} spacing
+   * @param {string} note
    * @param {number} scale  CSS pixels for one column
    * @param {number} width  of the viewport, CSS pixels
    */
-  #showBar(info, scale, width) {
-    const bar = info.spacing
-      ? scaleBar(info.spacing[1] / scale,
+  #showBar(spacing, note, scale, width) {
+    const bar = spacing
+      ? scaleBar(spacing[1] / scale,
         width < NARROW ? width / 7 : Math.min(width / 4, 240)) : null;
     this.#bar.hidden = bar === null;
     if (bar) {
       this.#bar.style.setProperty("--length", `${bar.length}px`);
-      setText(this.#barLabel, bar.label);
+      setText(this.#barLabel, `${bar.label} ${note}`.trim());
     }
   }
 }

@@ -50,6 +50,9 @@ export class Pane extends EventTarget {
 
   part = 0;
 
+  /** The only one of the series that is shown; "": the part is. */
+  instance = "";
+
   /** @type {Viewport} */
   viewport;
 
@@ -113,18 +116,22 @@ export class Pane extends EventTarget {
    * @param {Source} source
    * @param {SeriesItem} series
    * @param {number} [part]
+   * @param {string} [instance]  only this one of the series
    */
-  async choose(source, series, part = 0) {
-    if (this.series?.uid === series.uid && this.part === part) {
+  async choose(source, series, part = 0, instance = "") {
+    if (this.series?.uid === series.uid && this.part === part
+      && this.instance === instance) {
       return;
     }
     this.#keepView();
     this.source = source;
     this.series = series;
     this.part = part;
+    this.instance = instance;
     const glimpsed = this.#glimpsed;
     this.#glimpsed = null;
-    if (glimpsed?.series === series.uid && glimpsed.info.part === part) {
+    if (glimpsed?.series === series.uid && glimpsed.info.part === part
+      && !instance) {
       this.viewport.identify(source.study, series);
       this.#follow(glimpsed);
       this.dispatchEvent(new Event("change"));
@@ -134,33 +141,57 @@ export class Pane extends EventTarget {
     this.#loading.hidden = true;
     this.announce("Opening …");
     this.dispatchEvent(new Event("change"));
-    await this.#open(source, series, part);
+    await this.#open(source, series, part, instance);
+  }
+
+  /**
+   * Shows nothing.
+   *
+   * @param {Source} source  where it would have been from
+   * @param {string} text
+   */
+  vacate(source, text) {
+    this.#keepView();
+    this.#followed.abort();
+    this.source = source;
+    this.series = null;
+    this.#glimpsed = null;
+    this.viewport.expect(source.study, null, source.note);
+    this.#loading.hidden = true;
+    this.announce(text);
+    this.dispatchEvent(new Event("change"));
   }
 
   /** As the series is left; one that never came has no view of its own. */
   #keepView() {
     const { stack, view } = this.viewport;
-    if (stack && stack.series === this.series?.uid
-      && stack.part === this.part) {
-      this.#shared.views.set(stackKey(stack.series, stack.part), view);
+    if (stack && this.#isChosen(stack)) {
+      this.#shared.views.set(stackKey(stack), view);
     }
+  }
+
+  /** @param {Stack} stack */
+  #isChosen({ series, part, instance }) {
+    return series === this.series?.uid && part === this.part
+      && instance === this.instance;
   }
 
   /**
    * @param {Source} source
    * @param {SeriesItem} series
    * @param {number} part
+   * @param {string} instance
    */
-  async #open(source, series, part) {
+  async #open(source, series, part, instance) {
     const { node, study, note } = source;
     const chosen = () => this.series === series && this.part === part
-      && !this.#aborter.signal.aborted;
+      && this.instance === instance && !this.#aborter.signal.aborted;
     try {
       const stack = await this.#shared.stacks.open(node, study.uid, series,
-        part);
+        part, instance);
       if (chosen()) {
         this.viewport.show(node, stack, study, series,
-          this.#shared.views.get(stackKey(series.uid, part)) ?? null, note);
+          this.#shared.views.get(stackKey(stack)) ?? null, note);
         this.#follow(stack);
         this.dispatchEvent(new Event("change"));
       }
@@ -176,8 +207,7 @@ export class Pane extends EventTarget {
   /** @param {Stack} stack */
   #follow(stack) {
     const show = () => {
-      if (this.series?.uid !== stack.series
-        || this.part !== (stack.info.part ?? 0)) {
+      if (!this.#isChosen(stack)) {
         return;
       }
       const { state, loaded, layers, error } = stack.info;

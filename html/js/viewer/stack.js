@@ -8,6 +8,7 @@
 
 import { HttpError } from "../core/http.js";
 import { sleep } from "../core/latest.js";
+import { spacingOf } from "./calibration.js";
 import { planeOf } from "./planes.js";
 
 /** @typedef {import("../types.js").StackInfo} StackInfo */
@@ -78,7 +79,7 @@ export class Stack extends EventTarget {
   /** Where the layers lie; null: not known yet. */
   get planes() {
     this.#planes ??= this.#layers?.map((layer) =>
-      planeOf(layer, this.info.spacing)) ?? null;
+      planeOf(layer, spacingOf(this.info, layer.layer, layer))) ?? null;
     return this.#planes;
   }
 
@@ -92,6 +93,11 @@ export class Stack extends EventTarget {
 
   get part() {
     return this.#request.part ?? 0;
+  }
+
+  /** The only one of the series that it has; "": it has the part's. */
+  get instance() {
+    return this.#request.instance ?? "";
   }
 
   /** @param {number} [layer]  the one to load first */

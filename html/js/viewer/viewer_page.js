@@ -11,9 +11,13 @@ import { sleep } from "../core/latest.js";
 import { NodeApi } from "../api/node.js";
 import { trimUrl } from "../api/registry.js";
 import { ReportPanel } from "../report/report_panel.js";
-import { firstToRead, hangMammograms, nextSeries } from "./hanging.js";
+import { firstToRead, nextSeries } from "./hanging.js";
+import { HangingBar } from "./hanging_bar.js";
+import { ImageHeaders } from "./image_headers.js";
 import { SHORTCUTS, listenKeys } from "./keys.js";
 import { LayoutBar } from "./layout_bar.js";
+import { areMammograms, besideEarlier, hangMammograms, mammogramViews }
+  from "./mammograms.js";
 import { OpenStacks } from "./open_stacks.js";
 import { OtherStudies } from "./other_studies.js";
 import { Panes } from "./panes.js";
@@ -41,11 +45,18 @@ import { showShortcuts } from "./shortcuts.js";
 /** The lists wait so long for the first picture. */
 const LISTS_MS = 250;
 
+/** What the headers of mammograms say is waited for so long. */
+const HEADERS_MS = 3000;
+
 /** There the report begins closed: it would leave the pictures half the page. */
 const NO_ROOM = "(max-width: 68.69em)";
 
 export class ViewerPage {
   #aborter = new AbortController();
+
+  #headers = new ImageHeaders(this.#aborter.signal);
+
+  #hangings = new HangingBar();
 
   /** @type {ViewerContext} */
   #context;
@@ -111,7 +122,7 @@ export class ViewerPage {
     const { signal } = this.#aborter;
     const { meter, config } = context;
     this.#panes = new Panes({ stacks: this.#stacks, views: new Map() },
-      { meter, demo: config.demo });
+      { meter, demo: config.demo, headers: this.#headers });
     this.#presentations = new PresentationMenu(this.#panes, signal);
     this.#layoutBar = new LayoutBar(this.#panes, signal);
     const toolbar = new Toolbar(this.#panes, signal);
@@ -213,6 +224,11 @@ export class ViewerPage {
         ?? readHabits(user).layout;
       keepHabits(user, { layout, scroll, looks });
     }, { signal });
+    this.#hangings.addEventListener("choose", (event) => {
+      void this.#hangStep(
+        /** @type {CustomEvent<import("./hanging_bar.js").Step>} */ (
+          event).detail);
+    }, { signal });
     this.#parts.addEventListener("choose", (event) => {
       this.#choosePart(/** @type {CustomEvent<number>} */ (event).detail);
       panes.viewport.element.focus();
@@ -235,6 +251,7 @@ export class ViewerPage {
         }
       },
       nextLayout: () => this.#layoutBar.nextLayout(),
+      nextHanging: () => this.#hangings.next(),
       toggleScroll: () => this.#layoutBar.toggleScroll(),
       toggleLooks: () => this.#layoutBar.toggleLooks(),
       toggleReport: () => this.#toggleReport(),
@@ -295,7 +312,7 @@ export class ViewerPage {
           look.close();
         }
         this.#aborter.signal.throwIfAborted();
-        this.#hang(study, first);
+        await this.#hang(study, first);
       } else {
         this.#panes.active.announce("This study has no pictures.");
       }
@@ -326,7 +343,9 @@ export class ViewerPage {
         this.#panes.viewport.element.focus();
       });
     }
-    fill(this.#rail, this.#layoutBar.element, this.#parts.element,
+    this.#others.addEventListener("listed", () => this.#offer(study));
+    fill(this.#rail, this.#layoutBar.element, this.#hangings.element,
+      this.#parts.element,
       this.#presentations.element, this.#list.element, this.#others.element);
     this.#openReport(study);
   }
@@ -363,19 +382,92 @@ export class ViewerPage {
    * @param {StudyDetail} study
    * @param {SeriesItem} first
    */
-  #hang(study, first) {
+  async #hang(study, first) {
     const panes = this.#panes;
+    const source = /** @type {Source} */ (this.#source);
+    const views = areMammograms(study.series)
+      ? await this.#viewsOf(study, source.node) : null;
+    this.#aborter.signal.throwIfAborted();
     const chosen = panes.all.some(({ series }) => series);
     const begun = panes.all.find(({ glimpsed }) => glimpsed);
-    const hanging = chosen ? null : hangMammograms(study.series);
+    const hanging = chosen || !views ? null : hangMammograms(views);
     if (hanging) {
-      panes.layout = hanging.layout;
-      for (const [n, series] of hanging.series.entries()) {
-        this.#put(panes.visible[n], series.uid);
-      }
+      this.#place(hanging.layout, hanging.places.map((one) =>
+        ({ ...one, source })));
     } else if (begun || !chosen) {
       const seen = study.series.find(({ uid }) => uid === begun?.glimpsed);
       this.#put(begun ?? panes.active, (seen ?? first).uid);
+    }
+  }
+
+  /**
+   * @param {StudyDetail} study
+   * @param {NodeApi} node
+   */
+  async #viewsOf(study, node) {
+    await Promise.race([this.#headers.load(node, study), sleep(HEADERS_MS)]);
+    return mammogramViews(study.series, (uid) => this.#headers.get(uid));
+  }
+
+  /**
+   * @param {import("./panes.js").Layout} layout
+   * @param {{source: Source, view: string,
+   *     place: import("./mammograms.js").Place | null}[]} places
+   */
+  #place(layout, places) {
+    const panes = this.#panes;
+    panes.layout = layout;
+    this.#toFill = false;
+    for (const [n, { source, view, place }] of places.entries()) {
+      const pane = panes.visible[n];
+      if (place) {
+        void pane.choose(source, place.series, 0, place.instance);
+      } else {
+        pane.vacate(source, `There is no ${view} in this study.`);
+      }
+    }
+  }
+
+  /** @param {StudyDetail} study  whose others are known now */
+  #offer(study) {
+    const earlier = this.#others?.earlier("MG");
+    if (earlier && areMammograms(study.series)) {
+      this.#hangings.offer(day(earlier.date));
+    }
+  }
+
+  /** @param {import("./hanging_bar.js").Step} step */
+  async #hangStep(step) {
+    const others = this.#others;
+    const source = this.#source;
+    const study = this.#study;
+    const earlier = others?.earlier("MG");
+    if (!others || !source || !study || !earlier) {
+      return;
+    }
+    try {
+      const now = await this.#viewsOf(study, source.node);
+      const four = hangMammograms(now);
+      if (step === "four" && four) {
+        this.#place(four.layout, four.places.map((one) =>
+          ({ ...one, source })));
+      } else if (step !== "four") {
+        const other = await others.open(earlier.uid);
+        const rows = besideEarlier(step, now,
+          await this.#viewsOf(other.study, other.source.node));
+        this.#aborter.signal.throwIfAborted();
+        if (this.#hangings.step !== step) {
+          return;
+        }
+        this.#place(4, [
+          ...rows.now.map((one) => ({ ...one, source })),
+          ...rows.before.map((one) => ({ ...one, source: other.source })),
+        ]);
+      }
+    } catch (error) {
+      if (!this.#aborter.signal.aborted) {
+        this.#panes.active.announce(explain(error));
+      }
     }
   }
 

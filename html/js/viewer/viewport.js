@@ -39,6 +39,7 @@ import { nextQuality } from "./wishes.js";
  * @property {import("./line_meter.js").LineMeter} meter
  * @property {boolean} demo
  * @property {import("./marks.js").AllMarks} marks
+ * @property {import("./image_headers.js").ImageHeaders} headers
  * @property {Turns} turns
  *
  * @typedef {object} Turns  on the line
@@ -114,11 +115,11 @@ export class Viewport extends EventTarget {
   element;
 
   /** @param {Shared} shared */
-  constructor({ meter, demo, marks, turns }) {
+  constructor({ meter, demo, marks, headers, turns }) {
     super();
     this.#meter = meter;
     this.#turns = turns;
-    this.#cover = new Cover(demo, marks);
+    this.#cover = new Cover(demo, marks, headers);
     this.element = h("div", {
       class: "viewport", tabindex: "0", role: "application",
       "aria-label": "Image", "aria-roledescription": "medical image viewport",
@@ -309,7 +310,7 @@ export class Viewport extends EventTarget {
    * Empty until a series comes, and labelled as that, not as the former one.
    *
    * @param {StudyItem} study
-   * @param {SeriesItem} series
+   * @param {SeriesItem | null} series  null: none will come
    * @param {string} note
    */
   expect(study, series, note) {

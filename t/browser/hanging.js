@@ -1,0 +1,167 @@
+// What the viewer takes from headers, and small windows, in a real browser.
+// SYSTEM (JSON): web, username, password, out, profile.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { Reader } from "./reader.js";
+import { done, ok, test } from "./tap.js";
+
+const system = JSON.parse(process.env.SYSTEM ?? "{}");
+
+fs.mkdirSync(system.out, { recursive: true });
+const reader = await Reader.start(system.profile,
+  { width: 1600, height: 1000 });
+const { page } = reader;
+
+/** @param {string} name */
+const shot = (name) => page.screenshot(
+  { path: `${system.out}/hanging-${name}.png` });
+
+/** @param {string} name @param {() => Promise<void>} body */
+async function step(name, body) {
+  if (!await test(name, body)) {
+    await shot(`failed-${name.replace(/\W+/g, "-")}`).catch(() => {});
+  }
+}
+
+/** @param {number} n */
+const pane = (n) => page.locator(".pane").nth(n);
+
+/** @param {number} n @param {string} name */
+const corner = (n, name) => pane(n).locator(`.corner-${name}`).innerText();
+
+async function settled() {
+  await page.waitForTimeout(60);
+  await reader.frames();
+  await page.waitForFunction(() => [...document.querySelectorAll(
+    ".pane:not([hidden]) .viewport")].every((one) =>
+    one.getAttribute("aria-busy") !== "true"
+      && !/Opening/.test(one.querySelector(".notice")?.textContent ?? "")));
+}
+
+/** @param {string} uid */
+async function open(uid) {
+  await page.locator(`.row-link[href$="/${uid}"]`).click();
+  await reader.settled();
+  await settled();
+}
+
+/** Edges to which the pictures lean. */
+async function leans() {
+  const all = [];
+  for (let n = 0; n < 4; n++) {
+    const shown = await pane(n).locator(".viewport").getAttribute("data-shown");
+    all.push(Math.sign(Number(/pan=(-?[\d.]+)/.exec(shown ?? "")?.[1])));
+  }
+  return all;
+}
+
+/** What the headers say of the pictures, and dates of other studies. */
+async function views() {
+  const all = [];
+  for (let n = 0; n < 4; n++) {
+    const view = /^[RL] (CC|MLO)$/m.exec(await corner(n, "bl"))?.[0];
+    const note = pane(n).locator(".badge-note");
+    all.push([view, await note.isVisible()
+      ? /\d{4}/.exec(await note.innerText())?.[0] : "now"].join(" "));
+  }
+  return all;
+}
+
+/** @param {number} fromX @param {number} toX  of the image's columns */
+async function measure(fromX, toX) {
+  const box = await page.locator(".pane .viewport").first().boundingBox();
+  assert.ok(box);
+  const scale = Math.min(box.width, box.height) / 96;
+  const at = (/** @type {number} */ x) =>
+    box.x + box.width / 2 + (x - 48) * scale;
+  const y = box.y + box.height / 2 + 37;
+  await page.mouse.move(at(fromX), y);
+  await page.mouse.down();
+  await page.mouse.move(at(toX), y, { steps: 4 });
+  await page.mouse.up();
+}
+
+/** @returns {Promise<string>} */
+async function label() {
+  return (await page.locator(".mark text").allTextContents()).join(" ");
+}
+
+await page.goto(system.web);
+await reader.login(system.username, system.password);
+
+await step("lengths are in mm where the ultrasound image has them", async () => {
+  await open("2.25.77.4");
+  await page.keyboard.press("m");
+  await measure(4, 44);
+  await page.locator(".mark text", { hasText: /mm/ }).waitFor();
+  assert.ok(Math.abs(parseFloat(await label()) - 80) < 1.5, await label());
+  await page.keyboard.press("Delete");
+  await measure(30, 70);
+  assert.match(await label(), /^[\d.]+ px$/, "beyond the region");
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("Escape");
+});
+
+await step("each image of a series has its own scale", async () => {
+  await open("2.25.77.3");
+  await page.keyboard.press("m");
+  await page.keyboard.press("Home");
+  await settled();
+  await measure(28, 68);
+  await page.locator(".mark text", { hasText: "at detector" }).waitFor();
+  assert.ok(Math.abs(parseFloat(await label()) - 20) < 0.5, await label());
+  await page.keyboard.press("End");
+  await settled();
+  await measure(28, 68);
+  await page.locator(".mark text", { hasText: "at detector" }).waitFor();
+  assert.ok(Math.abs(parseFloat(await label()) - 40) < 1, await label());
+  assert.match(await page.locator(".scale-label").first().innerText(),
+    /at detector$/);
+  await shot("detector");
+  await page.keyboard.press("w");
+  await page.keyboard.press("Escape");
+});
+
+await step("four views of one series hang by their headers", async () => {
+  await open("2.25.77.1");
+  await pane(3).locator(".corner-bl", { hasText: "MLO" }).waitFor();
+  await settled();
+  assert.deepEqual(await views(),
+    ["R CC now", "L CC now", "R MLO now", "L MLO now"]);
+  assert.deepEqual(await leans(), [1, -1, 1, -1], "chest walls in the middle");
+  await shot("four");
+});
+
+await step("one projection hangs above that of the study before", async () => {
+  const bar = page.getByRole("group", { name: "Mammograms" });
+  await bar.getByRole("button", { name: /^CC \/ 2024/ }).click();
+  await pane(3).locator(".badge-note", { hasText: "2024" }).waitFor();
+  await settled();
+  await page.locator(".corner-bl >> text=/^L CC$/").nth(1).waitFor();
+  assert.deepEqual(await views(),
+    ["R CC now", "L CC now", "R CC 2024", "L CC 2024"]);
+  assert.deepEqual(await leans(), [1, -1, 1, -1]);
+  await shot("earlier");
+  await page.keyboard.press("p");
+  await pane(3).locator(".notice", { hasText: "There is no L MLO" }).waitFor();
+  await settled();
+  assert.deepEqual((await views()).slice(0, 3),
+    ["R MLO now", "L MLO now", "R MLO 2024"]);
+  assert.equal(await pane(3).locator("canvas.picture").evaluate((one) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (one);
+    return canvas.getContext("2d")?.getImageData(0, 0, canvas.width,
+      canvas.height).data.some((value, n) => n % 4 < 3 && value > 0) ?? true;
+  }), false, "nothing of the former picture stays");
+  await page.keyboard.press("p");
+  await pane(3).locator(".corner-bl", { hasText: "L MLO" }).waitFor();
+  await settled();
+  assert.deepEqual(await views(),
+    ["R CC now", "L CC now", "R MLO now", "L MLO now"]);
+  await page.keyboard.press("Escape");
+});
+
+ok(reader.errors.length === 0, "the page has no errors of its own",
+  reader.errors.join("\n"));
+await reader.context.close();
+done();
