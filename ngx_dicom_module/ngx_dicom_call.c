@@ -37,6 +37,9 @@ ngx_dicom_call(ngx_dicom_call_t *call)
     }
 
     call->received = 0;
+    call->before = 0;
+    call->left = 0;
+    call->paused = 0;
     ngx_str_null(&call->meta);
     ngx_str_null(&call->answer);
 
@@ -78,6 +81,27 @@ ngx_dicom_call_cancel(ngx_dicom_call_t *call)
     call->handler = NULL;
 
     ngx_dicom_call_close(call);
+}
+
+
+void
+ngx_dicom_call_more(ngx_dicom_call_t *call)
+{
+    ngx_connection_t  *c;
+
+    c = call->peer.connection;
+
+    call->before += call->answer.len;
+    call->received -= call->answer.len;
+    call->answer.len = (size_t) ngx_min(call->left, call->window);
+    call->left -= call->answer.len;
+    call->paused = 0;
+
+    ngx_add_timer(c->read, call->timeout);
+
+    /* not in this turn of the loop: others have waited, too */
+
+    ngx_post_event(c->read, &ngx_posted_next_events);
 }
 
 
@@ -152,6 +176,10 @@ ngx_dicom_call_read_handler(ngx_event_t *rev)
         ngx_log_error(NGX_LOG_ERR, c->log, NGX_ETIMEDOUT,
                       "render worker timed out");
         ngx_dicom_call_done(call, NGX_ERROR);
+        return;
+    }
+
+    if (call->paused) {
         return;
     }
 
@@ -250,6 +278,11 @@ ngx_dicom_call_allocate(ngx_dicom_call_t *call)
     call->meta.len = response->meta_length;
     call->answer.len = (size_t) response->body_length;
 
+    if (call->window && call->answer.len > call->window) {
+        call->answer.len = call->window;
+        call->left = response->body_length - call->window;
+    }
+
     call->meta.data = ngx_pnalloc(call->pool, call->meta.len + 1);
     call->answer.data = ngx_pnalloc(call->pool, call->answer.len + 1);
 
@@ -287,7 +320,20 @@ ngx_dicom_call_test_connect(ngx_connection_t *c)
 static void
 ngx_dicom_call_done(ngx_dicom_call_t *call, ngx_int_t rc)
 {
-    ngx_dicom_call_close(call);
+    ngx_event_t  *rev;
+
+    if (rc == NGX_OK && call->left) {
+        rev = call->peer.connection->read;
+        call->paused = 1;
+
+        if (rev->timer_set) {
+            ngx_del_timer(rev);
+        }
+
+    } else {
+        ngx_dicom_call_close(call);
+        call->left = 0;
+    }
 
     call->rc = rc;
 

@@ -1,8 +1,9 @@
 
 /*
- * One exchange with the render worker that is wanted in memory: an upload, a
- * probe of its health.  Pictures and other long answers go through
- * ngx_http_dicom_render.c instead.  Touches nginx events; knows no request.
+ * One exchange with the render worker that is wanted in memory, whole or piece
+ * by piece: an upload, a probe of its health, an object's metadata.  Pictures
+ * go through ngx_http_dicom_render.c instead.  Touches nginx events; knows no
+ * request.
  */
 
 
@@ -29,8 +30,11 @@ struct ngx_dicom_call_s {
     ngx_str_t                body;         /* lives until the call ends */
     ngx_msec_t               timeout;      /* of each wait */
     size_t                   max_answer;   /* bytes of answer accepted */
+    size_t                   window;       /* bytes of answer in memory; 0:
+                                              all of them */
 
-    /* called once, from the event loop, never from within ngx_dicom_call() */
+    /* called from the event loop, never from within ngx_dicom_call(), once; or,
+       with a window, once for each piece of the answer that is asked for */
     void                   (*handler)(ngx_dicom_call_t *call);
     void                    *data;
 
@@ -38,7 +42,11 @@ struct ngx_dicom_call_s {
                                               it an error; else NGX_ERROR */
     struct wire_response     response;
     ngx_str_t                meta;
-    ngx_str_t                answer;       /* the body of the response */
+    ngx_str_t                answer;       /* the body of the response, or a
+                                              piece of it; */
+    uint64_t                 before;       /* bytes of it in pieces before, */
+    uint64_t                 left;         /* and after this one */
+    ngx_uint_t               paused;       /* this one is looked at */
 
     ngx_peer_connection_t    peer;
     ngx_chain_t             *out;
@@ -49,6 +57,10 @@ struct ngx_dicom_call_s {
 
 /* NGX_OK, the handler will be called; or NGX_ERROR, it will not. */
 ngx_int_t ngx_dicom_call(ngx_dicom_call_t *call);
+
+/* Asks for the next piece, in the place of this one, of a call that has some
+   left; until then the worker keeps them. */
+void ngx_dicom_call_more(ngx_dicom_call_t *call);
 
 /* The handler will not be called any more; a call that ended is accepted. */
 void ngx_dicom_call_cancel(ngx_dicom_call_t *call);

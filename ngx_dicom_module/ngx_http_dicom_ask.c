@@ -12,6 +12,10 @@
 #include "ngx_dicom_uid.h"
 
 
+/* what a slow client has not taken yet stays with the worker, which bounds it
+   for each user and for all */
+#define NGX_HTTP_DICOM_ASK_WINDOW   (64 * 1024)
+
 /* an upload is read and synced to disk before it is answered */
 #define NGX_HTTP_DICOM_ASK_TIMEOUT  600000
 
@@ -104,9 +108,25 @@ ngx_http_dicom_ask_object(ngx_http_dicom_ask_t *ask, ngx_uint_t type,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    call->window = NGX_HTTP_DICOM_ASK_WINDOW;
+
     if (ngx_http_dicom_ask_call(ask, type) != NGX_OK) {
         return ngx_http_dicom_ask_unavailable(r);
     }
+
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_dicom_ask_more(ngx_http_dicom_ask_t *ask)
+{
+    if (ask->call.left == 0) {
+        return NGX_DECLINED;
+    }
+
+    ask->asked = 1;
+    ngx_dicom_call_more(&ask->call);
 
     return NGX_AGAIN;
 }
@@ -131,6 +151,8 @@ ngx_http_dicom_ask_begin(ngx_http_dicom_ask_t *ask)
 {
     ask->ready = 0;
     ask->call.rc = NGX_ERROR;
+    ask->call.window = 0;
+    ask->call.left = 0;
 
     if (ask->pool) {
         ngx_destroy_pool(ask->pool);
@@ -226,8 +248,9 @@ ngx_http_dicom_ask_cleanup(void *data)
 {
     ngx_http_dicom_ask_t *ask = data;
 
-    if (ask->asked) {
+    if (ask->asked || ask->call.left) {
         ask->asked = 0;
+        ask->call.left = 0;
         ngx_dicom_call_cancel(&ask->call);
     }
 }

@@ -1,7 +1,7 @@
 
 /*
- * What the render worker reads of one object, in memory, one question at a
- * time: for answers that are made of several.
+ * What the render worker reads of one object, one question at a time and of
+ * each answer one piece in memory: for answers that are made of several.
  */
 
 
@@ -44,8 +44,12 @@ ngx_int_t ngx_http_dicom_ask_object(ngx_http_dicom_ask_t *ask,
 ngx_int_t ngx_http_dicom_ask_send(ngx_http_dicom_ask_t *ask, ngx_uint_t type,
     const ngx_str_t *body);
 
+/* Of an object's answer that was looked at, its next piece: NGX_AGAIN, or
+   NGX_DECLINED, that was the last. */
+ngx_int_t ngx_http_dicom_ask_more(ngx_http_dicom_ask_t *ask);
+
 /* The answer: NGX_OK with ask->call.meta and .answer, until the next question;
-   or, when it is an error, the result of a reply, or NGX_ERROR when the reply
+   of an object .answer is a piece, until the next, with .before and .left; or, when it is an error, the result of a reply, or NGX_ERROR when the reply
    has begun. */
 ngx_int_t ngx_http_dicom_ask_answer(ngx_http_dicom_ask_t *ask);
 

@@ -58,10 +58,15 @@ static ngx_uint_t ngx_http_dicom_frames_exist(ngx_http_dicom_frames_t *frames,
     PGresult *rows);
 static ngx_int_t ngx_http_dicom_frames_refuse(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dicom_frames_done(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dicom_frames_prepare(ngx_http_request_t *r,
+    ngx_http_dicom_frames_t *frames);
 static ngx_int_t ngx_http_dicom_frames_begin(ngx_http_request_t *r,
     ngx_http_dicom_frames_t *frames);
 static ngx_int_t ngx_http_dicom_frames_next(ngx_http_request_t *r,
     ngx_chain_t **out);
+static ngx_int_t ngx_http_dicom_frames_send(ngx_http_request_t *r,
+    ngx_http_dicom_frames_t *frames, const struct wire_value *value,
+    const ngx_str_t *syntax, ngx_uint_t nframes, ngx_chain_t **out);
 static ngx_int_t ngx_http_dicom_frames_ask(ngx_http_dicom_frames_t *frames);
 static ngx_int_t ngx_http_dicom_bulkdata_check(ngx_http_request_t *r,
     PGresult *rows);
@@ -71,7 +76,7 @@ static ngx_int_t ngx_http_dicom_bulkdata_next(ngx_http_request_t *r,
     ngx_chain_t **out);
 static ngx_int_t ngx_http_dicom_bulkdata_value(ngx_http_request_t *r,
     ngx_http_dicom_frames_t *frames, ngx_chain_t **out);
-static ngx_int_t ngx_http_dicom_bulkdata_span(ngx_http_request_t *r,
+static ngx_int_t ngx_http_dicom_frames_span(ngx_http_request_t *r,
     ngx_http_dicom_frames_t *frames, const struct wire_value *value);
 static ngx_int_t ngx_http_dicom_bulkdata_frames(ngx_http_request_t *r,
     ngx_http_dicom_frames_t *frames);
@@ -328,15 +333,24 @@ ngx_http_dicom_frames_done(ngx_http_request_t *r)
 
     frames = ngx_http_dicom_ctx(r)->data;
 
-    frames->ask = ngx_http_dicom_ask(r);
-
-    if (frames->ask == NULL
+    if (ngx_http_dicom_frames_prepare(r, frames) != NGX_OK
         || ngx_http_dicom_frames_begin(r, frames) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_dicom_stream(r, ngx_http_dicom_frames_next);
+}
+
+
+static ngx_int_t
+ngx_http_dicom_frames_prepare(ngx_http_request_t *r,
+    ngx_http_dicom_frames_t *frames)
+{
+    frames->ask = ngx_http_dicom_ask(r);
+    frames->object = ngx_http_dicom_object(r);
+
+    return (frames->ask && frames->object) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -352,14 +366,19 @@ ngx_http_dicom_frames_begin(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_dicom_frames_next(ngx_http_request_t *r, ngx_chain_t **out)
 {
-    size_t                    frame;
     ngx_int_t                 rc;
-    ngx_uint_t                last;
+    ngx_dicom_call_t         *call;
+    struct wire_value         value;
     ngx_http_dicom_frames_t  *frames;
 
     frames = ngx_http_dicom_ctx(r)->data;
+    call = &frames->ask->call;
 
     if (!frames->ask->ready) {
+
+        if (ngx_http_dicom_ask_more(frames->ask) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
 
         if (frames->asked == frames->nframes) {
             return NGX_DONE;
@@ -374,21 +393,65 @@ ngx_http_dicom_frames_next(ngx_http_request_t *r, ngx_chain_t **out)
         return rc;
     }
 
-    ngx_memzero(frames->body, sizeof(ngx_buf_t));
-    frames->body->memory = 1;
-    frames->body->pos = frames->ask->call.answer.data;
-    frames->body->last = frames->body->pos + frames->ask->call.answer.len;
+    ngx_memzero(&value, sizeof(struct wire_value));
 
-    last = frames->parts.sent + 1 == frames->nframes;
-
-    if (frames->nframes == 1) {
-        frame = ngx_http_dicom_part_frame(&frames->parts, &frames->syntax, 0,
-                                          1);
-        r->headers_out.content_length_n = frame + ngx_buf_size(frames->body);
+    if (call->meta.len == sizeof(struct wire_value)) {
+        ngx_memcpy(&value, call->meta.data, sizeof(struct wire_value));
     }
 
-    *out = ngx_http_dicom_part(&frames->parts, &frames->syntax, frames->body,
-                               last);
+    return ngx_http_dicom_frames_send(r, frames, &value, &frames->syntax,
+                                      frames->nframes, out);
+}
+
+
+/* What the worker answered, or a piece of it, as one of n parts; from the store
+   where the worker said where it is. */
+
+static ngx_int_t
+ngx_http_dicom_frames_send(ngx_http_request_t *r,
+    ngx_http_dicom_frames_t *frames, const struct wire_value *value,
+    const ngx_str_t *syntax, ngx_uint_t n, ngx_chain_t **out)
+{
+    ngx_int_t          rc;
+    ngx_buf_t         *body;
+    ngx_uint_t         last;
+    ngx_dicom_call_t  *call;
+
+    call = &frames->ask->call;
+
+    if (value->place == WIRE_VALUE_OBJECT) {
+        rc = ngx_http_dicom_frames_span(r, frames, value);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        body = frames->object->buf;
+
+    } else {
+        body = frames->body;
+
+        ngx_memzero(body, sizeof(ngx_buf_t));
+        body->memory = 1;
+        body->pos = call->answer.data;
+        body->last = body->pos + call->answer.len;
+    }
+
+    if (call->before) {
+        last = frames->parts.sent == n && call->left == 0;
+        *out = ngx_http_dicom_part_more(&frames->parts, body, last);
+
+        return NGX_OK;
+    }
+
+    last = frames->parts.sent + 1 == n && call->left == 0;
+
+    if (n == 1) {
+        r->headers_out.content_length_n = ngx_buf_size(body) + call->left
+                + ngx_http_dicom_part_frame(&frames->parts, syntax, 0, 1);
+    }
+
+    *out = ngx_http_dicom_part(&frames->parts, syntax, body, last);
 
     return NGX_OK;
 }
@@ -409,7 +472,8 @@ ngx_http_dicom_frames_ask(ngx_http_dicom_frames_t *frames)
 
     frame = frames->frames ? frames->frames->elts : NULL;
     content.frame = frame ? frame[frames->asked] : (uint32_t) frames->asked;
-    content.flags = frames->decoded ? WIRE_FRAME_DECODED : 0;
+    content.flags = WIRE_FRAME_PLACE
+                    |(frames->decoded ? WIRE_FRAME_DECODED : 0);
 
     frames->asked++;
 
@@ -484,10 +548,7 @@ ngx_http_dicom_bulkdata_done(ngx_http_request_t *r)
 
     frames = ngx_http_dicom_ctx(r)->data;
 
-    frames->ask = ngx_http_dicom_ask(r);
-    frames->object = ngx_http_dicom_object(r);
-
-    if (frames->ask == NULL || frames->object == NULL) {
+    if (ngx_http_dicom_frames_prepare(r, frames) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -511,6 +572,10 @@ ngx_http_dicom_bulkdata_next(ngx_http_request_t *r, ngx_chain_t **out)
         return ngx_http_dicom_bulkdata_value(r, frames, out);
     }
 
+    if (ngx_http_dicom_ask_more(frames->ask) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
     if (frames->parts.sent) {
         return NGX_DONE;
     }
@@ -531,12 +596,10 @@ ngx_http_dicom_bulkdata_value(ngx_http_request_t *r,
 {
     ngx_int_t           rc;
     ngx_str_t           none;
-    ngx_buf_t          *body;
     ngx_dicom_call_t   *call;
     struct wire_value   value;
 
     call = &frames->ask->call;
-    body = frames->body;
 
     rc = ngx_http_dicom_ask_answer(frames->ask);
 
@@ -558,39 +621,20 @@ ngx_http_dicom_bulkdata_value(ngx_http_request_t *r,
 
     ngx_str_null(&none);
 
-    if (ngx_http_dicom_parts(r, &frames->parts, frames->offer.multipart,
-                             NGX_HTTP_DICOM_OCTETS, &none)
-        != NGX_OK)
+    if (call->before == 0
+        && ngx_http_dicom_parts(r, &frames->parts, frames->offer.multipart,
+                                NGX_HTTP_DICOM_OCTETS, &none)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (value.place == WIRE_VALUE_OBJECT) {
-        rc = ngx_http_dicom_bulkdata_span(r, frames, &value);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        body = frames->object->buf;
-
-    } else {
-        body->memory = 1;
-        body->pos = call->answer.data;
-        body->last = body->pos + call->answer.len;
-    }
-
-    r->headers_out.content_length_n = ngx_buf_size(body)
-                + ngx_http_dicom_part_frame(&frames->parts, &none, 0, 1);
-
-    *out = ngx_http_dicom_part(&frames->parts, &none, body, 1);
-
-    return NGX_OK;
+    return ngx_http_dicom_frames_send(r, frames, &value, &none, 1, out);
 }
 
 
 static ngx_int_t
-ngx_http_dicom_bulkdata_span(ngx_http_request_t *r,
+ngx_http_dicom_frames_span(ngx_http_request_t *r,
     ngx_http_dicom_frames_t *frames, const struct wire_value *value)
 {
     off_t       size;

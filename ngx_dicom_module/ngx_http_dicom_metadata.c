@@ -3,7 +3,7 @@
  * WADO-RS: metadata.
  *
  * Each instance's is read from its file by the render worker, in its sandbox,
- * when the one before has gone to the client.
+ * when the one before has gone to the client, and comes piece by piece.
  */
 
 
@@ -36,7 +36,7 @@ static ngx_int_t ngx_http_dicom_metadata_next(ngx_http_request_t *r,
     ngx_chain_t **out);
 static ngx_int_t ngx_http_dicom_metadata_ask(
     ngx_http_dicom_metadata_t *metadata);
-static void ngx_http_dicom_metadata_object(
+static ngx_chain_t *ngx_http_dicom_metadata_object(
     ngx_http_dicom_metadata_t *metadata);
 
 
@@ -144,6 +144,10 @@ ngx_http_dicom_metadata_next(ngx_http_request_t *r, ngx_chain_t **out)
 
     if (!metadata->ask->ready) {
 
+        if (ngx_http_dicom_ask_more(metadata->ask) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
         if (metadata->row == metadata->retrieve.found) {
             return NGX_DONE;
         }
@@ -157,13 +161,12 @@ ngx_http_dicom_metadata_next(ngx_http_request_t *r, ngx_chain_t **out)
         return rc;
     }
 
-    ngx_http_dicom_metadata_object(metadata);
+    *out = ngx_http_dicom_metadata_object(metadata);
 
-    if (metadata->retrieve.found == 1) {
-        r->headers_out.content_length_n = metadata->ask->call.answer.len + 2;
+    if (metadata->retrieve.found == 1 && !r->header_sent) {
+        r->headers_out.content_length_n =
+                           metadata->ask->call.response.body_length + 2;
     }
-
-    *out = metadata->out;
 
     return NGX_OK;
 }
@@ -199,29 +202,34 @@ ngx_http_dicom_metadata_ask(ngx_http_dicom_metadata_t *metadata)
 }
 
 
-/* The answer as an element of the array. */
+/* A piece of the answer as an element of the array. */
 
-static void
+static ngx_chain_t *
 ngx_http_dicom_metadata_object(ngx_http_dicom_metadata_t *metadata)
 {
-    ngx_buf_t  *b;
+    ngx_buf_t         *b;
+    ngx_dicom_call_t  *call;
+
+    call = &metadata->ask->call;
 
     b = metadata->bufs[0];
     b->pos = (u_char *) (metadata->row == 1 ? "[" : ",");
     b->last = b->pos + 1;
 
     b = metadata->bufs[1];
-    b->pos = metadata->ask->call.answer.data;
-    b->last = b->pos + metadata->ask->call.answer.len;
+    b->pos = call->answer.data;
+    b->last = b->pos + call->answer.len;
 
     metadata->out[0].next = &metadata->out[1];
     metadata->out[1].next = NULL;
 
-    if (metadata->row == metadata->retrieve.found) {
+    if (metadata->row == metadata->retrieve.found && call->left == 0) {
         b = metadata->bufs[2];
         b->pos = (u_char *) "]";
         b->last = b->pos + 1;
 
         metadata->out[1].next = &metadata->out[2];
     }
+
+    return &metadata->out[call->before ? 1 : 0];
 }

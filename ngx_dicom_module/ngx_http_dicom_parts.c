@@ -96,6 +96,29 @@ ngx_http_dicom_part(ngx_http_dicom_parts_t *parts, const ngx_str_t *syntax,
 }
 
 
+ngx_chain_t *
+ngx_http_dicom_part_more(ngx_http_dicom_parts_t *parts, ngx_buf_t *body,
+    ngx_uint_t last)
+{
+    ngx_chain_t  *out;
+
+    out = parts->out;
+
+    out[1].buf = body;
+    out[1].next = NULL;
+
+    if (parts->multipart && last) {
+        ngx_http_dicom_parts_tail(parts);
+
+        out[2].buf = parts->tail;
+        out[2].next = NULL;
+        out[1].next = &out[2];
+    }
+
+    return &out[1];
+}
+
+
 size_t
 ngx_http_dicom_part_frame(ngx_http_dicom_parts_t *parts,
     const ngx_str_t *syntax, ngx_uint_t before, ngx_uint_t last)

@@ -36,6 +36,11 @@ ngx_int_t ngx_http_dicom_parts(ngx_http_request_t *r,
 ngx_chain_t *ngx_http_dicom_part(ngx_http_dicom_parts_t *parts,
     const ngx_str_t *syntax, ngx_buf_t *body, ngx_uint_t last);
 
+/* More of that part's body, when it comes in pieces; last: the last piece of the
+   last part.  `last` above is then said of the first piece. */
+ngx_chain_t *ngx_http_dicom_part_more(ngx_http_dicom_parts_t *parts,
+    ngx_buf_t *body, ngx_uint_t last);
+
 /* Bytes that will stand around the part that follows `before` others. */
 size_t ngx_http_dicom_part_frame(ngx_http_dicom_parts_t *parts,
     const ngx_str_t *syntax, ngx_uint_t before, ngx_uint_t last);

@@ -165,6 +165,7 @@ content_frame(const struct worker *worker, struct content *content,
     struct frame_error error = { 0 };
     struct frame_ref ref = { .index = &index,
         .location = content->location, .frame = content->ask.frame };
+    const bool decoded = (content->ask.flags & WIRE_FRAME_DECODED) != 0;
     const char *why;
 
     memcpy(ref.user, user, sizeof(ref.user));
@@ -177,8 +178,13 @@ content_frame(const struct worker *worker, struct content *content,
     if (ref.frame >= index.nframes) {
         content_fail(content, 404, "frame-not-found",
             "the instance has no such frame");
-    } else if (!frame_stored(&worker->source, &ref,
-        (content->ask.flags & WIRE_FRAME_DECODED) != 0, &content->data,
+    } else if ((content->ask.flags & WIRE_FRAME_PLACE) != 0
+        && frame_place(&worker->source, &ref, decoded,
+            &content->value.offset, &content->value.length))
+    {
+        content->status = 200;
+        content->value.place = WIRE_VALUE_OBJECT;
+    } else if (!frame_stored(&worker->source, &ref, decoded, &content->data,
         &content->length, &error))
     {
         content_fail(content, strcmp(error.slug, "frame-not-decodable") == 0
@@ -222,7 +228,7 @@ content_done(struct job *job)
         content_free(content);
         return;
     }
-    if (request->head.type == WIRE_VALUE) {
+    if (content->value.place != 0) {
         meta = malloc(sizeof(*meta));
         if (meta == NULL) {
             request_problem(request, 503, "busy", "memory is short");

@@ -441,3 +441,13 @@ fragments_join(uint8_t *data, size_t length)
     }
     return in == length ? out : 0;
 }
+
+
+int
+fragments_whole(const uint8_t head[8], uint64_t length)
+{
+    if (length < 8 || le32(head) != ITEM) {
+        return 0;
+    }
+    return le32(head + 4) == length - 8 ? 8 : -1;
+}

@@ -68,4 +68,11 @@ bool fragments_spans(const struct fragments *fragments, fragments_read reader,
  */
 size_t fragments_join(uint8_t *data, size_t length);
 
+/*
+ * Where within a span of length bytes fragments_join() would find all of them
+ * in one piece: the bytes before it, 8 or 0; -1 when it is in several, or
+ * malformed.  head: the span's first 8 bytes.
+ */
+int fragments_whole(const uint8_t head[8], uint64_t length);
+
 #endif /* DICOM_FRAGMENTS_H */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fragments.h"
@@ -239,6 +240,41 @@ frame_bytes(const struct frame_source *source, const struct frame_ref *ref,
     *length = fragments_join(data, *length);
     return *length > 0 || frame_fail(error, "frame-not-decodable",
         "the frame's fragments are malformed");
+}
+
+bool
+frame_place(const struct frame_source *source, const struct frame_ref *ref,
+    bool decoded, uint64_t *offset, uint64_t *length)
+{
+    const struct dicom_frame *frame = &ref->index->frames[ref->frame];
+    bool plain = frame_is_plain(ref->index), ok = false;
+    struct frame_error error;
+    struct stat st;
+    uint8_t head[8] = { 0 };
+    int fd, skip = 0;
+
+    if (plain ? ref->index->bits_allocated == 1 : decoded) {
+        return false;
+    }
+    fd = frame_open(source, ref, &error);
+    if (fd < 0) {
+        return false;
+    }
+    if (frame->length > 0 && fstat(fd, &st) == 0
+        && frame->offset <= (uint64_t) st.st_size
+        && frame->length <= (uint64_t) st.st_size - frame->offset
+        && (plain || frame->length < sizeof(head)
+            || frame_pread(fd, head, sizeof(head), frame->offset, &error)))
+    {
+        skip = plain ? 0 : fragments_whole(head, frame->length);
+        ok = skip >= 0 && frame->length > (uint64_t) skip;
+    }
+    objects_close(source->objects, fd);
+    if (ok) {
+        *offset = frame->offset + (uint64_t) skip;
+        *length = frame->length - (uint64_t) skip;
+    }
+    return ok;
 }
 
 bool

@@ -61,6 +61,15 @@ bool frame_stored(const struct frame_source *source,
     size_t *length, struct frame_error *error);
 
 /*
+ * Whether the object has what frame_stored() would read in one piece, as it is:
+ * *length bytes from *offset on.  false also when the object cannot be read:
+ * frame_stored() says why.
+ */
+bool frame_place(const struct frame_source *source,
+    const struct frame_ref *ref, bool decoded, uint64_t *offset,
+    uint64_t *length);
+
+/*
  * Makes the texels of the layer: rows * columns * layer_format_size() bytes.
  * range, if not NULL, receives the stored extremes.
  */

@@ -18,7 +18,9 @@
 #define MAX_ANSWERS      ((size_t) 256 * 1024 * 1024)   /* not taken yet, */
 #define USER_ANSWERS     (MAX_ANSWERS / 4)              /* and of one user */
 #define SEND_BUFFER      (1024 * 1024)  /* most pictures, in one go */
-#define STALL_MS         30000u     /* half a frame, or an answer not read */
+#define STALL_MS         30000u     /* half a frame */
+#define ANSWER_STALL_MS  90000u     /* an answer not read: nginx, which goes as
+                                       slow as its client, gives up before */
 #define DRAIN_MS         10000u
 
 enum connection_state { READ_HEAD, READ_BODY, WORKING, WRITING };
@@ -461,7 +463,9 @@ server_sweep(struct server *server)
             || (connection->state == READ_HEAD && connection->have > 0);
 
         next = connection->next;
-        if (midway && now - connection->moved_ms > STALL_MS) {
+        if (midway && now - connection->moved_ms
+            > (connection->state == WRITING ? ANSWER_STALL_MS : STALL_MS))
+        {
             log_warn("server", "a connection stalled and was closed");
             connection_close(connection);
         } else if (server->worker->draining

@@ -68,7 +68,8 @@ enum wire_type {
     WIRE_VALUE   = 14,   /* struct wire_content -> struct wire_value, and the
                             bytes unless they are in the object as they are;
                             404: there is no such value */
-    WIRE_FRAME   = 15,   /* struct wire_content -> the frame's bytes */
+    WIRE_FRAME   = 15,   /* struct wire_content -> the frame's bytes; or, as the
+                            flags allow, struct wire_value: where they are */
     WIRE_SHOW    = 16,   /* struct wire_render, then as WIRE_OPEN: opens the
                             stack and draws one picture of it -> struct
                             wire_picture and the stack's JSON, bytes; 202 */
@@ -214,7 +215,9 @@ struct wire_instance {
 };
 
 enum wire_content_flags {
-    WIRE_FRAME_DECODED = 1  /* the samples, not the stored code stream */
+    WIRE_FRAME_DECODED = 1, /* the samples, not the stored code stream */
+    WIRE_FRAME_PLACE = 2    /* bytes that the object has in one piece are not
+                               sent: WIRE_VALUE_OBJECT */
 };
 
 /*

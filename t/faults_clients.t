@@ -15,6 +15,7 @@ use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
 use Test::Dicom;
+use Test::Dicom::Memory qw(nginx_memory);
 
 my $IDLE = 10_000;
 
@@ -45,7 +46,7 @@ $t->seed_demo();
 
 my $token = $t->login('physician');
 is(studies(), 200, 'a list is read');
-my $before = memory();
+my $before = nginx_memory($t);
 
 # idle
 
@@ -59,7 +60,7 @@ is(scalar @idle, $IDLE, "$IDLE connections");
 is(answered($idle[$_]), 1, "connection $_ is served")
     for 0, $IDLE / 2, $IDLE - 1;
 is(studies(), 200, 'and so are others beside them');
-my $each = (memory() - $before) / $IDLE;
+my $each = (nginx_memory($t) - $before) / $IDLE;
 cmp_ok($each, '<', 4, sprintf 'each costs %.1f KB', $each);
 close $_ for @idle;
 
@@ -141,18 +142,4 @@ sub closed {
 sub studies {
     return $t->http('facility', GET => '/api/v1/studies', token => $token)
         ->{status};
-}
-
-
-# KB of all workers.
-sub memory {
-    my $master = $t->pid('nginx');
-    my $sum = 0;
-    for my $status (glob '/proc/[0-9]*/status') {
-        open my $fh, '<', $status or next;
-        my $text = join '', <$fh>;
-        $sum += $1 if $text =~ /^PPid:\t$master$/m
-            && $text =~ /^VmRSS:\s+(\d+)/m;
-    }
-    return $sum;
 }
