@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # What the viewer takes from headers, in a real browser: mammograms hang by side
-# and view, lengths are those of their image: t/browser/hanging.js on a system of
-# our own.
+# and view, lengths are those of their image; and small windows:
+# t/browser/hanging.js on a system of our own.
 
 use strict;
 use warnings;
@@ -102,6 +102,11 @@ image(PatientName => 'ECHO^IVA', PatientID => 'US-1', Modality => 'US',
         '0018601c' => [UL => 47], '0018601e' => [UL => 95],
         '00186024' => [US => 3], '00186026' => [US => 3],
         '0018602c' => [FD => [0.2]], '0018602e' => [FD => [0.2]]));
+
+# Of a modality that the top level does not know.
+image(PatientName => 'SCOPE^ADA', PatientID => 'ZZ-1', Modality => 'ZZ',
+    SOPClassUID => '1.2.840.10008.5.1.4.1.1.7',
+    StudyInstanceUID => '2.25.77.5', SeriesInstanceUID => '2.25.77.5.1');
 
 my $status = Test::Dicom::Node::run(['hanging.js'],
     env => {

@@ -204,7 +204,8 @@ class App {
       return;
     }
     this.#spare ??= new ViewerPage(this.#context);
-    this.#context.looks.box = this.#spare.sizeIn(this.#main);
+    this.#context.looks.box = this.#spare.sizeIn(this.#bar,
+      this.#main);
   }
 
   get #mayOpen() {

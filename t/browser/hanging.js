@@ -90,6 +90,36 @@ async function label() {
 await page.goto(system.web);
 await reader.login(system.username, system.password);
 
+await step("the list offers the modalities that it has", async () => {
+  await page.locator('.row-link[href$="/2.25.77.5"]').waitFor();
+  const select = page.getByLabel("Modality");
+  await select.locator("optgroup option", { hasText: "BMD" })
+    .waitFor({ state: "attached" });
+  const here = await select.locator(":scope > option").allInnerTexts();
+  for (const code of ["MG", "CR", "US", "ZZ"]) {
+    assert.ok(here.includes(code), `${code} of ${here}`);
+  }
+  assert.ok(!here.includes("BMD"));
+  await select.selectOption("ZZ");
+  await page.locator('.row-link[href$="/2.25.77.1"]')
+    .waitFor({ state: "detached" });
+  assert.equal(await page.locator(".row-link").count(), 1);
+  // What was seen stays to be chosen.
+  await select.selectOption("MG");
+  await page.locator('.row-link[href$="/2.25.77.1"]').waitFor();
+  await select.selectOption("");
+});
+
+await step("Esc closes the user's menu, and nothing else", async () => {
+  await open("2.25.77.4");
+  await page.locator(".user-menu summary").click();
+  await page.locator(".user-menu[open]").waitFor();
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator(".user-menu[open]").count(), 0);
+  assert.match(page.url(), /#\/study\//);
+  await page.keyboard.press("Escape");
+});
+
 await step("lengths are in mm where the ultrasound image has them", async () => {
   await open("2.25.77.4");
   await page.keyboard.press("m");
@@ -160,6 +190,49 @@ await step("one projection hangs above that of the study before", async () => {
     ["R CC now", "L CC now", "R MLO now", "L MLO now"]);
   await page.keyboard.press("Escape");
 });
+
+await step("Esc closes warnings before it leaves the study", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open("2.25.77.3");
+  const button = page.locator(".warnings-button").first();
+  await button.click();
+  assert.equal(await button.getAttribute("aria-expanded"), "true");
+  await page.keyboard.press("Escape");
+  assert.equal(await button.getAttribute("aria-expanded"), "false");
+  assert.match(page.url(), /#\/study\//);
+  await page.keyboard.press("Escape");
+  await page.locator(".row-link").first().waitFor();
+});
+
+for (const [width, height] of [[1366, 768], [1000, 800], [820, 1180],
+  [390, 844]]) {
+  await step(`the first look is of the viewport: ${width}`, async () => {
+    await page.setViewportSize({ width, height });
+    await page.locator('.row-link[href$="/2.25.77.4"]').waitFor();
+    // Measured when the window rests.
+    await page.waitForTimeout(700);
+    /** @type {URLSearchParams | null} */
+    let asked = null;
+    const listen = (/** @type {import("playwright-core").Request} */ one) => {
+      const { picture } = one.method() === "POST" && /\/stacks$/.test(one.url())
+        ? JSON.parse(one.postData() || "{}") : {};
+      asked ??= picture ? new URLSearchParams(picture) : null;
+    };
+    page.on("request", listen);
+    await open("2.25.77.4");
+    page.off("request", listen);
+    await page.waitForTimeout(300);
+    const query = /** @type {URLSearchParams | null} */ (asked);
+    assert.ok(query);
+    const box = await page.locator(".viewport").first().boundingBox();
+    assert.ok(box);
+    const shape = Number(query.get("width")) / Number(query.get("height"));
+    assert.ok(Math.abs(shape / (box.width / box.height) - 1) < 0.02,
+      `asked ${query}, drawn ${box.width} × ${box.height}`);
+    await shot(`first-${width}`);
+    await page.keyboard.press("Escape");
+  });
+}
 
 ok(reader.errors.length === 0, "the page has no errors of its own",
   reader.errors.join("\n"));

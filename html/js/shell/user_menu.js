@@ -13,7 +13,15 @@ export function userMenu(context) {
   const { session } = context;
   const { user } = session;
   const roles = (user?.roles ?? []).map((role) => role.replace("_", " "));
-  return h("details", { class: "user-menu" },
+  const menu = h("details", { class: "user-menu",
+    onkeydown: (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Escape" && menu.open) {
+        // Not a step back to the list.
+        event.preventDefault();
+        menu.open = false;
+        menu.querySelector("summary")?.focus();
+      }
+    } },
     h("summary", { "aria-label": "User" }, icon("user"),
       h("span", { class: "user-name" }, user?.name ?? "")),
     h("div", { class: "menu" },
@@ -25,4 +33,5 @@ export function userMenu(context) {
       "Change password"),
       h("button", { type: "button", class: "button",
         onclick: () => session.logout() }, icon("logout"), "Log out")));
+  return menu;
 }

@@ -117,6 +117,11 @@ export class Cover {
     this.#graphics.draw(state && { state, layer, image, matrix });
   }
 
+  /** Ends a measurement under way, or closes the warnings; false: neither. */
+  cancel() {
+    return this.marks.cancel() || this.overlay.closeWarnings();
+  }
+
   /**
    * What the header says; asked for where a length may be one of a shadow, and
    * when the line is free.

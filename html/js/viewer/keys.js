@@ -105,8 +105,8 @@ export const SHORTCUTS = [
   { keys: ["n"], shown: "N", group: "Images", text: "Report",
     run: ({ toggleReport }) => toggleReport() },
   { keys: ["escape"], shown: "Esc", group: "Images",
-    text: "Back to the list", run: ({ viewport, back }) => {
-      if (!viewport.cancelMark()) {
+    text: "Close what is open, or back to the list", run: ({ viewport, back }) => {
+      if (!viewport.cancel()) {
         back();
       }
     } },

@@ -48,8 +48,11 @@ export class Overlay {
   #warnings = h("div", { class: "warnings-lines" });
   #warningsButton = h("button", { type: "button", "aria-expanded": "false",
     class: "badge badge-warn warnings-button",
-    onclick: () => this.#warningsButton.setAttribute("aria-expanded", String(
-      this.#warningsButton.getAttribute("aria-expanded") !== "true")),
+    onclick: () => {
+      if (!this.closeWarnings()) {
+        this.#warningsButton.setAttribute("aria-expanded", "true");
+      }
+    },
     // Not the beginning of a drag over the picture.
     onpointerdown: (/** @type {Event} */ event) => event.stopPropagation(),
     ondblclick: (/** @type {Event} */ event) => event.stopPropagation(),
@@ -172,7 +175,14 @@ export class Overlay {
     this.#bar.hidden = true;
     this.setProbe("");
     // The next series' picture is seen whole.
+    this.closeWarnings();
+  }
+
+  /** False: they were not opened. */
+  closeWarnings() {
+    const open = this.#warningsButton.getAttribute("aria-expanded") === "true";
     this.#warningsButton.setAttribute("aria-expanded", "false");
+    return open;
   }
 
   /** @param {string[]} texts */

@@ -100,9 +100,10 @@ export class ViewerPage {
   #rail = h("div", { class: "rail" });
   #aside = h("aside", { class: "report-side", "aria-label": "Report" });
 
-  #patientName = h("h1", { class: "patient-name" });
+  // Blank, they have the height that they will have.
+  #patientName = h("h1", { class: "patient-name" }, "\u00a0");
   #patientLine = h("span", { class: "patient-line" });
-  #studyLine = h("span", { class: "study-line" });
+  #studyLine = h("span", { class: "study-line" }, "\u00a0");
 
   #back = h("a", { class: "tool", title: "Back (Esc)",
     "aria-label": "Back to the list" }, icon("back"));
@@ -127,7 +128,7 @@ export class ViewerPage {
     this.#layoutBar = new LayoutBar(this.#panes, signal);
     const toolbar = new Toolbar(this.#panes, signal);
     this.#reportButton = h("button", {
-      type: "button", class: "button", title: "Report (N)",
+      type: "button", class: "button report-button", title: "Report (N)",
       "aria-expanded": "true", onclick: () => this.#toggleReport(),
     }, icon("report"), h("span", {}, "Report"));
     this.bar = h("div", { class: "viewer-bar" },
@@ -137,8 +138,8 @@ export class ViewerPage {
         this.#studyLine),
       toolbar.element,
       h("div", { class: "bar-end" },
-        h("button", { type: "button", class: "tool", title: "Shortcuts (?)",
-          "aria-label": "Keyboard shortcuts",
+        h("button", { type: "button", class: "tool keys-button",
+          title: "Shortcuts (?)", "aria-label": "Keyboard shortcuts",
           onclick: () => this.#shortcuts() }, icon("keyboard")),
         this.#reportButton));
     this.element = h("div", { class: "viewer" }, this.#rail,
@@ -162,21 +163,29 @@ export class ViewerPage {
   }
 
   /**
-   * The first viewport's size in a page of this size: laid out for a moment,
-   * and never painted.
+   * The first viewport's size in a page under a bar: laid out for a moment,
+   * and never painted.  The viewer's own bar may be higher than the present
+   * one.
    *
+   * @param {HTMLElement} bar
    * @param {HTMLElement} page
    * @returns {import("./view.js").Box}  device pixels
    */
-  sizeIn(page) {
+  sizeIn(bar, page) {
     this.#furnish();
-    const frame = h("div", {}, this.element);
+    const ownBar = h("header", { class: "bar" }, this.bar,
+      bar.querySelector(".user-menu")?.cloneNode(true));
+    const room = h("div", { class: "page" }, this.element);
+    const frame = h("div", { inert: true }, ownBar, room);
     Object.assign(frame.style, { position: "absolute", visibility: "hidden",
-      width: `${page.clientWidth}px`, height: `${page.clientHeight}px` });
-    page.append(frame);
+      display: "grid", gridTemplate: "auto minmax(0, 1fr) / minmax(0, 1fr)",
+      width: `${page.clientWidth}px`,
+      height: `${bar.offsetHeight + page.clientHeight}px` });
+    document.body.append(frame);
     const { clientWidth, clientHeight } = this.#panes.viewport.element;
     frame.remove();
     this.element.remove();
+    this.bar.remove();
     const ratio = devicePixelRatio || 1;
     return { width: Math.max(64, Math.round(clientWidth * ratio)),
       height: Math.max(64, Math.round(clientHeight * ratio)) };

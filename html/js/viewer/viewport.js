@@ -616,9 +616,9 @@ export class Viewport extends EventTarget {
     this.#cover.marks.removeOne();
   }
 
-  /** Breaks off a measurement under way; false: there is none. */
-  cancelMark() {
-    return this.#cover.marks.cancel();
+  /** Ends what is under way or open over the picture; false: nothing is. */
+  cancel() {
+    return this.#cover.cancel();
   }
 
   #ask() {

@@ -8,12 +8,12 @@ import { listBar } from "../shell/nav.js";
 import { studyKey, studySource } from "./facility_studies.js";
 import { downToList, keepSearch } from "./filters.js";
 import { MergedList } from "./merged_list.js";
+import { ModalityFilter } from "./modality_filter.js";
 import { SourceNotes } from "./source_notes.js";
 import { keepFocus, StudyTable } from "./study_table.js";
 
 /** @typedef {import("../types.js").StudyItem} StudyItem */
 
-const MODALITIES = ["CT", "MR", "CR", "DX", "MG", "US", "XA", "NM", "PT"];
 const ALL = "all";
 const SPANS = [
   { days: 0, title: "Today" }, { days: 6, title: "7 days" },
@@ -43,9 +43,9 @@ export class StudiesPage {
 
   #from = h("input", { type: "date", "aria-label": "From" });
   #to = h("input", { type: "date", "aria-label": "To" });
-  #modality = h("select", { "aria-label": "Modality" },
-    h("option", { value: "" }, "All modalities"),
-    ...MODALITIES.map((one) => h("option", { value: one }, one)));
+
+  /** @type {ModalityFilter} */
+  #modality;
 
   #facility = h("select", { "aria-label": "Facility" });
 
@@ -62,6 +62,7 @@ export class StudiesPage {
   constructor(context, query) {
     this.#context = context;
     this.bar = listBar(context, "studies");
+    this.#modality = new ModalityFilter(query.get("modality") ?? "");
     this.#fillForm(query);
     this.#list = new MergedList({
       key: studyKey,
@@ -77,6 +78,8 @@ export class StudiesPage {
       debounce(800, () => this.#restart()),
       { signal: this.#aborter.signal });
     this.#restart();
+    void this.#modality.load(context.toplevel.modalities,
+      this.#aborter.signal);
     queueMicrotask(() => this.#search.focus());
   }
 
@@ -98,7 +101,6 @@ export class StudiesPage {
     this.#search.value = query.get("q") ?? "";
     this.#from.value = query.get("from") ?? "";
     this.#to.value = query.get("to") ?? "";
-    this.#modality.value = query.get("modality") ?? "";
   }
 
   #form() {
@@ -109,7 +111,7 @@ export class StudiesPage {
         this.#changed();
       } },
     h("div", { class: "search-box" }, icon("search"), this.#search),
-    this.#modality,
+    this.#modality.element,
     h("div", { class: "dates" }, this.#from, h("span", {}, "–"), this.#to),
     h("div", { class: "spans" }, ...SPANS.map(({ days, title }) =>
       h("button", { type: "button", class: "button button-quiet",
@@ -121,6 +123,9 @@ export class StudiesPage {
       if (event.target === this.#search) {
         soon();
       } else {
+        if (event.target === this.#facility) {
+          this.#modality.clear();
+        }
         this.#changed();
       }
     });
@@ -170,6 +175,7 @@ export class StudiesPage {
   /** @param {import("../core/merge.js").Merged<StudyItem>[]} rows */
   #show(rows) {
     const { registry } = this.#context;
+    this.#modality.note(rows.map(({ item }) => item));
     keepFocus(this.#table.element, this.#search, () => {
       this.#table.show(rows.map(({ item, source }) => ({ study: item,
         facility: source, facilityName: registry.find(source)?.name })),
