@@ -185,6 +185,51 @@ ngx_http_dicom_args_known(ngx_http_request_t *r, const char *const *names)
 }
 
 
+/* PS3.18 8.3: "shall ignore any unsupported Query Parameters" */
+
+u_char *
+ngx_http_dicom_args_ignored(ngx_http_request_t *r, const char *const *names,
+    u_char *text, u_char *last)
+{
+    size_t              i;
+    u_char             *p, *end, c;
+    ngx_str_t           name, value;
+    ngx_uint_t          n;
+    const char *const  *known;
+
+    p = r->args.data;
+    end = last - 2;                    /* leaves room for the last two */
+    n = 0;
+
+    while (ngx_http_dicom_next_arg(&p, r->args.data + r->args.len, &name,
+                                   &value)
+           == NGX_OK)
+    {
+        for (known = names; *known; known++) {
+            if (ngx_http_dicom_arg_is(&name, *known)) {
+                break;
+            }
+        }
+
+        if (*known) {
+            continue;
+        }
+
+        text = ngx_slprintf(text, end, "%s", n++ ? ", " : "299 dicom \"These "
+                            "parameters are not supported and have been "
+                            "ignored: ");
+
+        for (i = 0; i < ngx_min(name.len, 64); i++) {
+            c = name.data[i];
+            c = (c > ' ' && c < 0x7f && c != '"' && c != '\\') ? c : '?';
+            text = ngx_slprintf(text, end, "%c", c);
+        }
+    }
+
+    return n ? ngx_slprintf(text, last, ".\"") : text;
+}
+
+
 ngx_int_t
 ngx_http_dicom_bind(ngx_http_request_t *r, const ngx_dicom_field_t *fields,
     void *out)

@@ -51,6 +51,7 @@ typedef struct {
 /* A search, ctx->data. */
 typedef struct {
     const ngx_http_dicom_attribute_t  *attributes;
+    const char *const                 *names;      /* of arguments */
     ngx_uint_t                         limit;
     ngx_uint_t                         offset;
     char                               rows[24];   /* to read */
@@ -84,8 +85,7 @@ static void ngx_http_dicom_qido_url(ngx_http_request_t *r,
 
 #define QIDO_SERIES_ARGS                                                      \
     "SeriesInstanceUID", "0020000E", "Modality", "00080060",                  \
-    "SeriesNumber", "00200011", "SeriesDescription", "0008103E",              \
-    NGX_HTTP_DICOM_QIDO_IGNORED
+    "SeriesNumber", "00200011", "SeriesDescription", "0008103E"
 
 #define QIDO_INSTANCE_ARGS                                                    \
     "SOPInstanceUID", "00080018", "SOPClassUID", "00080016",                  \
@@ -523,7 +523,7 @@ ngx_http_dicom_qido_create(ngx_http_request_t *r,
 }
 
 
-/* What all searches have: known arguments, an answer that the client takes, UIDs
+/* What all searches have: arguments, an answer that the client takes, UIDs
    in the path, a page. */
 
 static ngx_int_t
@@ -533,10 +533,7 @@ ngx_http_dicom_qido_prepare(ngx_http_request_t *r,
     ngx_int_t    rc;
     ngx_uint_t   i;
 
-    rc = ngx_http_dicom_args_known(r, names);
-    if (rc != NGX_OK) {
-        return rc;
-    }
+    qido->names = names;
 
     if (ngx_http_dicom_accept_json(r) == NULL) {
         return ngx_http_dicom_problem(r, 406, "not-acceptable",
@@ -592,7 +589,9 @@ ngx_http_dicom_qido_done(ngx_http_request_t *r, ngx_dicom_db_query_t *q)
 
     last = ngx_min(PQntuples(res), (int) (qido->offset + qido->limit));
 
-    if (ngx_http_dicom_qido_warn(r, last < PQntuples(res)) != NGX_OK) {
+    if (ngx_http_dicom_qido_warn(r, qido->names, last < PQntuples(res))
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

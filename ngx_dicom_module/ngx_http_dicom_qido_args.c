@@ -527,19 +527,14 @@ ngx_http_dicom_qido_count(ngx_http_request_t *r, const char *name,
 
 
 ngx_int_t
-ngx_http_dicom_qido_warn(ngx_http_request_t *r, ngx_uint_t more)
+ngx_http_dicom_qido_warn(ngx_http_request_t *r, const char *const *names,
+    ngx_uint_t more)
 {
-    u_char      *p, *last, text[1024];
-    ngx_str_t    value, warning;
-    ngx_uint_t   i, n;
-
-    static const char *const  ignored[] = {
-        NGX_HTTP_DICOM_QIDO_IGNORED, NULL
-    };
+    u_char     *p, *last, *end, text[1024];
+    ngx_str_t   value, warning;
 
     p = text;
     last = text + sizeof(text);
-    n = 0;
 
     if (ngx_http_dicom_arg(r, "fuzzymatching", &value) == NGX_OK
         && value.len == 4
@@ -550,31 +545,20 @@ ngx_http_dicom_qido_warn(ngx_http_request_t *r, ngx_uint_t more)
                          "performed.\", ");
     }
 
-    for (i = 0; ignored[i]; i++) {
-
-        if (ngx_http_dicom_arg(r, ignored[i], &value) == NGX_DECLINED) {
-            continue;
-        }
-
-        p = ngx_slprintf(p, last, "%s%s", n++ ? ", " : "299 dicom \"These "
-                         "parameters are not supported and have been "
-                         "ignored: ", ignored[i]);
-    }
-
-    if (n) {
-        p = ngx_slprintf(p, last, ".\", ");
-    }
-
     if (more) {
         p = ngx_slprintf(p, last, "299 dicom \"There are additional results "
                          "that can be requested.\", ");
     }
 
-    if (p == text) {
+    end = ngx_http_dicom_args_ignored(r, names, p, last);
+
+    if (end == text) {
         return NGX_OK;
     }
 
-    warning.len = p - text - 2;
+    /* without the comma behind the last */
+
+    warning.len = end - text - (end == p ? 2 : 0);
     warning.data = ngx_pnalloc(r->pool, warning.len);
 
     if (warning.data == NULL) {

@@ -62,19 +62,11 @@ ngx_int_t ngx_http_dicom_qido_of_instance(ngx_http_request_t *r,
     const char *const *names, const char **uids, const char **class,
     const char **number);
 
-/* Keys that PS3.18 table 10.6.1-5 wants of series, but of which the database
-   knows nothing: for names. */
-#define NGX_HTTP_DICOM_QIDO_IGNORED                                           \
-    "PerformedProcedureStepStartDate", "00400244",                            \
-    "PerformedProcedureStepStartTime", "00400245",                            \
-    "RequestAttributesSequence", "00400275",                                  \
-    "RequestAttributesSequence.ScheduledProcedureStepID",                     \
-    "00400275.00400009",                                                      \
-    "RequestAttributesSequence.RequestedProcedureID", "00400275.00401001"
-
-/* Sets Warning (PS3.18 8.3.4) when a key was ignored, names were matched as they
-   are, or there is more than what is sent: NGX_OK or NGX_ERROR. */
-ngx_int_t ngx_http_dicom_qido_warn(ngx_http_request_t *r, ngx_uint_t more);
+/* Sets Warning (PS3.18 8.3) when an argument is not in names (NULL-ended), names
+   were matched as they are, or there is more than what is sent: NGX_OK or
+   NGX_ERROR. */
+ngx_int_t ngx_http_dicom_qido_warn(ngx_http_request_t *r,
+    const char *const *names, ngx_uint_t more);
 
 /* limit and offset. */
 ngx_int_t ngx_http_dicom_qido_page(ngx_http_request_t *r, ngx_uint_t *limit,

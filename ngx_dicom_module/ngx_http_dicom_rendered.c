@@ -55,6 +55,8 @@ static ngx_int_t ngx_http_dicom_rendered_begin(ngx_http_request_t *r,
     ngx_uint_t level, ngx_uint_t frame, ngx_uint_t thumbnail);
 static ngx_int_t ngx_http_dicom_rendered_args(ngx_http_request_t *r,
     ngx_http_dicom_rendered_t *rendered);
+static ngx_int_t ngx_http_dicom_rendered_warn(ngx_http_request_t *r,
+    const char *const *names);
 static ngx_int_t ngx_http_dicom_rendered_viewport(ngx_http_request_t *r,
     ngx_http_dicom_viewport_t *viewport);
 static ngx_int_t ngx_http_dicom_rendered_window(ngx_http_request_t *r,
@@ -184,7 +186,8 @@ ngx_http_dicom_rendered_begin(ngx_http_request_t *r, ngx_uint_t level,
 }
 
 
-/* PS3.18 8.3.5: what is not known, or cannot be done, is refused. */
+/* PS3.18 8.3: what cannot be done is refused; what is not known is not looked
+   at, which a Warning says. */
 
 static ngx_int_t
 ngx_http_dicom_rendered_args(ngx_http_request_t *r,
@@ -201,23 +204,23 @@ ngx_http_dicom_rendered_args(ngx_http_request_t *r,
     render->overlays = 1;
     render->shutter = 1;
 
-    rc = ngx_http_dicom_args_known(r, rendered->thumbnail
-                                      ? ngx_http_dicom_thumbnail_names
-                                      : ngx_http_dicom_rendered_names);
+    rc = ngx_http_dicom_rendered_warn(r, rendered->thumbnail
+                                         ? ngx_http_dicom_thumbnail_names
+                                         : ngx_http_dicom_rendered_names);
 
     if (rc == NGX_OK) {
         rc = ngx_http_dicom_rendered_viewport(r, &rendered->viewport);
     }
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && !rendered->thumbnail) {
         rc = ngx_http_dicom_rendered_window(r, render);
     }
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && !rendered->thumbnail) {
         rc = ngx_http_dicom_rendered_quality(r, render);
     }
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && !rendered->thumbnail) {
         rc = ngx_http_dicom_rendered_profile(r);
     }
 
@@ -228,6 +231,32 @@ ngx_http_dicom_rendered_args(ngx_http_request_t *r,
     }
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_http_dicom_rendered_warn(ngx_http_request_t *r, const char *const *names)
+{
+    u_char     text[512];
+    ngx_str_t  warning;
+
+    warning.len = ngx_http_dicom_args_ignored(r, names, text,
+                                              text + sizeof(text))
+                  - text;
+
+    if (warning.len == 0) {
+        return NGX_OK;
+    }
+
+    warning.data = ngx_pnalloc(r->pool, warning.len);
+    if (warning.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(warning.data, text, warning.len);
+
+    return (ngx_http_dicom_header(r, "Warning", &warning) == NGX_OK)
+           ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

@@ -72,6 +72,12 @@ ngx_int_t ngx_http_dicom_arg(ngx_http_request_t *r, const char *name,
 ngx_int_t ngx_http_dicom_args_known(ngx_http_request_t *r,
     const char *const *names);
 
+/* Writes a value of Warning that names the arguments that are not in names
+   (NULL-ended), nothing when there are none, to text, which ends at last: the
+   end of what was written. */
+u_char *ngx_http_dicom_args_ignored(ngx_http_request_t *r,
+    const char *const *names, u_char *text, u_char *last);
+
 /* Binds the JSON body's members to the struct at out (ngx_dicom_json_bind());
    its strings point into r->pool.  NGX_OK, or the result of the 422 reply with
    each member's error, or 500 without memory, to be returned. */

@@ -81,16 +81,28 @@ cmp_ok(length get('1.1.1', 'rendered?quality=1&viewport=400,400')->{body}, '<',
 
 is(get('1.1.1', 'rendered?iccprofile=no')->{body},
     get('1.1.1', 'rendered')->{body}, 'no ICC profile, as without asking');
-is(get('1.1.1', 'thumbnail?iccprofile=no')->{status}, 400,
-    'thumbnails are not asked for one');
+# "shall ignore any unsupported Query Parameters" (PS3.18 8.3)
 
-for my $bad ('foo=1', 'quality=0', 'quality=101', 'quality=x', 'quality=',
+for my $case ('rendered foo=1', 'rendered annotation=patient', 'rendered _=3',
+    'thumbnail iccprofile=yes', 'thumbnail window=x', 'thumbnail charset=utf-8')
+{
+    my ($what, $unknown) = split / /, $case;
+    my $known = 'viewport=9,9';
+    my $res = get('1.1.1', "$what?$unknown&$known");
+    is($res->{body}, get('1.1.1', "$what?$known")->{body}, "ignored: $case");
+    my ($name) = $unknown =~ /(.*)=/;
+    is($res->{headers}{warning}, '299 dicom "These parameters are not supported '
+        . "and have been ignored: $name.\"", 'which a Warning says');
+}
+is(get('1.1.1', 'rendered')->{headers}{warning}, undef, 'no Warning of nothing');
+
+for my $bad ('quality=0', 'quality=101', 'quality=x', 'quality=',
     'viewport=10', 'viewport=10,', 'viewport=0,10', 'viewport=x,10',
     'viewport=10,10,1', 'viewport=10,10,1,1,1,1,1', 'viewport=100000,10',
     'viewport=1.5,2', 'viewport=10,10,-1,0,5,5', 'viewport=10,10,30,0,20,5',
     'viewport=10,10,0,0,100,100', 'viewport=nan,inf', 'window=1,2',
     'window=1,2,cubic', 'window=1,0,linear', 'window=x,2,linear',
-    'window=,,', 'annotation=patient', 'iccprofile=yes', 'iccprofile=srgb',
+    'window=,,', 'iccprofile=yes', 'iccprofile=srgb',
     'iccprofile=', 'iccprofile=NO', 'iccprofile=no&iccprofile=no',
     'viewport=1,1&viewport=1,1', 'window=1,2,linear,3')
 {
@@ -138,8 +150,6 @@ for my $path ('', '/series/2.25.4.1') {
         token => $token)->{headers}{'dicom-instance'}, '2.25.4.1.3',
         "of four images the second: $path");
 }
-
-is(get('1.1.1', 'thumbnail?window=1,2,linear')->{status}, 400, 'no window');
 
 # nothing stays open
 

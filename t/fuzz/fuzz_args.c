@@ -204,7 +204,7 @@ search(ngx_http_request_t *r)
         fuzz_check(to == NULL || strlen(to) == 8);
     }
 
-    (void) ngx_http_dicom_qido_warn(r, r->args.len & 1);
+    (void) ngx_http_dicom_qido_warn(r, names, r->args.len & 1);
 
     if (ngx_http_dicom_qido_page(r, &limit, &offset) == NGX_OK) {
         fuzz_check(limit <= 500 && offset <= 10000);
