@@ -1,10 +1,12 @@
 /*
- * relay NAMESPACE NEAR FAR: a line between two network namespaces.
+ * relay NEAR FAR: a line between two network namespaces.
  *
- * Makes the TUN device NEAR in its own namespace and FAR in the one that the
- * file NAMESPACE (/run/netns/NAME) stands for, and carries packets between
- * them: each is held back for a delay and lost with a probability, both the
- * same each way.  The rate is the kernel's business: tc on the two devices.
+ * Makes the TUN device NEAR in the namespace that it is started in, moves into
+ * a new one, makes FAR there, and carries packets between them: each is held
+ * back for a delay and lost with a probability, both the same each way.  The
+ * rate is the kernel's business: tc on the two devices.  The new namespace is
+ * reached as that of this process; it has no name, so that nothing of it is
+ * left when the relay and what was started in it are gone, however they ended.
  *
  * Each line of standard input, "DELAY LOSS SEED" (microseconds, parts of a
  * million, a number), sets the line and is answered by "ok".  A loss of
@@ -82,26 +84,6 @@ open_tun(const char *name)
     if (ioctl(fd, TUNSETIFF, &request) < 0) {
         fail(name);
     }
-    return fd;
-}
-
-/* A new TUN device in the namespace of a file; ours stays as it was. */
-static int
-open_tun_in(const char *namespace, const char *name)
-{
-    int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    int other = open(namespace, O_RDONLY | O_CLOEXEC);
-
-    if (own < 0 || other < 0 || setns(other, CLONE_NEWNET) < 0) {
-        fail(namespace);
-    }
-    int fd = open_tun(name);
-
-    if (setns(own, CLONE_NEWNET) < 0) {
-        fail("the way back");
-    }
-    close(own);
-    close(other);
     return fd;
 }
 
@@ -189,14 +171,19 @@ obey(struct line *line)
 int
 main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: relay NAMESPACE NEAR FAR\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: relay NEAR FAR\n");
         return 2;
     }
 
     struct line line = { .random = 1 };
-    int near = open_tun(argv[2]);
-    int far = open_tun_in(argv[1], argv[3]);
+    int near = open_tun(argv[1]);
+
+    if (unshare(CLONE_NEWNET) < 0) {
+        fail("a new network namespace");
+    }
+
+    int far = open_tun(argv[2]);
     struct way ways[2] = { { near, far, NULL, 0, 0 },
                            { far, near, NULL, 0, 0 } };
 
