@@ -95,6 +95,23 @@ function fakeLine(...answers) {
   return asked;
 }
 
+await test("the answer that makes the second connection is read", async () => {
+  const answers = /** @type {[RequestCredentials, Response][]} */ ([]);
+  globalThis.fetch = /** @type {typeof fetch} */ (async (_url, init) => {
+    const response = new Response("{}");
+    answers.push([init?.credentials ?? "omit", response]);
+    return response;
+  });
+  const http = new Http(new Connectivity());
+  await http.json("https://node/api/v1/stacks",
+    { lanes: true, anonymous: true });
+  await until(() => answers.length > 1);
+  await sleep(1);
+  const [lane, response] = answers[1];
+  assert.equal(lane, "include");
+  assert.ok(response.bodyUsed);
+});
+
 /** @param {number} status @param {string} slug */
 const problem = (status, slug) => () => Response.json(
   { type: `urn:dicom:problem:${slug}`, title: slug }, { status });
@@ -153,6 +170,7 @@ class FakeLanes {
   stuck = new Set();
   checks = 0;
   probes = 0;
+  limits = /** @type {number[]} */ ([]);
 
   /** @type {{at: number, go: () => void}[]} */
   #timers = [];
@@ -168,6 +186,7 @@ class FakeLanes {
     },
     probe: (/** @type {number} */ limit, /** @type {AbortSignal} */ signal) => {
       this.probes++;
+      this.limits.push(limit);
       return this.there && limit > 120 ? this.#sleep(120, signal)
         : this.#sleep(limit, signal).then(() => Promise.reject(new Error()));
     },
@@ -252,6 +271,33 @@ await test("a server that takes its time is waited for", async () => {
   assert.equal(fake.probes, 0);
   assert.ok(fake.checks > 2 && fake.checks < 10, `${fake.checks} checks`);
   assert.equal((await fake.answered()).lane, "omit");
+});
+
+await test("a full line is not taken for a long one", async () => {
+  const fake = new FakeLanes();
+  void fake.lanes.open();
+  await fake.pass(200);
+  await fake.answered();
+  // Scrolling: each answer waits for those before it.
+  for (let n = 0; n < 20; n++) {
+    const flights = await Promise.all([...Array(8)].map(() =>
+      fake.lanes.begin()));
+    await fake.pass(40);
+    for (const flight of flights) {
+      await fake.pass(50);
+      flight.heard();
+      flight.end();
+    }
+  }
+  fake.there = false;
+  fake.stuck.add("omit");
+  fake.limits = [];
+  const sent = await fake.lanes.begin();
+  // A first answer takes 90 ms: the line is missed after about a second.
+  await fake.pass(1100);
+  assert.ok(fake.limits.length > 0 && Math.max(...fake.limits) < 500,
+    `${fake.limits}`);
+  sent.end();
 });
 
 await test("nobody asks whether the line is there without need", async () => {

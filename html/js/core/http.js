@@ -261,7 +261,11 @@ export class Http {
       method: "POST", credentials: lanes.other, referrerPolicy: "no-referrer",
       headers: { "Dicom-Target": "ready",
         Authorization: `Bearer ${this.#authority?.token}` },
-    })).then(() => lanes.open(), () => {});
+    })).then(async (response) => {
+      // Unread it counts as under way for as long as the page is there.
+      await response.arrayBuffer();
+      void lanes.open();
+    }).catch(() => {});
     return lanes;
   }
 

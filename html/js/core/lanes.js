@@ -43,7 +43,7 @@ const FIRST_TRIP = 250;
 
 /** Opening a WebSocket takes three trips and some reckoning. */
 const PROBE_MS = 130;
-const PROBE_TRIPS = 4;
+const PROBE_TRIPS = 3.5;
 
 /** Each is tried by so much of that longer than the one before. */
 const PROBE_GROWTH = 0.05;
@@ -128,6 +128,8 @@ export class Lanes {
     }
     const asked = this.#tools.now();
     const aborter = new AbortController();
+    // Behind others an answer takes the time that the line needs for those.
+    const alone = this.#flights.size === 0;
     let first = true;
     const flight = {
       lane: this.#lane, moved: false, aborter,
@@ -138,7 +140,8 @@ export class Lanes {
           const now = this.#tools.now();
           if (first) {
             // Soon what is shorter, slowly what is longer.
-            this.#trip = Math.min(now - asked, this.#trip * 1.2);
+            this.#trip = Math.min(now - asked,
+              this.#trip * (alone ? 1.2 : 1));
             first = false;
           }
           this.#heardAt = now;
