@@ -27,18 +27,27 @@ const reader = await Reader.start(system.profile,
 const { page } = reader;
 const clock = new Clock(page);
 await page.addInitScript(recorder);
-// Whether each picture shown was said to be a preview.
+// Whether each picture shown was said to be a preview, for anybody to see.
 await page.addInitScript(() => {
   /** @type {{shown: string, preview: boolean}[]} */
   const said = [];
+  const isMarked = () => {
+    const frame = document.querySelector(".viewport")?.getBoundingClientRect();
+    const badge = document.querySelector(".viewport .badge-info");
+    if (!frame || !badge?.checkVisibility({ visibilityProperty: true })
+      || badge.textContent !== "preview") {
+      return false;
+    }
+    const box = badge.getBoundingClientRect();
+    return box.width > 20 && box.height > 8 && box.left >= frame.left
+      && box.right <= frame.right && box.top >= frame.top
+      && box.bottom <= frame.bottom;
+  };
   Object.assign(globalThis, { said });
   new MutationObserver(() => requestAnimationFrame(() => {
     const viewport = /** @type {HTMLElement} */ (
       document.querySelector(".viewport"));
-    const badge = /** @type {HTMLElement | null} */ (
-      document.querySelector(".badge-info"));
-    said.push({ shown: viewport.dataset.shown ?? "",
-      preview: badge?.hidden === false });
+    said.push({ shown: viewport.dataset.shown ?? "", preview: isMarked() });
   })).observe(document, { subtree: true, attributes: true,
     attributeFilter: ["data-shown"] });
 });
@@ -51,10 +60,14 @@ page.on("request", (request) => {
   }
 });
 
-/** Format and bytes of the pictures that came. */
-const bytes = () => reader.all.map(({ url, bytes }) => ({
-  format: new URL(url).searchParams.get("format"), bytes,
-}));
+/** Pictures asked for. @type {{at: number, target: string}[]} */
+const asked = [];
+page.on("request", (request) => {
+  const target = request.headers()["dicom-target"] ?? "";
+  if (/\/layers\/\d+\?/.test(target)) {
+    asked.push({ at: Date.now(), target });
+  }
+});
 
 await page.goto(system.web);
 await reader.login(system.username, system.password);
@@ -92,24 +105,43 @@ await test("scrolling shows small pictures, the last one lossless", async () => 
   await page.locator(".viewport").focus();
   await page.keyboard.press("Home");
   await reader.settled();
+  // A look of which nothing was fetched ahead.
+  await page.keyboard.press("i");
+  await reader.settled();
   // Learning what pictures of this series weigh is over by now.
   const before = reader.all.length;
-  for (let n = 0; n < 30; n++) {
-    await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  const begin = Date.now();
+  for (let n = 1; n < 30; n++) {
     await page.waitForTimeout(30);
+    await page.keyboard.press("ArrowDown");
   }
+  const end = Date.now();
   await reader.settled();
   assert.equal(await reader.image(), 31);
-  const previews = bytes().slice(before)
-    .filter(({ format }) => format === "jpeg").map(({ bytes }) => bytes);
-  assert.ok(previews.every((size) => size <= PREVIEW_BYTES),
-    `previews of ${previews} bytes`);
+
+  const moving = asked.filter(({ at }) => at > begin && at <= end)
+    .map(({ target }) => new URLSearchParams(target.split("?")[1]));
+  const previews = moving.filter((query) => query.get("format") === "jpeg");
+  assert.ok(previews.length >= 8, `${previews.length} previews`);
+  // A slow machine rests now and then.
+  assert.ok(moving.length - previews.length <= previews.length / 4,
+    `${moving.length - previews.length} others`);
+  assert.ok(previews.every((query) =>
+    Number(query.get("max_bytes") ?? Infinity) <= PREVIEW_BYTES));
+
+  const sizes = reader.all.slice(before)
+    .filter(({ url }) => url.includes("format=jpeg")).map(({ bytes }) => bytes);
+  assert.ok(sizes.length >= 8
+    && sizes.every((size) => size > 0 && size <= PREVIEW_BYTES),
+  `previews of ${sizes} bytes`);
 });
 
 await test("each preview was said to be one, and nothing else", async () => {
   /** @type {{shown: string, preview: boolean}[]} */
   const said = await page.evaluate(() => /** @type {any} */ (globalThis).said);
-  assert.ok(said.length > 5);
+  assert.ok(said.filter(({ shown }) => shown.includes("format=jpeg"))
+    .length > 5);
   const silent = said.filter(({ shown, preview }) =>
     shown.includes("format=jpeg") && !preview);
   assert.deepEqual(silent, []);
