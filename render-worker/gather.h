@@ -15,4 +15,8 @@
 void gather(uint32_t *to, const void *base, const int32_t *index,
     unsigned unit, uint32_t n);
 
+/* a[i] = base[index[i]], b[i] = base[index[i] + 1] */
+void gather_pairs(float *a, float *b, const float *base, const int32_t *index,
+    uint32_t n);
+
 #endif /* DICOM_GATHER_H */

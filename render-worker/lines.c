@@ -28,10 +28,10 @@ weigh(float a, float b, float c, float d, const float w[4])
 
 
 MULTIVERSION void
-line_positions(int32_t *to, double row, double step, uint32_t x, uint32_t n)
+line_positions(int32_t *to, const double *part, double row, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        to[i] = scene_low_word(row + step * ((int32_t) (x + i) + 0.5));
+        to[i] = scene_low_word(part[i] + row);
     }
 }
 
@@ -56,37 +56,37 @@ line_corners(const int32_t *position, int32_t *at, float *fraction,
 
 
 MULTIVERSION void
-line_texels(const double u[2], const double v[2], uint32_t x, uint32_t n,
+line_texels(const struct places *places, uint32_t x, uint32_t n,
     int32_t columns, unsigned bits, int32_t *index)
 {
-    int32_t  p, q;
-    double   at;
+    int32_t        p, q;
+    double         u0 = places->u0, v0 = places->v0;
+    const double  *u = places->u + x, *v = places->v + x;
 
     for (uint32_t i = 0; i < n; i++) {
-        at = (int32_t) (x + i) + 0.5;
-        p = scene_low_word(u[0] + u[1] * at) >> bits;
-        q = scene_low_word(v[0] + v[1] * at) >> bits;
+        p = scene_low_word(u[i] + u0) >> bits;
+        q = scene_low_word(v[i] + v0) >> bits;
         index[i] = q * columns + p;
     }
 }
 
 
 MULTIVERSION void
-line_places(const double u[2], const double v[2], uint32_t x, uint32_t n,
+line_places(const struct places *places, uint32_t x, uint32_t n,
     int32_t columns, unsigned bits, int32_t *index, float *fx, float *fy)
 {
-    float    unit;
-    double   at;
-    int32_t  half, mask, p, q;
+    float          unit;
+    double         u0 = places->u0, v0 = places->v0;
+    int32_t        half, mask, p, q;
+    const double  *u = places->u + x, *v = places->v + x;
 
     half = (1 << bits) >> 1;
     mask = (1 << bits) - 1;
     unit = 1.0f / (float) (1 << bits);
 
     for (uint32_t i = 0; i < n; i++) {
-        at = (int32_t) (x + i) + 0.5;
-        p = scene_low_word(u[0] + u[1] * at) - half;
-        q = scene_low_word(v[0] + v[1] * at) - half;
+        p = scene_low_word(u[i] + u0) - half;
+        q = scene_low_word(v[i] + v0) - half;
         index[i] = (q >> bits) * columns + (p >> bits);
         fx[i] = (float) (p & mask) * unit;
         fy[i] = (float) (q & mask) * unit;
@@ -228,6 +228,17 @@ line_low_bytes(uint8_t *to, const uint32_t *word, uint32_t n)
 
 
 MULTIVERSION void
+line_reverse(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+    const uint8_t  *last = from + n - 1;
+
+    for (ptrdiff_t i = 0; i < (ptrdiff_t) n; i++) {
+        to[i] = last[-i];
+    }
+}
+
+
+MULTIVERSION void
 line_blend_lines(float *to, const float *a, const float *b, const float *f,
     uint32_t n)
 {
@@ -255,7 +266,7 @@ line_shade_affine(uint8_t *to, const float *v, float slope, float intercept,
 
 MULTIVERSION void
 line_entries(const float *v, float first, float last, int32_t *before,
-    int32_t *after, float *fraction, uint32_t n)
+    float *fraction, uint32_t n)
 {
     float    at;
     int32_t  i;
@@ -266,7 +277,6 @@ line_entries(const float *v, float first, float last, int32_t *before,
         at = at > last ? last : at;
         i = (int32_t) at;
         before[k] = i;
-        after[k] = i + 1 < (int32_t) last ? i + 1 : (int32_t) last;
         fraction[k] = at - (float) i;
     }
 }

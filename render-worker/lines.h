@@ -22,22 +22,20 @@ line_weights(float f, float w[4])
     w[3] = f * f * (f * 0.5f - 0.5f);
 }
 
-/* Positions of n pixels of a straight row from x on. */
-void line_positions(int32_t *to, double row, double step, uint32_t x,
-    uint32_t n);
+/* Positions of n pixels of a row along an axis: low words of part[i] + row. */
+void line_positions(int32_t *to, const double *part, double row, uint32_t n);
 
 /* From positions to texels and the way to the next; bits: of a fraction. */
 void line_corners(const int32_t *position, int32_t *at, float *fraction,
     unsigned bits, uint32_t n);
 
 /*
- * Of n pixels of any row from x on, whose positions are u[0] + u[1] (x + 0.5)
- * and the same of v: index of the texel there; or of the texel before, and the
- * ways to the next.
+ * Of n pixels of any row from x on: index of the texel there; or of the texel
+ * before, and the ways to the next.
  */
-void line_texels(const double u[2], const double v[2], uint32_t x, uint32_t n,
+void line_texels(const struct places *places, uint32_t x, uint32_t n,
     int32_t columns, unsigned bits, int32_t *index);
-void line_places(const double u[2], const double v[2], uint32_t x, uint32_t n,
+void line_places(const struct places *places, uint32_t x, uint32_t n,
     int32_t columns, unsigned bits, int32_t *index, float *fx, float *fy);
 
 /*
@@ -88,13 +86,16 @@ void line_index_uint32_t(int32_t *to, const uint32_t *a,
     struct draw_bits bits, uint32_t n);
 void line_low_bytes(uint8_t *to, const uint32_t *word, uint32_t n);
 
+/* The last of n bytes first. */
+void line_reverse(uint8_t *to, const uint8_t *from, uint32_t n);
+
 /* Grays of interpolated values: closed form */
 void line_shade_affine(uint8_t *to, const float *v, float slope,
     float intercept, uint32_t n);
 
-/* and table: entries before and after a value, and its way between them. */
+/* and table: the entry before a value, and its way to the next. */
 void line_entries(const float *v, float first, float last, int32_t *before,
-    int32_t *after, float *fraction, uint32_t n);
+    float *fraction, uint32_t n);
 void line_round_blend(uint8_t *to, const float *a, const float *b,
     const float *f, uint32_t n);
 

@@ -219,7 +219,8 @@ axis_is_whole(struct draw_map *map, int axis)
     double         one = 1u << map->fraction;
     const double  *m = axis == 0 ? map->u : map->v;
 
-    map->first[axis] = (uint32_t) scene_position(scene_row(m, 0), m, 0);
+    map->first[axis] = (uint32_t) scene_low_word(scene_row(m, 0)
+                                                 + scene_column(m, 0));
     map->right[axis] = (uint32_t) (int64_t) m[0];
     map->down[axis] = (uint32_t) (int64_t) m[1];
 

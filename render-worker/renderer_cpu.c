@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bands.h"
+#include "columns.h"
 #include "log.h"
 #include "pool.h"
 #include "scene.h"
@@ -19,6 +20,18 @@
 /* Waking threads costs as much as drawing a small picture alone */
 #define ALONE_BYTES  (512u * 1024)
 #define BAND_ROWS    32
+
+/* Rows of a turned picture fill lines of the cache when they become columns; they
+   begin an odd number of lines apart, which spreads them over the cache */
+#define TURNED_ROWS  64
+#define TILE_STEP(length)  ((((size_t) (length) + 63) / 64 | 1) * 64)
+
+/*
+ * A picture whose rows run along the columns of the image, or rather so than
+ * along its rows, would touch a line of the cache, or a page of memory, for each
+ * pixel: it is drawn with its axes exchanged.
+ */
+#define STEEP        2
 
 #define MAX_WORKERS  8
 
@@ -48,9 +61,8 @@ struct renderer_cpu {
 /* What a thread draws in, kept from picture to picture */
 struct thread_scratch {
     struct rows_scratch  rows;
-    int32_t             *at;            /* of rows_plan, width entries each */
-    float               *fraction;
-    uint32_t             width;
+    struct rows_columns  columns;
+    uint32_t             width;         /* entries of columns */
 };
 
 static _Thread_local struct thread_scratch  scratch;
@@ -60,71 +72,11 @@ static _Thread_local struct thread_scratch  scratch;
 struct picture {
     const struct rows_plan  *plan;
     uint8_t                 *pixels;
-    uint32_t                 height, band;
+    uint32_t                 band;
     size_t                   stride;
     size_t                   line_size, tile_size;  /* of a thread's scratch */
     atomic_bool              failed;
 };
-
-
-/* Swaps rows and columns of 8 x 8 bytes. */
-static void
-transpose(uint64_t row[8])
-{
-    uint64_t  t;
-
-    static const uint64_t  masks[] = {
-        0x00ff00ff00ff00ff, 0x0000ffff0000ffff, 0x00000000ffffffff
-    };
-
-    for (int step = 2; step >= 0; step--) {
-        int  other = 1 << step, bits = 8 << step;
-
-        for (int i = 0; i < 8; i++) {
-            if (!(i & other)) {
-                t = ((row[i] >> bits) ^ row[i + other]) & masks[step];
-                row[i + other] ^= t;
-                row[i] ^= t << bits;
-            }
-        }
-    }
-}
-
-
-/* Puts n rows of height bytes as columns into a picture. */
-static void
-put_columns(uint8_t *to, size_t stride, const uint8_t *from, uint32_t n,
-    uint32_t height)
-{
-    uint32_t  x, y;
-    uint64_t  row[8];
-
-    for (y = 0; y + 8 <= height; y += 8) {
-        for (x = 0; x + 8 <= n; x += 8) {
-            for (uint32_t i = 0; i < 8; i++) {
-                memcpy(&row[i], from + (size_t) (x + i) * height + y, 8);
-            }
-
-            transpose(row);
-
-            for (uint32_t i = 0; i < 8; i++) {
-                memcpy(to + (y + i) * stride + x, &row[i], 8);
-            }
-        }
-
-        for ( ; x < n; x++) {
-            for (uint32_t i = 0; i < 8; i++) {
-                to[(y + i) * stride + x] = from[(size_t) x * height + y + i];
-            }
-        }
-    }
-
-    for ( ; y < height; y++) {
-        for (x = 0; x < n; x++) {
-            to[y * stride + x] = from[(size_t) x * height + y];
-        }
-    }
-}
 
 
 static bool
@@ -157,29 +109,27 @@ rows_reserve(size_t line_size, size_t tile_size)
 }
 
 
-/* Room for one entry a column. */
+/* Room for one entry a column, all in one piece of memory. */
 static bool
 columns_reserve(uint32_t width)
 {
-    float    *fraction;
-    int32_t  *at;
+    struct rows_columns  *columns = &scratch.columns;
 
     if (width <= scratch.width) {
         return true;
     }
 
-    at = realloc(scratch.at, width * sizeof(*at));
-    if (at == NULL) {
+    free(columns->u);
+    scratch.width = 0;
+    columns->u = malloc(width * (2 * sizeof(double) + sizeof(int32_t)
+                                 + sizeof(float)));
+    if (columns->u == NULL) {
         return false;
     }
 
-    scratch.at = at;
-    fraction = realloc(scratch.fraction, width * sizeof(*fraction));
-    if (fraction == NULL) {
-        return false;
-    }
-
-    scratch.fraction = fraction;
+    columns->v = columns->u + width;
+    columns->at = (int32_t *) (columns->v + width);
+    columns->fraction = (float *) (columns->at + width);
     scratch.width = width;
 
     return true;
@@ -191,8 +141,7 @@ renderer_thread_finish(void)
 {
     free(scratch.rows.line);
     free(scratch.rows.tile);
-    free(scratch.at);
-    free(scratch.fraction);
+    free(scratch.columns.u);
     memset(&scratch, 0, sizeof(scratch));
 }
 
@@ -202,9 +151,11 @@ static bool
 band_begin(struct picture *picture, unsigned piece, uint32_t *from,
     uint32_t *end)
 {
+    uint32_t  height = picture->plan->scene->height;
+
     *from = piece * picture->band;
-    *end = *from + picture->band < picture->height ? *from + picture->band
-                                                   : picture->height;
+    *end = *from + picture->band;
+    *end = *end < height ? *end : height;
 
     if (!rows_reserve(picture->line_size, picture->tile_size)) {
         atomic_store(&picture->failed, true);
@@ -225,63 +176,40 @@ draw_band(void *context, unsigned piece, unsigned worker)
 
     if (band_begin(picture, piece, &from, &end)) {
         rows_draw(picture->plan, from, end,
-                  picture->pixels + from * picture->stride, &scratch.rows);
+                  picture->pixels + from * picture->stride, picture->stride,
+                  &scratch.rows);
     }
 }
 
 
-/* A band of a picture turned by a quarter: its rows become columns. */
+/* A band of a turned picture: its rows become columns. */
 static void
 draw_turned(void *context, unsigned piece, unsigned worker)
 {
-    uint32_t         from, end;
+    size_t           step;
+    uint32_t         from, end, width;
     struct picture  *picture = context;
 
     (void) worker;
 
     if (band_begin(picture, piece, &from, &end)) {
-        rows_draw(picture->plan, from, end, scratch.rows.tile, &scratch.rows);
-        put_columns(picture->pixels + from, picture->stride,
-                    scratch.rows.tile, end - from,
-                    picture->plan->scene->draw->width);
+        width = picture->plan->scene->width;
+        step = TILE_STEP(width);
+        rows_draw(picture->plan, from, end, scratch.rows.tile, step,
+                  &scratch.rows);
+        columns_put(picture->pixels + from, picture->stride,
+                    scratch.rows.tile, step, end - from, width);
     }
-}
-
-
-/*
- * A picture whose rows run along the columns of the image would touch a
- * memory page for each pixel.  It is drawn with its axes exchanged instead.
- */
-static bool
-turn(struct scene *scene, struct draw *turned)
-{
-    struct draw_map  map = scene->map;
-
-    if (scene->voi == NULL || map.u[0] != 0 || map.v[1] != 0) {
-        return false;
-    }
-
-    *turned = *scene->draw;
-    turned->width = scene->draw->height;
-    turned->height = scene->draw->width;
-    scene->draw = turned;
-    scene->map.u[0] = map.u[1];
-    scene->map.u[1] = map.u[0];
-    scene->map.v[0] = map.v[1];
-    scene->map.v[1] = map.v[0];
-
-    return true;
 }
 
 
 static bool
 cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
 {
-    bool                     turned;
     size_t                   size;
     band_fn                  fn;
     unsigned                 pieces;
-    struct draw              plain, other;
+    struct draw              plain;
     struct scene             scene;
     struct picture           picture;
     struct rows_plan         plan;
@@ -311,25 +239,27 @@ cpu_draw(struct renderer *base, const struct draw *draw, uint8_t *pixels)
     plain.interpolation = draw_filter(draw, &scene.map);
     scene.draw = &plain;
 
-    turned = turn(&scene, &other);
+    scene.turned = scene.voi != NULL
+                   && fabs(scene.map.v[0]) > STEEP * fabs(scene.map.u[0]);
+    scene.width = scene.turned ? draw->height : draw->width;
+    scene.height = scene.turned ? draw->width : draw->height;
 
-    if (!columns_reserve(scene.draw->width)) {
+    if (!columns_reserve(scene.width)) {
         goto memory;
     }
 
-    rows_plan(&plan, &scene, scratch.at, scratch.fraction);
+    rows_plan(&plan, &scene, &scratch.columns);
 
     picture.plan = &plan;
     picture.pixels = pixels;
-    picture.height = scene.draw->height;
-    picture.band = BAND_ROWS;
+    picture.band = scene.turned ? TURNED_ROWS : BAND_ROWS;
     picture.stride = size / draw->height;
     picture.line_size = rows_scratch_size(&plan);
-    picture.tile_size = turned ? (size_t) draw->height * BAND_ROWS : 0;
+    picture.tile_size = scene.turned ? TILE_STEP(scene.width) * TURNED_ROWS : 0;
     atomic_init(&picture.failed, false);
 
-    pieces = (picture.height - 1) / picture.band + 1;
-    fn = turned ? draw_turned : draw_band;
+    pieces = (scene.height - 1) / picture.band + 1;
+    fn = scene.turned ? draw_turned : draw_band;
 
     bands_run(size > ALONE_BYTES ? renderer->bands : NULL, fn, &picture,
               pieces);

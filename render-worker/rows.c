@@ -9,6 +9,7 @@
 
 #include "gather.h"
 #include "lines.h"
+#include "quads.h"
 #include "reals.h"
 #include "scene.h"
 
@@ -21,13 +22,8 @@
 static void
 shade(const struct voi_table *voi, uint8_t *to, const float *v, uint32_t n)
 {
-    float    f[PASS];
-    int32_t  at[2][PASS];
-
-    union {
-        uint32_t  word[PASS];
-        float     real[PASS];
-    } a, b;
+    float    f[PASS], a[PASS], b[PASS];
+    int32_t  at[PASS];
 
     if (n == 0) {
         return;
@@ -38,11 +34,9 @@ shade(const struct voi_table *voi, uint8_t *to, const float *v, uint32_t n)
         return;
     }
 
-    line_entries(v, (float) voi->first, (float) (voi->count - 1), at[0],
-                 at[1], f, n);
-    gather(a.word, voi->value, at[0], sizeof(float), n);
-    gather(b.word, voi->value, at[1], sizeof(float), n);
-    line_round_blend(to, a.real, b.real, f, n);
+    line_entries(v, (float) voi->first, (float) (voi->count - 1), at, f, n);
+    gather_pairs(a, b, voi->value, at, n);
+    line_round_blend(to, a, b, f, n);
 }
 
 
@@ -186,35 +180,32 @@ straight_pass(const struct rows_plan *plan, const float *line, uint32_t x,
     uint32_t n, float *to)
 {
     int                  taps, before;
-    const float         *tap[4];
-    const int32_t       *at = plan->at + x;
+    float                t[4][PASS];
+    const float         *tap[4], *base;
+    const int32_t       *at = plan->columns.at + x;
+    const float         *fraction = plan->columns.fraction + x;
     const struct scene  *scene = plan->scene;
-
-    union {
-        uint32_t  word[PASS];
-        float     real[PASS];
-    } t[4];
 
     before = scene->draw->interpolation == DRAW_CUBIC ? 1 : 0;
     taps = before ? 4 : 2;
+    base = line - plan->low - before;
 
-    for (int i = 0; i < taps; i++) {
-        const float  *base = line - plan->low - before + i;
-
-        if (plan->stepwise) {
-            tap[i] = base + at[0];
+    for (int i = 0; i < taps; i += 2, base += 2) {
+        if (plan->step != 0) {
+            tap[i] = base + (plan->step > 0 ? at[0] : at[n - 1]);
+            tap[i + 1] = tap[i] + 1;
 
         } else {
-            gather(t[i].word, base, at, sizeof(float), n);
-            tap[i] = t[i].real;
+            gather_pairs(t[i], t[i + 1], base, at, n);
+            tap[i] = t[i];
+            tap[i + 1] = t[i + 1];
         }
     }
 
     if (before) {
-        line_weigh_lines(to, tap[0], tap[1], tap[2], tap[3],
-                         plan->fraction + x, n);
+        line_weigh_lines(to, tap[0], tap[1], tap[2], tap[3], fraction, n);
     } else {
-        line_blend_lines(to, tap[0], tap[1], plan->fraction + x, n);
+        line_blend_lines(to, tap[0], tap[1], fraction, n);
     }
 }
 
@@ -222,23 +213,57 @@ straight_pass(const struct rows_plan *plan, const float *line, uint32_t x,
 static void
 straight_nearest(const struct rows_plan *plan, int32_t y, uint8_t *pixels)
 {
+    uint8_t         gray[PASS];
     uint32_t        n, word[PASS];
+    const int32_t  *at = plan->columns.at;
     const uint8_t  *row;
 
     row = row_of(plan, y);
 
-    if (plan->stepwise) {
+    if (plan->step > 0) {
         shade_texels(plan, pixels + plan->from,
-                     row + (size_t) plan->at[plan->from] * plan->texel,
-                     plan->texel, plan->end - plan->from);
+                     row + (size_t) at[plan->from] * plan->texel, plan->texel,
+                     plan->end - plan->from);
         return;
     }
 
     for (uint32_t x = plan->from; x < plan->end; x += n) {
         n = plan->end - x < PASS ? plan->end - x : PASS;
-        gather(word, row, plan->at + x, plan->texel, n);
+
+        if (plan->step < 0) {
+            shade_texels(plan, gray,
+                         row + (size_t) at[x + n - 1] * plan->texel,
+                         plan->texel, n);
+            line_reverse(pixels + x, gray, n);
+            continue;
+        }
+
+        gather(word, row, at + x, plan->texel, n);
         shade_texels(plan, pixels + x, word, sizeof(word[0]), n);
     }
+}
+
+
+/* What a row of the drawn picture has in its pixels' positions. */
+static struct places
+row_places(const struct rows_plan *plan, uint32_t y)
+{
+    struct places        places;
+    const struct scene  *scene = plan->scene;
+
+    places.u = plan->columns.u;
+    places.v = plan->columns.v;
+
+    if (scene->turned) {
+        places.u0 = scene_column(scene->map.u, y);
+        places.v0 = scene_column(scene->map.v, y);
+
+    } else {
+        places.u0 = scene_row(scene->map.u, y);
+        places.v0 = scene_row(scene->map.v, y);
+    }
+
+    return places;
 }
 
 
@@ -248,22 +273,24 @@ straight_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels,
     float *line)
 {
     float                fy, value[PASS];
+    uint8_t              gray[PASS];
     int32_t              v, q;
     uint32_t             n;
+    struct places        places = row_places(plan, y);
     const struct scene  *scene = plan->scene;
     const struct draw   *draw = scene->draw;
 
-    v = scene_low_word(scene_row(scene->map.v, y));
+    v = scene_low_word(places.v[0] + places.v0);
 
     if ((uint32_t) v >= scene->rows << scene->map.fraction
         || plan->from == plan->end)
     {
-        memset(pixels, draw->background, draw->width);
+        memset(pixels, draw->background, scene->width);
         return;
     }
 
     memset(pixels, draw->background, plan->from);
-    memset(pixels + plan->end, draw->background, draw->width - plan->end);
+    memset(pixels + plan->end, draw->background, scene->width - plan->end);
 
     if (draw->interpolation == DRAW_NEAREST) {
         straight_nearest(plan, v >> scene->map.fraction, pixels);
@@ -276,7 +303,13 @@ straight_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels,
     for (uint32_t x = plan->from; x < plan->end; x += n) {
         n = plan->end - x < PASS ? plan->end - x : PASS;
         straight_pass(plan, line, x, n, value);
-        shade(scene->voi, pixels + x, value, n);
+
+        if (plan->step < 0) {
+            shade(scene->voi, gray, value, n);
+            line_reverse(pixels + x, gray, n);
+        } else {
+            shade(scene->voi, pixels + x, value, n);
+        }
     }
 }
 
@@ -288,19 +321,18 @@ straight_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels,
  * come are fetched meanwhile.
  */
 static void
-find_texels(const struct rows_plan *plan, const double u[2],
-    const double v[2], uint32_t x, uint32_t n, int32_t *index, float *fx,
-    float *fy)
+find_texels(const struct rows_plan *plan, const struct places *places,
+    uint32_t x, uint32_t n, int32_t *index, float *fx, float *fy)
 {
     uintptr_t            later;
     const struct scene  *scene = plan->scene;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        line_texels(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
-                    index);
+        line_texels(places, x, n, (int32_t) scene->columns,
+                    scene->map.fraction, index);
     } else {
-        line_places(u, v, x, n, (int32_t) scene->columns, scene->map.fraction,
-                    index, fx, fy);
+        line_places(places, x, n, (int32_t) scene->columns,
+                    scene->map.fraction, index, fx, fy);
     }
 
     for (uint32_t i = 0; i < n; i += AHEAD_STEP) {
@@ -311,10 +343,38 @@ find_texels(const struct rows_plan *plan, const double u[2],
 }
 
 
+/* Values of n <= PASS pixels, interpolated linearly. */
+static void
+free_linear(const struct rows_plan *plan, const struct places *places,
+    uint32_t x, uint32_t n, float *value)
+{
+    float                fx[PASS], fy[PASS];
+    int32_t              index[PASS];
+    uint32_t             done, word[2][PASS];
+    const struct scene  *scene = plan->scene;
+    const struct quads   quads = {
+        scene->texels, plan->texel, scene->columns, scene->map.fraction,
+        scene->bits, plan->ahead
+    };
+
+    done = quads_blend(value, &quads, places, x, n);
+    n -= done;
+
+    if (n > 0) {
+        find_texels(plan, places, x + done, n, index, fx, fy);
+        gather(word[0], scene->texels, index, plan->texel, n);
+        gather(word[1], scene->texels + (size_t) scene->columns * plan->texel,
+               index, plan->texel, n);
+        line_blend_pairs(value + done, word[0], word[1], fx, fy, scene->bits,
+                         plan->next, n);
+    }
+}
+
+
 /* n <= PASS pixels of any row, all with their neighbours inside the image. */
 static void
-free_gray(const struct rows_plan *plan, const double u[2],
-    const double v[2], uint32_t x, uint32_t n, uint8_t *pixels)
+free_gray(const struct rows_plan *plan, const struct places *places,
+    uint32_t x, uint32_t n, uint8_t *pixels)
 {
     float                fx[PASS], fy[PASS], value[PASS], column[4][PASS];
     size_t               stride;
@@ -327,22 +387,19 @@ free_gray(const struct rows_plan *plan, const double u[2],
     base = scene->texels;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        find_texels(plan, u, v, x, n, index, NULL, NULL);
+        find_texels(plan, places, x, n, index, NULL, NULL);
         gather(word[0], base, index, plan->texel, n);
         shade_texels(plan, pixels, word[0], sizeof(word[0][0]), n);
         return;
     }
 
-    find_texels(plan, u, v, x, n, index, fx, fy);
-
     if (scene->draw->interpolation != DRAW_CUBIC) {
-        gather(word[0], base, index, plan->texel, n);
-        gather(word[1], base + stride, index, plan->texel, n);
-        line_blend_pairs(value, word[0], word[1], fx, fy, scene->bits,
-                         plan->next, n);
+        free_linear(plan, places, x, n, value);
         shade(scene->voi, pixels, value, n);
         return;
     }
+
+    find_texels(plan, places, x, n, index, fx, fy);
 
     for (int half = 0; half < 2; half++) {
         for (int i = 0; i < 4; i++) {
@@ -361,8 +418,8 @@ free_gray(const struct rows_plan *plan, const double u[2],
 
 
 static void
-free_colour(const struct rows_plan *plan, const double u[2],
-    const double v[2], uint32_t x, uint32_t n, uint8_t *pixels)
+free_colour(const struct rows_plan *plan, const struct places *places,
+    uint32_t x, uint32_t n, uint8_t *pixels)
 {
     float                fx[PASS], fy[PASS], value[3][PASS];
     size_t               stride;
@@ -376,7 +433,7 @@ free_colour(const struct rows_plan *plan, const double u[2],
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
         flip = scene->draw->invert ? UINT32_MAX : 0;
-        find_texels(plan, u, v, x, n, index, NULL, NULL);
+        find_texels(plan, places, x, n, index, NULL, NULL);
         gather(word[0], base, index, plan->texel, n);
 
         for (uint32_t i = 0; i < n; i++) {
@@ -389,7 +446,7 @@ free_colour(const struct rows_plan *plan, const double u[2],
         return;
     }
 
-    find_texels(plan, u, v, x, n, index, fx, fy);
+    find_texels(plan, places, x, n, index, fx, fy);
 
     if (scene->draw->interpolation == DRAW_CUBIC) {
         for (int i = 0; i < 16; i++) {
@@ -417,8 +474,8 @@ free_colour(const struct rows_plan *plan, const double u[2],
 
 /* The same of samples of 32 bits. */
 static void
-free_real(const struct rows_plan *plan, const double u[2],
-    const double v[2], uint32_t x, uint32_t n, uint8_t *pixels)
+free_real(const struct rows_plan *plan, const struct places *places,
+    uint32_t x, uint32_t n, uint8_t *pixels)
 {
     float                    fx[PASS], fy[PASS];
     double                   value[4][PASS], column[4][PASS];
@@ -443,12 +500,12 @@ free_real(const struct rows_plan *plan, const double u[2],
              ? REAL_SIGNED : REAL_UNSIGNED;
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
-        find_texels(plan, u, v, x, n, index, NULL, NULL);
+        find_texels(plan, places, x, n, index, NULL, NULL);
         gather(word, base, index, plan->texel, n);
         real_convert(value[0], word, kind, scene->bits, n);
 
     } else if (scene->draw->interpolation == DRAW_CUBIC) {
-        find_texels(plan, u, v, x, n, index, fx, fy);
+        find_texels(plan, places, x, n, index, fx, fy);
 
         for (int i = 0; i < 4; i++) {
             for (int j = 0; j < 4; j++) {
@@ -464,7 +521,7 @@ free_real(const struct rows_plan *plan, const double u[2],
         real_weigh(value[0], columns, fx, n);
 
     } else {
-        find_texels(plan, u, v, x, n, index, fx, fy);
+        find_texels(plan, places, x, n, index, fx, fy);
 
         for (int i = 0; i < 4; i++) {
             gather(word, base + (i & 2 ? stride : 0)
@@ -485,17 +542,15 @@ free_real(const struct rows_plan *plan, const double u[2],
 /* First pixel from from on whose position is not below limit, or is not above
    when positions fall: they only rise or only fall along a row. */
 static uint32_t
-crossing(double row, const double map[3], uint32_t from, uint32_t end,
-    int32_t limit)
+crossing(const double *part, double row, bool rising, uint32_t from,
+    uint32_t end, int32_t limit)
 {
-    bool      past;
     uint32_t  middle;
 
     while (from < end) {
         middle = from + (end - from) / 2;
-        past = (scene_position(row, map, middle) >= limit) == (map[0] >= 0);
 
-        if (past) {
+        if ((scene_low_word(part[middle] + row) >= limit) == rising) {
             end = middle;
         } else {
             from = middle + 1;
@@ -508,13 +563,19 @@ crossing(double row, const double map[3], uint32_t from, uint32_t end,
 
 /* Leaves of *from to *end the pixels with positions from low to below high. */
 static void
-clip(double row, const double map[3], int32_t low, int32_t high,
+clip(const double *part, double row, int32_t low, int32_t high,
     uint32_t *from, uint32_t *end)
 {
+    bool      rising;
     uint32_t  a, b;
 
-    a = crossing(row, map, *from, *end, map[0] >= 0 ? low : high);
-    b = crossing(row, map, a, *end, map[0] >= 0 ? high : low);
+    if (*from == *end) {
+        return;
+    }
+
+    rising = part[*end - 1] >= part[*from];
+    a = crossing(part, row, rising, *from, *end, rising ? low : high);
+    b = crossing(part, row, rising, a, *end, rising ? high : low);
 
     *from = a;
     *end = b;
@@ -524,27 +585,23 @@ clip(double row, const double map[3], int32_t low, int32_t high,
 static void
 free_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels)
 {
-    double               u[2], v[2];
     int32_t              one, margin, right, bottom;
     uint32_t             from, end, first, last, n, width;
     unsigned             samples;
+    struct places        places = row_places(plan, y);
     const struct scene  *scene = plan->scene;
     const struct draw   *draw = scene->draw;
 
     samples = scene->voi != NULL ? 1 : 3;
-    width = draw->width;
+    width = scene->width;
     one = 1 << scene->map.fraction;
     right = (int32_t) scene->columns * one;
     bottom = (int32_t) scene->rows * one;
-    u[0] = scene_row(scene->map.u, y);
-    u[1] = scene->map.u[0];
-    v[0] = scene_row(scene->map.v, y);
-    v[1] = scene->map.v[0];
 
     from = 0;
     end = width;
-    clip(u[0], scene->map.u, 0, right, &from, &end);
-    clip(v[0], scene->map.v, 0, bottom, &from, &end);
+    clip(places.u, places.u0, 0, right, &from, &end);
+    clip(places.v, places.v0, 0, bottom, &from, &end);
 
     memset(pixels, draw->background, (size_t) from * samples);
     memset(pixels + (size_t) end * samples, draw->background,
@@ -558,49 +615,48 @@ free_row(const struct rows_plan *plan, uint32_t y, uint8_t *pixels)
     if (draw->interpolation != DRAW_NEAREST) {
         margin = (one >> 1)
                  + (draw->interpolation == DRAW_CUBIC ? one : 0);
-        clip(u[0], scene->map.u, margin, right - margin, &first, &last);
-        clip(v[0], scene->map.v, margin, bottom - margin, &first, &last);
+        clip(places.u, places.u0, margin, right - margin, &first, &last);
+        clip(places.v, places.v0, margin, bottom - margin, &first, &last);
     }
 
-    sample_span(scene, y, from, first, pixels + (size_t) from * samples);
+    sample_span(scene, &places, from, first, pixels + (size_t) from * samples);
 
     for (uint32_t x = first; x < last; x += n) {
         n = last - x < PASS ? last - x : PASS;
 
         if (plan->real) {
-            free_real(plan, u, v, x, n, pixels + x);
+            free_real(plan, &places, x, n, pixels + x);
         } else if (samples == 1) {
-            free_gray(plan, u, v, x, n, pixels + x);
+            free_gray(plan, &places, x, n, pixels + x);
         } else {
-            free_colour(plan, u, v, x, n, pixels + (size_t) x * 3);
+            free_colour(plan, &places, x, n, pixels + (size_t) x * 3);
         }
     }
 
-    sample_span(scene, y, last, end, pixels + (size_t) last * samples);
+    sample_span(scene, &places, last, end, pixels + (size_t) last * samples);
 }
 
 
 static void
-plan_straight(struct rows_plan *plan, const struct scene *scene, int32_t *at,
-    float *fraction)
+plan_straight(struct rows_plan *plan, const struct scene *scene)
 {
-    int32_t   before, after, a, b;
-    uint32_t  n;
-    double    row;
+    double         one, step;
+    int32_t        before, after, a, b, *at = plan->columns.at;
+    uint32_t       n;
+    struct places  places = row_places(plan, 0);
 
-    row = scene_row(scene->map.u, 0);
     plan->from = 0;
-    plan->end = scene->draw->width;
-    clip(row, scene->map.u, 0, (int32_t) (scene->columns
-                                          << scene->map.fraction),
-         &plan->from, &plan->end);
+    plan->end = scene->width;
+    clip(places.u, places.u0, 0,
+         (int32_t) (scene->columns << scene->map.fraction), &plan->from,
+         &plan->end);
 
     if (plan->from == plan->end) {
         return;
     }
 
     n = plan->end - plan->from;
-    line_positions(at + plan->from, row, scene->map.u[0], plan->from, n);
+    line_positions(at + plan->from, places.u + plan->from, places.u0, n);
 
     if (scene->draw->interpolation == DRAW_NEAREST) {
         for (uint32_t x = plan->from; x < plan->end; x++) {
@@ -608,8 +664,9 @@ plan_straight(struct rows_plan *plan, const struct scene *scene, int32_t *at,
         }
 
     } else {
-        line_corners(at + plan->from, at + plan->from, fraction + plan->from,
-                     scene->map.fraction, n);
+        line_corners(at + plan->from, at + plan->from,
+                     plan->columns.fraction + plan->from, scene->map.fraction,
+                     n);
     }
 
     before = scene->draw->interpolation == DRAW_CUBIC ? 1 : 0;
@@ -618,9 +675,29 @@ plan_straight(struct rows_plan *plan, const struct scene *scene, int32_t *at,
     b = at[plan->end - 1];
     plan->low = (a < b ? a : b) - before;
     plan->high = (a < b ? b : a) + after;
-    plan->stepwise = scene->map.u[0] == 1u << scene->map.fraction;
-    plan->at = at;
-    plan->fraction = fraction;
+
+    one = 1u << scene->map.fraction;
+    step = scene->map.u[scene->turned ? 1 : 0];
+    plan->step = step == one ? 1 : step == -one ? -1 : 0;
+}
+
+
+/* What each of a row's pixels has in its position. */
+static void
+plan_columns(struct rows_plan *plan, const struct scene *scene)
+{
+    double  *u = plan->columns.u, *v = plan->columns.v;
+
+    for (uint32_t x = 0; x < scene->width; x++) {
+        if (scene->turned) {
+            u[x] = scene_row(scene->map.u, x);
+            v[x] = scene_row(scene->map.v, x);
+
+        } else {
+            u[x] = scene_column(scene->map.u, x);
+            v[x] = scene_column(scene->map.v, x);
+        }
+    }
 }
 
 
@@ -628,22 +705,26 @@ plan_straight(struct rows_plan *plan, const struct scene *scene, int32_t *at,
 static ptrdiff_t
 texels_ahead(const struct scene *scene, const double map[3])
 {
-    return (ptrdiff_t) floor(ldexp(AHEAD * map[1], -(int) scene->map.fraction));
+    return (ptrdiff_t) floor(ldexp(AHEAD * map[scene->turned ? 0 : 1],
+                                   -(int) scene->map.fraction));
 }
 
 
 void
-rows_plan(struct rows_plan *plan, const struct scene *scene, int32_t *at,
-    float *fraction)
+rows_plan(struct rows_plan *plan, const struct scene *scene,
+    const struct rows_columns *columns)
 {
+    int                      along = scene->turned ? 1 : 0;
     const struct voi_table  *voi = scene->voi;
 
     memset(plan, 0, sizeof(*plan));
     plan->scene = scene;
+    plan->columns = *columns;
     plan->texel = layer_format_size(scene->format);
     plan->next = 8 * plan->texel;
     plan->ahead = (texels_ahead(scene, scene->map.v) * scene->columns
                    + texels_ahead(scene, scene->map.u)) * plan->texel;
+    plan_columns(plan, scene);
 
     /* gathers count texels in 31 bits */
 
@@ -667,11 +748,11 @@ rows_plan(struct rows_plan *plan, const struct scene *scene, int32_t *at,
     plan->quick = plan->texel <= 2 && voi->count > 0
                   && voi->bits.shift + voi->bits.bits <= 8 * plan->texel
                   && (uint32_t) -voi->first == scene->bits.sign;
-    plan->straight = plan->quick && scene->map.u[1] == 0
-                     && scene->map.v[0] == 0;
+    plan->straight = plan->quick && scene->map.u[1 - along] == 0
+                     && scene->map.v[along] == 0;
 
     if (plan->straight) {
-        plan_straight(plan, scene, at, fraction);
+        plan_straight(plan, scene);
     }
 }
 
@@ -685,12 +766,9 @@ rows_scratch_size(const struct rows_plan *plan)
 
 void
 rows_draw(const struct rows_plan *plan, uint32_t from, uint32_t end,
-    uint8_t *pixels, struct rows_scratch *scratch)
+    uint8_t *pixels, size_t stride, struct rows_scratch *scratch)
 {
-    size_t               stride;
-    const struct draw   *draw = plan->scene->draw;
-
-    stride = (size_t) draw->width * (plan->scene->voi != NULL ? 1 : 3);
+    struct places  places;
 
     for (uint32_t y = from; y < end; y++, pixels += stride) {
         if (plan->straight) {
@@ -698,7 +776,8 @@ rows_draw(const struct rows_plan *plan, uint32_t from, uint32_t end,
         } else if (plan->quick) {
             free_row(plan, y, pixels);
         } else {
-            sample_span(plan->scene, y, 0, draw->width, pixels);
+            places = row_places(plan, y);
+            sample_span(plan->scene, &places, 0, plan->scene->width, pixels);
         }
     }
 }

@@ -375,10 +375,9 @@ pixel_at(const struct scene *scene, int32_t u, int32_t v, uint8_t *pixel)
 
 
 void
-sample_span(const struct scene *scene, uint32_t y, uint32_t from,
-    uint32_t end, uint8_t *pixels)
+sample_span(const struct scene *scene, const struct places *places,
+    uint32_t from, uint32_t end, uint8_t *pixels)
 {
-    double                  u0, v0;
     int32_t                 u, v;
     uint32_t                right, bottom;
     unsigned                samples;
@@ -387,12 +386,10 @@ sample_span(const struct scene *scene, uint32_t y, uint32_t from,
     samples = scene->voi != NULL ? 1 : 3;
     right = scene->columns << map->fraction;
     bottom = scene->rows << map->fraction;
-    u0 = scene_row(map->u, y);
-    v0 = scene_row(map->v, y);
 
     for (uint32_t x = from; x < end; x++, pixels += samples) {
-        u = scene_position(u0, map->u, x);
-        v = scene_position(v0, map->v, x);
+        u = scene_low_word(places->u[x] + places->u0);
+        v = scene_low_word(places->v[x] + places->v0);
 
         if ((uint32_t) u < right && (uint32_t) v < bottom) {
             pixel_at(scene, u, v, pixels);

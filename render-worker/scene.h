@@ -18,6 +18,8 @@ struct scene {
     const struct draw       *draw;
     const struct voi_table  *voi;       /* NULL: colour */
     struct draw_map          map;
+    bool                     turned;    /* drawn with its axes exchanged */
+    uint32_t                 width, height;     /* as it is drawn */
     uint32_t                 columns, rows;
     enum layer_format        format;
     const uint8_t           *texels;
@@ -35,25 +37,35 @@ scene_low_word(double d)
     return (int32_t) (uint32_t) bits;
 }
 
-/* Positions of a row's first pixel's left edge, to be added to. */
+/* The part of a row in its pixels' positions along an axis of the image. */
 static inline double
 scene_row(const double map[3], uint32_t y)
 {
     return map[1] * (y + 0.5) + map[2];
 }
 
-static inline int32_t
-scene_position(double row, const double map[3], uint32_t x)
+/* The part of a column. */
+static inline double
+scene_column(const double map[3], uint32_t x)
 {
-    return scene_low_word(row + map[0] * (x + 0.5));
+    return map[0] * (x + 0.5);
 }
 
 /*
- * Draws pixels from to end of row y, inside the image or not; pixels is where
+ * Where the pixels of a row are in the image: pixel x at the low words of
+ * u[x] + u0 and v[x] + v0.
+ */
+struct places {
+    const double  *u, *v;
+    double         u0, v0;
+};
+
+/*
+ * Draws pixels from to end of a row, inside the image or not; pixels is where
  * the first of them goes.
  */
-void sample_span(const struct scene *scene, uint32_t y, uint32_t from,
-    uint32_t end, uint8_t *pixels);
+void sample_span(const struct scene *scene, const struct places *places,
+    uint32_t from, uint32_t end, uint8_t *pixels);
 
 /* Memory one thread works in. */
 struct rows_scratch {
@@ -61,6 +73,13 @@ struct rows_scratch {
     size_t    size;                     /* floats */
     uint8_t  *tile;                     /* rows of a turned picture */
     size_t    tile_size;
+};
+
+/* What a picture's rows have for each pixel; width entries each. */
+struct rows_columns {
+    double   *u, *v;                    /* its part of the positions */
+    int32_t  *at;                       /* straight: texel before, and */
+    float    *fraction;                 /* way to the next */
 };
 
 /* What the rows of a picture have in common. */
@@ -72,24 +91,21 @@ struct rows_plan {
     unsigned             texel;         /* bytes */
     unsigned             next;          /* bits from a texel to its neighbour */
     ptrdiff_t            ahead;         /* bytes to a texel some rows later */
-    bool                 stepwise;      /* straight: a texel for each pixel */
+    int                  step;          /* straight: 1, -1: a texel a pixel */
     uint32_t             from, end;     /* straight: pixels inside, of a row */
     int32_t              low, high;     /* straight: texels of a row in use */
-    int32_t             *at;            /* straight: texel before, and */
-    float               *fraction;      /* way to the next, of each pixel */
+    struct rows_columns  columns;
 };
 
-/*
- * Fills in plan for scene; at and fraction have room for the picture's width.
- */
-void rows_plan(struct rows_plan *plan, const struct scene *scene, int32_t *at,
-    float *fraction);
+/* Fills in plan for scene; what it says of columns is written there. */
+void rows_plan(struct rows_plan *plan, const struct scene *scene,
+    const struct rows_columns *columns);
 
 /* Floats a scratch line needs for plan. */
 size_t rows_scratch_size(const struct rows_plan *plan);
 
-/* Draws rows from to end of the picture; pixels is where the first goes. */
+/* Draws rows from to end, which begin stride bytes apart from pixels on. */
 void rows_draw(const struct rows_plan *plan, uint32_t from, uint32_t end,
-    uint8_t *pixels, struct rows_scratch *scratch);
+    uint8_t *pixels, size_t stride, struct rows_scratch *scratch);
 
 #endif /* DICOM_SCENE_H */

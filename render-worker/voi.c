@@ -295,7 +295,7 @@ table_fill(struct voi_table *table, const struct voi_mapping *map)
     uint32_t  i, j, n, from, end, wrong;
 
     table->display = malloc(table->count + VOI_SLACK);
-    table->value = malloc(table->count * sizeof(float));
+    table->value = malloc((table->count + 1) * sizeof(float));
 
     if (table->display == NULL || table->value == NULL) {
         return false;
@@ -334,6 +334,7 @@ table_fill(struct voi_table *table, const struct voi_mapping *map)
         }
     }
 
+    table->value[table->count] = 0;
     affine_try(table, map);
 
     return true;

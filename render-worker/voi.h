@@ -55,7 +55,7 @@ struct voi_table {
     int32_t   first;
     uint32_t  count;
     uint8_t  *display;      /* owned, count and VOI_SLACK */
-    float    *value;        /* owned, count */
+    float    *value;        /* owned, count, and a number behind */
     uint8_t   is_sigmoid;
     uint8_t   invert;
     bool      exact, affine;

@@ -89,7 +89,7 @@ is(join("\n", @upward), '', 'the module calls downward only');
     [qw(painter present overlay)],
     [qw(stack states frame shutter)],
     [qw(renderer renderer_impl renderer_gl renderer_cpu scene sample rows reals
-        lines texarray egl gl decoder zygote sandbox ingest identity objects decoder_content decoder_impl)],
+        lines quads columns texarray egl gl decoder zygote sandbox ingest identity objects decoder_content decoder_impl)],
     [qw(decoder_child child_content dataset dicom dicom_gdcm structure metadata dicom_json element codec codec_native codec_jpeg
         codec_jpeg2000 codec_jpegls codec_jxl codec_video inflated
         jpeg_lossless rle header header_frames

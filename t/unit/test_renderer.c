@@ -15,6 +15,7 @@
 
 #include "log.h"
 #include "renderer.h"
+#include "scene.h"
 #include "wire.h"
 
 /* links: render-worker/egl.c render-worker/gl.c render-worker/log.c */
@@ -25,7 +26,8 @@
 /* links: render-worker/rows.c render-worker/lines.c */
 /* links: render-worker/gather.c render-worker/bands.c */
 /* links: render-worker/pool.c render-worker/turns.c */
-/* links: render-worker/reals.c */
+/* links: render-worker/reals.c render-worker/quads.c */
+/* links: render-worker/columns.c */
 /* links: render-worker/shaders/vertex.glsl */
 /* links: render-worker/shaders/fragment.glsl */
 /* pkg: egl gbm */
@@ -146,7 +148,8 @@ random_layer(enum layer_format format, uint32_t width, uint32_t height)
 static void
 random_view(struct draw *draw, uint32_t columns, uint32_t rows)
 {
-    double  zoom, angle, mirror, *m = draw->matrix;
+    int     quarter;
+    double  zoom, angle, mirror, c, s, *m = draw->matrix;
 
     memset(m, 0, sizeof(draw->matrix));
     draw->width = 1 + below(250);
@@ -160,12 +163,23 @@ random_view(struct draw *draw, uint32_t columns, uint32_t rows)
     }
 
     zoom = below(4) == 0 ? 1 : exp2((uniform() - 0.5) * 8);
-    angle = below(4) == 0 ? below(4) * M_PI / 2 : uniform() * 2 * M_PI;
     mirror = below(2) ? 1 : -1;
-    m[0] = cos(angle) * zoom * mirror;
-    m[1] = sin(angle) * zoom * mirror;
-    m[3] = -sin(angle) * zoom;
-    m[4] = cos(angle) * zoom;
+
+    if (below(3) == 0) {
+        quarter = (int) below(4);
+        c = (quarter + 1) % 2 * (1 - quarter);
+        s = quarter % 2 * (2 - quarter);
+
+    } else {
+        angle = uniform() * 2 * M_PI;
+        c = cos(angle);
+        s = sin(angle);
+    }
+
+    m[0] = c * zoom * mirror;
+    m[1] = s * zoom * mirror;
+    m[3] = -s * zoom;
+    m[4] = c * zoom;
     m[2] = columns / 2.0 - (m[0] * draw->width + m[1] * draw->height) / 2
            + (below(2) ? (uniform() - 0.5) * columns : 0);
     m[5] = rows / 2.0 - (m[3] * draw->width + m[4] * draw->height) / 2
@@ -289,6 +303,114 @@ test_same_pictures(void **state)
     }
 
     print_message("# %zu of %zu pixels differ\n", differ, total);
+}
+
+
+/* What sample.c makes of a picture, pixel by pixel. */
+static uint8_t *
+sampled(const struct draw *draw, enum layer_format format, uint32_t width,
+    uint32_t height, const uint8_t *texels)
+{
+    double         *u, *v;
+    uint8_t        *pixels;
+    size_t          stride;
+    struct draw     plain = *draw;
+    struct scene    scene;
+    struct places   places;
+
+    pixels = malloc(picture_size(draw));
+    stride = picture_size(draw) / draw->height;
+    memset(&scene, 0, sizeof(scene));
+    scene.draw = &plain;
+    scene.voi = draw->voi;
+    scene.columns = width;
+    scene.rows = height;
+    scene.format = format;
+    scene.texels = texels;
+
+    if (!draw_map(draw, &scene.map)) {
+        memset(pixels, draw->background, picture_size(draw));
+        return pixels;
+    }
+
+    if (draw->voi != NULL) {
+        scene.bits = draw_bits(&draw->voi->bits);
+    }
+
+    plain.interpolation = draw_filter(draw, &scene.map);
+    places.u = u = malloc(draw->width * sizeof(*u));
+    places.v = v = malloc(draw->width * sizeof(*v));
+
+    for (uint32_t x = 0; x < draw->width; x++) {
+        u[x] = scene_column(scene.map.u, x);
+        v[x] = scene_column(scene.map.v, x);
+    }
+
+    for (uint32_t y = 0; y < draw->height; y++) {
+        places.u0 = scene_row(scene.map.u, y);
+        places.v0 = scene_row(scene.map.v, y);
+        sample_span(&scene, &places, 0, draw->width, pixels + y * stride);
+    }
+
+    free(u);
+    free(v);
+
+    return pixels;
+}
+
+
+/* However many pixels are drawn at a time, they are those of sample.c. */
+static void
+test_same_samples(void **state)
+{
+    size_t               at;
+    uint8_t             *pixels, *a, *b;
+    uint32_t             width, height;
+    struct draw          draw;
+    struct voi_table     table;
+    enum layer_format    format;
+    struct layer_array  *array;
+
+    srand(20261123);
+
+    for (int view = 0; view < VIEWS; view++) {
+        format = LAYER_R8UI + below(8);
+        width = 1 + below(view % 50 == 0 ? 700 : 180);
+        height = 1 + below(view % 50 == 0 ? 700 : 180);
+
+        memset(&draw, 0, sizeof(draw));
+        table = random_table(format);
+        pixels = random_layer(format, width, height);
+        draw.voi = format == LAYER_RGBA8 ? NULL : &table;
+        draw.invert = below(2);
+        draw.background = below(256);
+        draw.interpolation = below(3);
+        random_view(&draw, width, height);
+
+        array = array_of(cpu, format, width, height, 1, 0, pixels);
+        a = picture(cpu, &draw, array);
+        b = sampled(&draw, format, width, height, pixels);
+
+        for (at = 0; at < picture_size(&draw) && a[at] == b[at]; at++) {
+            /* to the first that differs */
+        }
+
+        if (at < picture_size(&draw)) {
+            fail_msg("view %d, format %d, interpolation %d, pixel %zu of %ux%u:"
+                     " %d, by sample.c %d", view, format, draw.interpolation,
+                     at, draw.width, draw.height, a[at], b[at]);
+        }
+
+        free(a);
+        free(b);
+        free(pixels);
+        renderer_array_destroy(cpu, array);
+        voi_table_finish(&table);
+
+        if (view % 50 == 0) {
+            renderer_trim(cpu, 0);
+        }
+    }
 }
 
 
@@ -626,6 +748,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_same_pictures),
+        cmocka_unit_test(test_same_samples),
         cmocka_unit_test(test_native_is_exact),
         cmocka_unit_test(test_colour_is_exact),
         cmocka_unit_test(test_many_layers),
