@@ -148,6 +148,9 @@ await step("each image of a series has its own scale", async () => {
   assert.ok(Math.abs(parseFloat(await label()) - 40) < 1, await label());
   assert.match(await page.locator(".scale-label").first().innerText(),
     /at detector$/);
+  const [text, bar] = await Promise.all([".warnings-lines", ".scale-bar"].map(
+    (one) => page.locator(one).first().boundingBox()));
+  assert.ok(text && bar && text.x + text.width < bar.x, "beside each other");
   await shot("detector");
   await page.keyboard.press("w");
   await page.keyboard.press("Escape");
@@ -160,7 +163,19 @@ await step("four views of one series hang by their headers", async () => {
   assert.deepEqual(await views(),
     ["R CC now", "L CC now", "R MLO now", "L MLO now"]);
   assert.deepEqual(await leans(), [1, -1, 1, -1], "chest walls in the middle");
+  const boxes = await page.locator(".pane .viewport").evaluateAll((all) =>
+    all.map((one) => one.getBoundingClientRect().toJSON()));
+  assert.ok(boxes[1].left - boxes[0].right <= 4
+    && boxes[3].left - boxes[2].right <= 4, "nothing lies between them");
   await shot("four");
+});
+
+await step("F fills the screen, and once more gives it back", async () => {
+  await page.keyboard.press("f");
+  await page.waitForFunction(() => document.fullscreenElement !== null);
+  await page.keyboard.press("f");
+  await page.waitForFunction(() => document.fullscreenElement === null);
+  await settled();
 });
 
 await step("one projection hangs above that of the study before", async () => {

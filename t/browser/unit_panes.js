@@ -13,7 +13,7 @@ const { cut, nearest, planeOf } = await load("planes.js");
 const { leanOf, nextSeries } = await load("hanging.js");
 const { areMammograms, besideEarlier, hangMammograms, mammogramView,
   mammogramViews } = await load("mammograms.js");
-const { factsOf } = await load("image_headers.js");
+const { factsOf, ImageHeaders } = await load("image_headers.js");
 const { lengthNote, onlySpacing, regionsOf, spacingAt, spacingOf } =
   await load("calibration.js");
 const { settle } = await load("presentation.js");
@@ -198,6 +198,35 @@ await test("sides and views are found where headers have them", () => {
     { vr: "SQ", Value: [{ "00209071": { vr: "SQ", Value: [
       { "00209072": { vr: "CS", Value: ["R"] } }] } }] } }),
   ["R", "MLO", false, false]);
+});
+
+await test("headers of what passes by are not asked for", async () => {
+  /** @type {string[]} */
+  const asked = [];
+  const node = { metadata: async (/** @type {string} */ path) => {
+    asked.push(path);
+    return [{ "00080018": { vr: "UI", Value: ["8"] } }];
+  } };
+  const headers = new ImageHeaders(new AbortController().signal);
+  const stack = (/** @type {string} */ series, /** @type {number} */ layers) =>
+    ({ study: "1", series, info: { layers } });
+  let changes = 0;
+  headers.addEventListener("change", () => changes++);
+  for (const instance of ["5", "6", "7", "8", "8"]) {
+    headers.want(node, stack("2", 500), instance);
+  }
+  headers.want(node, stack("3", 2), "9");
+  assert.deepEqual(asked, []);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.deepEqual(asked,
+    ["1/series/2/instances/8", "1/series/3"], "the last, or all of a few");
+  assert.equal(changes, 2);
+  assert.equal(headers.get("8")?.instance, "8");
+  assert.equal(headers.get("7"), null);
+  headers.want(node, stack("2", 500), "8");
+  headers.want(node, stack("3", 2), "10");
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.equal(asked.length, 2);
 });
 
 await test("a length is of the image that it lies in", () => {

@@ -132,7 +132,7 @@ export class Cover {
    */
   #factsOf({ facts: { instance } }, stack, preview) {
     if (this.#open && !preview && isProjection(stack.info.modality)) {
-      this.#headers.want(this.#open.node, stack.study, stack.series, instance);
+      this.#headers.want(this.#open.node, stack, instance);
     }
     return this.#headers.get(instance);
   }

@@ -19,8 +19,13 @@
  * @typedef {Record<string, Element | undefined>} DataSet  as PS3.18 F has it
  */
 
+import { sleep } from "../core/latest.js";
+
 /** Of more images the headers take longer than hanging them by hand. */
 const MOST_IMAGES = 48;
+
+/** An image that is looked at for less is passed over. */
+const LOOKED_AT_MS = 300;
 
 /** Codes of PS3.16 CID 4014, as SNOMED CT and as it was before. */
 const VIEWS = new Map([
@@ -35,15 +40,16 @@ export class ImageHeaders extends EventTarget {
   /** By instance. @type {Map<string, ImageFacts>} */
   #known = new Map();
 
-  /** Instances and studies that were asked for. @type {Set<string>} */
+  /** Instances, series and studies asked for. @type {Set<string>} */
   #asked = new Set();
 
-  #signal;
+  /** What is looked at, by series. @type {Map<string, string>} */
+  #looked = new Map();
 
   /** @param {AbortSignal} signal */
   constructor(signal) {
     super();
-    this.#signal = signal;
+    this.signal = signal;
   }
 
   /** @param {string} instance */
@@ -64,18 +70,32 @@ export class ImageHeaders extends EventTarget {
   }
 
   /**
-   * One image, if nothing is known of it.
+   * An image that is looked at, with its series where that is short: each
+   * request is recorded, and a film passes by quickly.
    *
    * @param {NodeApi} node
-   * @param {string} study
-   * @param {string} series
+   * @param {import("./stack.js").Stack} stack
    * @param {string} instance
    */
-  want(node, study, series, instance) {
-    if (!this.#known.has(instance) && !this.#asked.has(study)) {
-      void this.#ask(node, instance,
-        `${study}/series/${series}/instances/${instance}`);
+  want(node, { study, series, info }, instance) {
+    const { signal } = this;
+    const looked = this.#looked.get(series);
+    if (looked === instance || this.#known.has(instance)
+      || this.#asked.has(study) || this.#asked.has(series)) {
+      return;
     }
+    this.#looked.set(series, instance);
+    sleep(LOOKED_AT_MS, signal).then(() => {
+      if (this.#looked.get(series) !== instance) {
+        return;
+      }
+      this.#looked.delete(series);
+      const path = `${study}/series/${series}`;
+      return info.layers <= MOST_IMAGES ? this.#ask(node, series, path)
+        : this.#ask(node, instance, `${path}/instances/${instance}`);
+    }).catch(() => {
+      // The page is gone.
+    });
   }
 
   /**
@@ -89,7 +109,7 @@ export class ImageHeaders extends EventTarget {
     }
     this.#asked.add(uid);
     try {
-      const sets = await node.metadata(path || uid, this.#signal);
+      const sets = await node.metadata(path || uid, this.signal);
       for (const facts of sets.map(factsOf)) {
         this.#known.set(facts.instance, facts);
       }

@@ -21,6 +21,7 @@
  * @property {() => void} toggleScroll
  * @property {() => void} toggleLooks
  * @property {() => void} toggleReport
+ * @property {() => void} toggleScreen  all of it, or a window
  * @property {() => void} back
  * @property {(n: number) => void} preset
  */
@@ -88,6 +89,8 @@ export const SHORTCUTS = [
   { keys: ["g"], shown: "G", group: "Picture",
     text: "Graphics of the presentation state",
     run: ({ viewport }) => viewport.toggleGraphics() },
+  { keys: ["f"], shown: "F", group: "Picture", text: "Full screen",
+    run: ({ toggleScreen }) => toggleScreen() },
   ...tools([["w", "window", "Window by dragging"], ["m", "length", "Length"],
     ["a", "angle", "Angle"], ["e", "ellipse", "Statistics of an ellipse"]]),
   { keys: ["delete", "backspace"], shown: "Delete", group: "Measuring",
@@ -105,7 +108,8 @@ export const SHORTCUTS = [
   { keys: ["n"], shown: "N", group: "Images", text: "Report",
     run: ({ toggleReport }) => toggleReport() },
   { keys: ["escape"], shown: "Esc", group: "Images",
-    text: "Close what is open, or back to the list", run: ({ viewport, back }) => {
+    text: "Close what is open, or back to the list",
+    run: ({ viewport, back }) => {
       if (!viewport.cancel()) {
         back();
       }

@@ -99,7 +99,14 @@ export class Pane extends EventTarget {
       { study: study.uid, series: info.series, part: info.part ?? 0 }, info);
     this.#shared.stacks.keep(this.#glimpsed);
     this.viewport.show(node, this.#glimpsed, study, null, null);
+    this.#lean();
     this.viewport.begin(seen);
+  }
+
+  /** The slider is not between the right breast and the left one. */
+  #lean() {
+    this.element.toggleAttribute("data-lean-right",
+      this.viewport.view.lean === 1);
   }
 
   /** Nothing was ever put here. */
@@ -192,6 +199,7 @@ export class Pane extends EventTarget {
       if (chosen()) {
         this.viewport.show(node, stack, study, series,
           this.#shared.views.get(stackKey(stack)) ?? null, note);
+        this.#lean();
         this.#follow(stack);
         this.dispatchEvent(new Event("change"));
       }

@@ -264,6 +264,7 @@ export class ViewerPage {
       toggleScroll: () => this.#layoutBar.toggleScroll(),
       toggleLooks: () => this.#layoutBar.toggleLooks(),
       toggleReport: () => this.#toggleReport(),
+      toggleScreen,
       back: () => {
         location.hash = this.#context.lastList();
       },
@@ -611,6 +612,13 @@ export class ViewerPage {
       void pane.choose(found.source, found.series);
     }
   }
+}
+
+function toggleScreen() {
+  void (document.fullscreenElement ? document.exitFullscreen()
+    : document.documentElement.requestFullscreen()).catch(() => {
+    // The browser or the reader does not want it.
+  });
 }
 
 /** What was shown is on the screen then. @returns {Promise<void>} */
