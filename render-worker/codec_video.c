@@ -9,6 +9,7 @@
  */
 
 #include "codec.h"
+#include "meta.h"
 
 #ifdef HAVE_FFMPEG
 
@@ -137,22 +138,7 @@ close_video(void)
 static bool
 read_at(uint64_t offset, void *buffer, size_t size)
 {
-    uint8_t  *to = buffer;
-
-    while (size > 0) {
-        ssize_t  n = pread(video.fd, to, size, (off_t) offset);
-
-        if (n == -1 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        to += n;
-        offset += (uint64_t) n;
-        size -= (size_t) n;
-    }
-    return true;
+    return meta_read_file(&video.fd, offset, buffer, size);
 }
 
 

@@ -1,36 +1,11 @@
 #include "dataset.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "meta.h"
 
 #define DEFLATED_LE  "1.2.840.10008.1.2.1.99"
 #define EXPLICIT_BE  "1.2.840.10008.1.2.2"
-
-
-static bool
-read_file(void *data, uint64_t offset, void *buffer, size_t size)
-{
-    int       fd = *(const int *) data;
-    uint8_t  *to = buffer;
-
-    while (size > 0) {
-        ssize_t  n = pread(fd, to, size, (off_t) offset);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        to += n;
-        offset += (uint64_t) n;
-        size -= (size_t) n;
-    }
-    return true;
-}
 
 
 /* What the elements look like counts, not what the transfer syntax says. */
@@ -56,12 +31,12 @@ dataset_init(struct dataset *dataset, int fd, uint64_t size, uint64_t memory,
     memset(dataset, 0, sizeof(*dataset));
     dataset->fd = fd;
     set->end = size;
-    set->source = read_file;
+    set->source = meta_read_file;
     set->data = &dataset->fd;
     set->vr = dicom_dictionary_vr;
 
     /* without File Meta Information the data set is all there is */
-    if (meta_scan(&meta, read_file, &dataset->fd, size)) {
+    if (meta_scan(&meta, meta_read_file, &dataset->fd, size)) {
         set->begin = meta.end;
         set->is_big_endian = strcmp(meta.syntax, EXPLICIT_BE) == 0;
         dataset->is_deflated = strcmp(meta.syntax, DEFLATED_LE) == 0;

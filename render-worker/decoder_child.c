@@ -14,6 +14,7 @@
 #include "fragments.h"
 #include "header.h"
 #include "inflated.h"
+#include "meta.h"
 
 #define SOCKET         3
 #define EXPLICIT_BE    "1.2.840.10008.1.2.2"
@@ -39,29 +40,6 @@ call_fail(struct call *call, enum decoder_status status, const char *detail)
             detail);
     }
     return false;
-}
-
-
-static bool
-read_file(void *data, uint64_t offset, void *buffer, size_t size)
-{
-    int       fd = *(const int *) data;
-    uint8_t  *to = buffer;
-
-    while (size > 0) {
-        ssize_t  n = pread(fd, to, size, (off_t) offset);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        to += n;
-        offset += (uint64_t) n;
-        size -= (size_t) n;
-    }
-    return true;
 }
 
 
@@ -106,7 +84,9 @@ read_big_endian(struct call *call, uint8_t *span)
     uint8_t  *words;
     bool      done;
 
-    if (base < 8 || base > first || !read_file(&call->file, base - 8, vr, 2)) {
+    if (base < 8 || base > first
+        || !meta_read_file(&call->file, base - 8, vr, 2))
+    {
         return false;
     }
     if (bytes == 1 && memcmp(vr, "OW", 2) == 0) {
@@ -115,7 +95,8 @@ read_big_endian(struct call *call, uint8_t *span)
     if (bytes == 1
         || ((first - base) % bytes == 0 && (end - base) % bytes == 0))
     {
-        done = read_file(&call->file, first, span, (size_t) (end - first));
+        done = meta_read_file(&call->file, first, span,
+            (size_t) (end - first));
         swap_words(span, (size_t) (end - first), bytes);
         return done;
     }
@@ -130,7 +111,7 @@ read_big_endian(struct call *call, uint8_t *span)
     if (end > call->c.file_size) {
         end = call->c.file_size > first ? call->c.file_size : first;
     }
-    done = read_file(&call->file, first, words, (size_t) (end - first));
+    done = meta_read_file(&call->file, first, words, (size_t) (end - first));
     swap_words(words, (size_t) (end - first), bytes);
     memcpy(span, words + (call->c.offset - base) % bytes,
         (size_t) call->c.length);
@@ -172,7 +153,7 @@ read_span(struct call *call, uint8_t *span)
     {
         done = read_big_endian(call, span);
     } else {
-        done = read_file(&call->file, call->c.offset, span,
+        done = meta_read_file(&call->file, call->c.offset, span,
             (size_t) call->c.length);
     }
     return done || call_fail(call, DECODER_INVALID,

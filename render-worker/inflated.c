@@ -1,6 +1,4 @@
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "inflated.h"
@@ -20,29 +18,6 @@ static struct {
 
 
 static bool
-read_file(void *data, uint64_t offset, void *buffer, size_t size)
-{
-    int       fd = *(const int *) data;
-    uint8_t  *to = buffer;
-
-    while (size > 0) {
-        ssize_t  n = pread(fd, to, size, (off_t) offset);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        to += n;
-        offset += (uint64_t) n;
-        size -= (size_t) n;
-    }
-    return true;
-}
-
-
-static bool
 begin(const struct codec_source *source, uint64_t file_size)
 {
     struct meta  meta;
@@ -53,7 +28,7 @@ begin(const struct codec_source *source, uint64_t file_size)
         stream.open = false;
     }
     memset(&stream.z, 0, sizeof(stream.z));
-    if (!meta_scan(&meta, read_file, &fd, file_size)
+    if (!meta_scan(&meta, meta_read_file, &fd, file_size)
         || inflateInit2(&stream.z, -15) != Z_OK)
     {
         return false;
@@ -82,7 +57,9 @@ next_piece(int fd, uint64_t file_size)
             size_t    count = left > sizeof(stream.in) ? sizeof(stream.in)
                 : (size_t) left;
 
-            if (count == 0 || !read_file(&fd, stream.from, stream.in, count)) {
+            if (count == 0
+                || !meta_read_file(&fd, stream.from, stream.in, count))
+            {
                 break;
             }
             z->next_in = stream.in;

@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "meta.h"
 
@@ -91,5 +93,28 @@ meta_scan(struct meta *meta, meta_read reader, void *data, uint64_t size)
     }
 
     meta->end = at;
+    return true;
+}
+
+
+bool
+meta_read_file(void *data, uint64_t offset, void *buffer, size_t size)
+{
+    int       fd = *(const int *) data;
+    uint8_t  *to = buffer;
+
+    while (size > 0) {
+        ssize_t  n = pread(fd, to, size, (off_t) offset);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        to += n;
+        offset += (uint64_t) n;
+        size -= (size_t) n;
+    }
     return true;
 }

@@ -1,6 +1,7 @@
 /*
  * The File Meta Information (PS3.10 7.1): where it ends and which transfer
- * syntax it names.  Pure: bytes come through a callback.
+ * syntax it names.  Bytes come through a callback; all but the one for files is
+ * pure.
  */
 
 #ifndef DICOM_META_H
@@ -23,6 +24,9 @@ struct meta {
 /* Fills buffer with size bytes from offset on, or fails. */
 typedef bool (*meta_read)(void *data, uint64_t offset, void *buffer,
     size_t size);
+
+/* A meta_read of the file that is open at *(const int *) data.  Any thread. */
+bool meta_read_file(void *data, uint64_t offset, void *buffer, size_t size);
 
 /*
  * Files that lost their preamble, but not the elements, are read too.  false:
