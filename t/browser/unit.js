@@ -501,6 +501,20 @@ await test("a moving picture is what the line carries", () => {
     policy.LADDER[policy.LADDER.length - 1].quality);
 });
 
+await test("thirty pictures a second leave a fifth of the line", () => {
+  // What came late catches up.
+  const sizes = new policy.Sizes();
+  for (const mbit of [4, 30, 100]) {
+    const line = { rate: mbit * 125, trip: 40 };
+    for (let side = 400; side < 1600; side += 50) {
+      const quality = policy.movingQuality(line, sizes, side * side);
+      const bytes = sizes.expect(quality, side * side);
+      assert.ok(bytes * 30 <= 0.8 * line.rate * 1000,
+        `${bytes} bytes at ${mbit} Mbit/s`);
+    }
+  }
+});
+
 await test("sizes are learned, upward at once", () => {
   const pixels = 512 * 512;
   const sizes = new policy.Sizes();
