@@ -17,7 +17,8 @@
 #define MAX_BODIES       ((size_t) 256 * 1024 * 1024)   /* all together */
 #define MAX_ANSWERS      ((size_t) 256 * 1024 * 1024)   /* not taken yet, */
 #define USER_ANSWERS     (MAX_ANSWERS / 4)              /* and of one user */
-#define SEND_BUFFER      (1024 * 1024)  /* most pictures, in one go */
+#define SEND_BUFFER      (1024 * 1024)  /* most pictures, before they are read */
+#define SEND_TURN        (128u * 1024)  /* then others' events come first */
 #define STALL_MS         30000u     /* half a frame */
 #define ANSWER_STALL_MS  90000u     /* an answer not read: nginx, which goes as
                                        slow as its client, gives up before */
@@ -152,6 +153,7 @@ connection_write(struct connection *connection)
 {
     struct request *request = connection->request;
     const struct wire_response *answer = &request->answer;
+    size_t left = SEND_TURN;
 
     for (;;) {
         struct iovec parts[3] = {
@@ -170,6 +172,15 @@ connection_write(struct connection *connection)
         }
         parts[first].iov_base = (char *) parts[first].iov_base + skip;
         parts[first].iov_len -= skip;
+        if (left == 0) {
+            if (!connection_watch(connection, EPOLLOUT)) {
+                connection_close(connection);
+            }
+            return;
+        }
+        if (parts[2].iov_len > left) {
+            parts[2].iov_len = left;
+        }
 
         ssize_t n = writev(connection->fd, parts + first, 3 - first);
         if (n < 0 && errno == EINTR) {
@@ -186,6 +197,7 @@ connection_write(struct connection *connection)
             return;
         }
         connection->sent += (size_t) n;
+        left -= (size_t) n < left ? (size_t) n : left;
         connection->moved_ms = now_ms();
     }
 
