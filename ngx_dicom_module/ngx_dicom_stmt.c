@@ -48,6 +48,18 @@ ngx_dicom_stmt_one_plan(ngx_dicom_stmt_e stmt)
     case NGX_DICOM_STMT_STACK_SERIES:
     case NGX_DICOM_STMT_STACK_INSTANCES:
     case NGX_DICOM_STMT_STACK_STATES:
+
+    /* an upload's, all by a key, around its AUDIT_FACILITY */
+
+    case NGX_DICOM_STMT_READY:
+    case NGX_DICOM_STMT_STUDY_INSERT:
+    case NGX_DICOM_STMT_STUDY_CHECK:
+    case NGX_DICOM_STMT_STUDY_TOKENS:
+    case NGX_DICOM_STMT_SERIES_INSERT:
+    case NGX_DICOM_STMT_SERIES_CHECK:
+    case NGX_DICOM_STMT_INSTANCE_INSERT:
+    case NGX_DICOM_STMT_INSTANCE_CHECK:
+    case NGX_DICOM_STMT_INSTANCE_RENEW:
         return 1;
 
     default:
