@@ -6,8 +6,9 @@
  *   type (1 byte), flags (1), length (2), body
  *
  * flags: 1 the bytes go out as they are, without a header of ours, and 2 with one;
- * either way the client goes away then, without waiting for an answer.  From the body of WIRE_OPEN the
- * indexes of instances are made, as indexes.h has it.
+ * either way the client goes away then, without waiting for an answer.  From the
+ * body of WIRE_OPEN, and of WIRE_SHOW behind its view, the indexes of instances
+ * are made, as indexes.h has it.
  */
 
 #include <fcntl.h>
@@ -186,22 +187,54 @@ put(uint8_t **to, const void *data, size_t length)
 }
 
 
-/* The body of WIRE_OPEN: a few instances of small pictures. */
-static uint8_t *
-make_open(const uint8_t *body, size_t size, uint32_t *length)
+/* A view from the first bytes; large pictures only take time, so they are cut. */
+static struct wire_render
+make_view(struct fuzz *f)
 {
-    struct fuzz       f = { body, size };
-    struct wire_open  open = { .study = "1.2", .series = "1.2.3" };
-    uint32_t          count;
-    uint8_t          *out, *to;
+    struct wire_render  ask = { .zoom = 1, .quality = 50 };
+    size_t              size = f->size < sizeof(ask) ? f->size : sizeof(ask);
 
+    memcpy(&ask, f->data, size);
+    f->data += size;
+    f->size -= size;
+    if (ask.width <= WIRE_MAX_VIEWPORT) {
+        ask.width %= 200;
+    }
+    if (ask.height <= WIRE_MAX_VIEWPORT) {
+        ask.height %= 200;
+    }
+    memset(ask.stack, 0, sizeof(ask.stack));
+    return ask;
+}
+
+
+/* The body of WIRE_OPEN: a few instances of small pictures; behind a view. */
+static uint8_t *
+make_open(const uint8_t *body, size_t size, bool show, uint32_t *length)
+{
+    struct fuzz         f = { body, size };
+    struct wire_render  view = { 0 };
+    struct wire_open    open = { .study = "1.2", .series = "1.2.3" };
+    uint32_t            count;
+    uint8_t            *out, *to;
+
+    if (show) {
+        view = make_view(&f);
+    }
     open.stack[0] = (uint8_t) (fuzz_number(&f, 1) % 4);
     open.layer = (uint32_t) fuzz_number(&f, 1);
     open.part = (uint32_t) fuzz_number(&f, 1) % 4 - 1;
     count = 1 + (uint32_t) fuzz_number(&f, 1) % 4;
     open.count = count + (fuzz_number(&f, 1) == 77);
-    out = to = malloc(sizeof(open) + count * LARGEST);
+    out = to = malloc(sizeof(view) + sizeof(open) + count * LARGEST);
     fuzz_check(out != NULL);
+    if (show) {
+        view.stack[0] = open.stack[0];
+        if (view.layer > 4000) {
+            view.layer = WIRE_LAYER_MIDDLE;
+        }
+        put(&to, &view, sizeof(view));
+    }
     put(&to, &open, sizeof(open));
 
     for (uint32_t i = 0; i < count; i++) {
@@ -229,15 +262,16 @@ make_open(const uint8_t *body, size_t size, uint32_t *length)
 }
 
 
-/* The body of a message; large pictures only take time, so they are cut. */
+/* The body of a message. */
 static uint8_t *
 make_body(unsigned type, const uint8_t *from, size_t size, uint32_t *length)
 {
-    struct wire_render  ask = { .zoom = 1, .quality = 50 };
+    struct fuzz         f = { from, size };
+    struct wire_render  ask;
     uint8_t            *body;
 
-    if (type == WIRE_OPEN) {
-        return make_open(from, size, length);
+    if (type == WIRE_OPEN || type == WIRE_SHOW) {
+        return make_open(from, size, type == WIRE_SHOW, length);
     }
     *length = (uint32_t) size;
     if (type == WIRE_RENDER && size < sizeof(ask)) {
@@ -246,18 +280,9 @@ make_body(unsigned type, const uint8_t *from, size_t size, uint32_t *length)
     body = malloc(*length + 1);
     fuzz_check(body != NULL);
     if (type == WIRE_RENDER) {
-        memcpy(&ask, from, size < sizeof(ask) ? size : sizeof(ask));
-        if (ask.width <= WIRE_MAX_VIEWPORT) {
-            ask.width %= 200;
-        }
-        if (ask.height <= WIRE_MAX_VIEWPORT) {
-            ask.height %= 200;
-        }
+        ask = make_view(&f);
         memcpy(body, &ask, sizeof(ask));
-        if (size > sizeof(ask)) {
-            memcpy(body + sizeof(ask), from + sizeof(ask),
-                size - sizeof(ask));
-        }
+        memcpy(body + sizeof(ask), f.data, f.size);
     } else {
         memcpy(body, from, size);
     }
@@ -328,8 +353,12 @@ check_answer(int fd, unsigned type)
         for (uint32_t i = 0; i < answer.meta_length; i++) {
             fuzz_check((uint8_t) meta[i] >= 0x20 || i == strlen(meta));
         }
-    } else if (whole && type == WIRE_RENDER) {
-        fuzz_check(answer.meta_length == sizeof(picture));
+    } else if (whole && (type == WIRE_RENDER || type == WIRE_SHOW)) {
+        fuzz_check(type == WIRE_RENDER
+            ? answer.meta_length == sizeof(picture)
+            : answer.meta_length > sizeof(picture)
+              && meta[sizeof(picture)] == '{'
+              && meta[answer.meta_length - 1] == '}');
         memcpy(&picture, meta, sizeof(picture));
         fuzz_check(picture.width > 0 && picture.height > 0
             && (picture.samples == 1 || picture.samples == 3));
