@@ -58,6 +58,9 @@ is($http->get("$demo->{web}/openapi.yaml")->{headers}{'content-type'},
     'application/yaml', 'openapi.yaml has its type');
 ok(-d state_folder() . "/temp/$_", "temp/$_ is below the state folder")
     for qw(body proxy fastcgi uwsgi scgi);
+unlike(read_file(state_folder() . "/logs/error.log"),
+    qr{\[(?:emerg|alert|crit|error)\]},
+    'nothing fails while it starts');
 
 my $token = login($role{physician});
 ok($token, 'a physician logs in');
