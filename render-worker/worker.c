@@ -85,9 +85,9 @@ worker_pools(struct worker *worker)
     const struct pool_config readers = { "probe", 2, QUEUE_READS,
         QUEUE_USER_READS, 0,
         &worker->mailbox, NULL };
-    const struct pool_config ingesters = { "ingest",
-        worker->threads < 4 ? 2 : 4, QUEUE_INGESTS, 0, 0, &worker->mailbox,
-        NULL };
+    /* More than two processors have work for: they wait for the disk. */
+    const struct pool_config ingesters = { "ingest", 4, QUEUE_INGESTS, 0, 0,
+        &worker->mailbox, NULL };
 
     worker->encoders = pool_create(&pictures);
     worker->patient = pool_create(&patient);

@@ -188,7 +188,7 @@ sub upload {
     my ($self, $node, $files, $done, %opt) = @_;
 
     my @left = @$files;
-    my $parallel = $opt{parallel} || 4;
+    my $parallel = $opt{parallel} || 8;
 
     while (@left) {
         # A batch is sent with one token, so it must end within its life.

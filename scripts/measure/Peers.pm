@@ -95,7 +95,7 @@ sub upload {
     my ($self, @files) = @_;
 
     my $start = Time::HiRes::time();
-    open my $in, '|-', 'curl', '-sf', '--parallel', '--parallel-max', 4,
+    open my $in, '|-', 'curl', '-sf', '--parallel', '--parallel-max', 8,
         '--no-progress-meter', '--config', '-' or die "curl: $!\n";
     for my $i (0 .. $#files) {
         print $in "next\n" if $i;
