@@ -127,6 +127,7 @@ for my $where (qw(before after)) {
     is($t->psql('toplevel', "SELECT count(*) FROM audit WHERE object = '$read'
         AND event = 'patient-read'"), 2, 'is there, too');
 
+    settle();
     cut($where, 2);
     $res = api($admin, POST => '/facilities', json => { name => 'Twice',
         code => "TWICE$n" });
