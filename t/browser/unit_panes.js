@@ -180,6 +180,35 @@ await test("the headers say which view it is, whatever the names say", () => {
     { view: "L CC", place: null }]);
 });
 
+await test("a name that a header contradicts hangs nothing", () => {
+  const hung = (/** @type {object} */ facts) => [...mammogramViews(
+    [series("a", "R CC")], () => header("a.1", facts)).keys()];
+  assert.deepEqual(hung({ laterality: "L" }), []);
+  assert.deepEqual(hung({ view: "MLO" }), []);
+  assert.deepEqual(hung({ laterality: "R" }), ["R CC"]);
+  assert.deepEqual(hung({ view: "CC" }), ["R CC"]);
+});
+
+await test("whoever asks for headers under way waits for them, too", async () => {
+  let answer = (/** @type {object[]} */ _sets) => {};
+  let asked = 0;
+  const node = { metadata: () => {
+    asked++;
+    return new Promise((resolve) => answer = resolve);
+  } };
+  const headers = new ImageHeaders(new AbortController().signal);
+  const study = { uid: "1", instance_count: 1 };
+  void headers.load(node, study);
+  let loaded = false;
+  const second = headers.load(node, study).then(() => loaded = true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(loaded, false);
+  answer([{ "00080018": { vr: "UI", Value: ["8"] } }]);
+  await second;
+  assert.equal(headers.get("8")?.instance, "8");
+  assert.equal(asked, 1);
+});
+
 await test("sides and views are found where headers have them", () => {
   const code = (/** @type {string} */ value, /** @type {object} */ more = {}) =>
     ({ vr: "SQ", Value: [{ "00080100": { vr: "SH", Value: [value] }, ...more }] });

@@ -40,8 +40,9 @@ export class ImageHeaders extends EventTarget {
   /** By instance. @type {Map<string, ImageFacts>} */
   #known = new Map();
 
-  /** Instances, series and studies asked for. @type {Set<string>} */
-  #asked = new Set();
+  /** Instances, series and studies asked for, with when it is answered.
+   * @type {Map<string, Promise<void>>} */
+  #asked = new Map();
 
   /** What is looked at, by series. @type {Map<string, string>} */
   #looked = new Map();
@@ -99,15 +100,20 @@ export class ImageHeaders extends EventTarget {
   }
 
   /**
+   * Whoever asks for what is asked for waits for the same answer.
+   *
    * @param {NodeApi} node
    * @param {string} uid   asked for once
    * @param {string} path  of it below /studies; "": it is a study
    */
-  async #ask(node, uid, path) {
-    if (this.#asked.has(uid)) {
-      return;
-    }
-    this.#asked.add(uid);
+  #ask(node, uid, path) {
+    const asked = this.#asked.get(uid) ?? this.#fetch(node, uid, path);
+    this.#asked.set(uid, asked);
+    return asked;
+  }
+
+  /** @param {NodeApi} node @param {string} uid @param {string} path */
+  async #fetch(node, uid, path) {
     try {
       const sets = await node.metadata(path || uid, this.signal);
       for (const facts of sets.map(factsOf)) {

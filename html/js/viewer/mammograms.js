@@ -44,7 +44,7 @@ export function mammogramViews(series, factsOf) {
     for (const { uid, frames } of one.instances) {
       const facts = factsOf(uid);
       const view = facts?.laterality && facts.view ? viewOf(facts)
-        : mammogramView(one.description);
+        : agreed(mammogramView(one.description), facts);
       const rank = (facts?.special ? 4 : 0) + (facts?.raw ? 2 : 0)
         + (frames > 1 ? 1 : 0);
       const former = view && best.get(view);
@@ -98,6 +98,18 @@ export function besideEarlier(projection, now, before) {
 function viewOf({ laterality, view }) {
   const text = `${laterality} ${view}`;
   return FOUR.includes(text) ? text : null;
+}
+
+/**
+ * What a name says, unless the header, which says half of it, says otherwise.
+ *
+ * @param {string | null} named
+ * @param {ImageFacts | null} facts
+ */
+function agreed(named, facts) {
+  const [side, projection] = named?.split(" ") ?? [];
+  return (facts?.laterality || side) === side
+    && (facts?.view || projection) === projection ? named : null;
 }
 
 /**
