@@ -145,6 +145,24 @@ await test("no measurement goes that is not seen, or moves on its own", () => {
   assert.equal(all.of("two/0").length, 1);
 });
 
+await test("an area says what it is of, as late as that is known", () => {
+  const all = new AllMarks();
+  const marks = new Marks(() => {}, all);
+  const at = (/** @type {string} */ note) => ({ layer: 0, aspect: 1,
+    matrix: [1, 0, 0, 1, 0, 0], spacing: [1, 1], regions: [], note });
+  marks.setSeries("one/0");
+  marks.draw(at(""));
+  marks.grab({ x: 10, y: 10 }, "ellipse");
+  marks.move({ x: 60, y: 40 });
+  marks.release();
+  const [mark] = all.of("one/0");
+  marks.setRoi(mark, { count: 9, mean: 1, sd: 1, min: 0, max: 2, unit: "",
+    area_mm2: 1200 });
+  assert.equal(mark.label[2], "12 cm²");
+  marks.draw(at("at detector"));
+  assert.equal(mark.label[2], "12 cm² at detector");
+});
+
 await test("a measurement is seen wherever its series is shown", () => {
   const all = new AllMarks();
   const one = new Marks(() => {}, all);

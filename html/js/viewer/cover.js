@@ -21,7 +21,6 @@ import { explain } from "../core/http.js";
 import { isProjection, lengthNote, onlySpacing, regionsOf, spacingOf }
   from "./calibration.js";
 import { Marks } from "./marks.js";
-import { roiText } from "./measure.js";
 import { stackKey } from "./open_stacks.js";
 import { Overlay } from "./overlay.js";
 import { PresentationGraphics } from "./presentation_graphics.js";
@@ -37,9 +36,6 @@ export class Cover {
 
   /** What draw() was told last. @type {Shown | null} */
   #shown = null;
-
-  /** What is to be said of a length. */
-  #note = "";
 
   /** @type {import("./image_headers.js").ImageHeaders} */
   #headers;
@@ -105,7 +101,6 @@ export class Cover {
     const regions = regionsOf(info, layer, own);
     const facts = this.#factsOf(picture, stack, preview);
     const note = lengthNote(info.modality, facts?.spacing);
-    this.#note = note;
     this.overlay.update({ picture, presets, view, box, ratio, info, preview,
       without, layer: own, facts, note,
       spacing: onlySpacing(spacing, regions) });
@@ -155,16 +150,19 @@ export class Cover {
     }
     const { node, stack } = this.#open;
     const [a, b] = mark.points;
+    const unmoved = () => mark.points[0] === a && mark.points[1] === b;
     const shape = `ellipse:${[a.x, a.y, b.x, b.y]
       .map((one) => one.toFixed(2)).join(",")}`;
     try {
       const roi = await stack.with(mark.layer, (id) =>
         node.roi(id, mark.layer, shape));
-      if (mark.points[0] === a && mark.points[1] === b) {
-        this.marks.setLabel(mark, roiText(roi, this.#note));
+      if (unmoved()) {
+        this.marks.setRoi(mark, roi);
       }
     } catch (error) {
-      this.marks.setLabel(mark, [explain(error)]);
+      if (unmoved()) {
+        this.marks.setRoi(mark, null, explain(error));
+      }
     }
   }
 }

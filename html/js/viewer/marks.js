@@ -13,6 +13,7 @@
  * @property {number} layer
  * @property {Spot[]} points
  * @property {string[]} label
+ * @property {import("../api/node.js").RoiValue} [roi]  of an ellipse, as known
  *
  * @typedef {object} MarksContext  what the marks lie on
  * @property {Matrix} matrix   from the image to CSS pixels
@@ -25,7 +26,8 @@
 
 import { svg } from "../core/dom.js";
 import { spacingAt } from "./calibration.js";
-import { angle, angleText, distance, lengthText } from "./measure.js";
+import { angle, angleText, distance, lengthText, roiText }
+  from "./measure.js";
 import { apply, invert } from "./view.js";
 
 const REACH = 9;                /* CSS pixels around a handle */
@@ -101,9 +103,11 @@ export class Marks {
     const shown = context ? this.#marks.filter(({ layer }) =>
       layer === context.layer) : [];
     for (const mark of shown) {
-      // The scale may have become known since.
+      // The scale, or what it is of, may have become known since.
       if (mark.kind !== "ellipse") {
         this.#label(mark);
+      } else if (mark.roi && context) {
+        mark.label = roiText(mark.roi, context.note);
       }
     }
     this.element.replaceChildren(...shown.map((mark) =>
@@ -204,11 +208,13 @@ export class Marks {
   }
 
   /**
-   * @param {Mark} mark
-   * @param {string[]} label
+   * @param {Mark} mark  an ellipse
+   * @param {import("../api/node.js").RoiValue | null} roi
+   * @param {string} [why]  there is none
    */
-  setLabel(mark, label) {
-    mark.label = label;
+  setRoi(mark, roi, why = "") {
+    mark.roi = roi ?? undefined;
+    mark.label = why ? [why] : [];
     if (this.#marks.includes(mark)) {
       this.#all.changed();
     }
@@ -249,6 +255,7 @@ export class Marks {
       mark.label = c ? [angleText(angle(a, b, c, spacing, aspect))] : [];
     } else {
       mark.label = [];
+      mark.roi = undefined;
       if (!this.#held) {
         this.#measure(mark);
       }
