@@ -84,6 +84,13 @@ for my $view (['L', '399162004', 1], ['R', 'R-10226', 2],
             '00080100' => [SH => $view->[1]], '00080102' => [SH => 'SCT']));
 }
 
+# A month later only one of them.
+image(PatientName => 'MAMMO^EVA', PatientID => 'MG-1',
+    StudyInstanceUID => '2.25.77.6', SeriesInstanceUID => '2.25.77.6.1',
+    StudyDate => '20260203', StudyDescription => 'One view',
+    PatientOrientation => orientation('R'),
+    '00200062' => [CS => 'R'], '00185101' => [CS => 'CC']);
+
 # Two radiographs of different scales in one series, by number only.
 for my $mm (0.5, 1) {
     image(PatientName => 'HAND^IVO', PatientID => 'CR-1', Modality => 'CR',

@@ -68,6 +68,28 @@ async function views() {
   return all;
 }
 
+/** What badges cover of who it is, when there are many of them. */
+async function covered() {
+  return page.evaluate(() => {
+    const rooms = (/** @type {string} */ which) =>
+      [...document.querySelectorAll(which)].map((one) => {
+        const range = document.createRange();
+        range.selectNodeContents(one);
+        return { text: one.textContent, box: range.getBoundingClientRect() };
+      }).filter(({ box }) => box.width > 0);
+    const hidden = [...document.querySelectorAll(
+      ".badge-demo[hidden], .badges > .badge-warn[hidden]")];
+    hidden.forEach((one) => one.removeAttribute("hidden"));
+    const badges = rooms(".badges > .badge");
+    const found = rooms(".corner-tl .lines > div, .corner-tr .lines > div")
+      .filter(({ box }) => badges.some(({ box: badge }) =>
+        badge.left < box.right && badge.right > box.left
+          && badge.top < box.bottom && badge.bottom > box.top));
+    hidden.forEach((one) => one.setAttribute("hidden", ""));
+    return found.map(({ text }) => text);
+  });
+}
+
 /** @param {number} fromX @param {number} toX  of the image's columns */
 async function measure(fromX, toX) {
   const box = await page.locator(".pane .viewport").first().boundingBox();
@@ -178,6 +200,16 @@ await step("F fills the screen, and once more gives it back", async () => {
   await settled();
 });
 
+await step("F does nothing where there is no full screen", async () => {
+  const errors = reader.errors.length;
+  await page.evaluate(() => Object.defineProperty(document.documentElement,
+    "requestFullscreen", { value: undefined, configurable: true }));
+  await page.keyboard.press("f");
+  await page.evaluate(() =>
+    Reflect.deleteProperty(document.documentElement, "requestFullscreen"));
+  assert.deepEqual(reader.errors.splice(errors), []);
+});
+
 await step("one projection hangs above that of the study before", async () => {
   const bar = page.getByRole("group", { name: "Mammograms" });
   await bar.getByRole("button", { name: /^CC \/ 2024/ }).click();
@@ -188,6 +220,7 @@ await step("one projection hangs above that of the study before", async () => {
     ["R CC now", "L CC now", "R CC 2024", "L CC 2024"]);
   assert.deepEqual(await leans(), [1, -1, 1, -1]);
   await shot("earlier");
+  assert.deepEqual(await covered(), []);
   await page.keyboard.press("p");
   await pane(3).locator(".notice", { hasText: "There is no L MLO" }).waitFor();
   await settled();
@@ -203,6 +236,19 @@ await step("one projection hangs above that of the study before", async () => {
   await settled();
   assert.deepEqual(await views(),
     ["R CC now", "L CC now", "R MLO now", "L MLO now"]);
+  await page.keyboard.press("Escape");
+});
+
+await step("a study of one view comes back from beside others", async () => {
+  await open("2.25.77.6");
+  await page.getByRole("group", { name: "Mammograms" })
+    .getByRole("button", { name: /^CC / }).click();
+  await pane(1).locator(".notice", { hasText: "There is no L CC" }).waitFor();
+  await page.keyboard.press("p");
+  await page.keyboard.press("p");
+  await page.locator('.panes[data-layout="1"]').waitFor({ timeout: 5000 });
+  await settled();
+  assert.match(await corner(0, "bl"), /^R CC$/m);
   await page.keyboard.press("Escape");
 });
 

@@ -457,11 +457,17 @@ export class ViewerPage {
     }
     try {
       const now = await this.#viewsOf(study, source.node);
-      const four = hangMammograms(now);
-      if (step === "four" && four) {
-        this.#place(four.layout, four.places.map((one) =>
+      this.#aborter.signal.throwIfAborted();
+      if (this.#hangings.step !== step) {
+        return;
+      }
+      if (step === "four") {
+        const four = hangMammograms(now);
+        const first = firstToRead(study.series);
+        this.#place(four?.layout ?? 1, (four?.places ?? [{ view: "picture",
+          place: first ? { series: first, instance: "" } : null }]).map((one) =>
           ({ ...one, source })));
-      } else if (step !== "four") {
+      } else {
         const other = await others.open(earlier.uid);
         const rows = besideEarlier(step, now,
           await this.#viewsOf(other.study, other.source.node));
@@ -614,11 +620,13 @@ export class ViewerPage {
   }
 }
 
-function toggleScreen() {
-  void (document.fullscreenElement ? document.exitFullscreen()
-    : document.documentElement.requestFullscreen()).catch(() => {
-    // The browser or the reader does not want it.
-  });
+async function toggleScreen() {
+  try {
+    await (document.fullscreenElement ? document.exitFullscreen()
+      : document.documentElement.requestFullscreen());
+  } catch {
+    // The browser cannot, or it or the reader does not want it.
+  }
 }
 
 /** What was shown is on the screen then. @returns {Promise<void>} */
