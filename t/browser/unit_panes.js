@@ -16,6 +16,7 @@ const { areMammograms, besideEarlier, hangMammograms, mammogramView,
 const { factsOf, ImageHeaders } = await load("image_headers.js");
 const { lengthNote, onlySpacing, regionsOf, spacingAt, spacingOf } =
   await load("calibration.js");
+const { across } = await load("scale_bar.js");
 const { settle } = await load("presentation.js");
 const { apply, restView, viewMatrix } = await load("view.js");
 const { FULL } = await load("picture.js");
@@ -281,6 +282,12 @@ await test("a length is of the image that it lies in", () => {
   assert.deepEqual(spacingAt([{ x: 1, y: 1 }], [9, 9], two), [9, 9]);
   assert.equal(onlySpacing(null, two), null);
   assert.deepEqual(onlySpacing(null, [two[0], two[0]]), [2, 2]);
+});
+
+await test("the bar of a picture on its side is of its rows", () => {
+  assert.equal(across([0.4, 0.2], 1, 0), 0.2);
+  assert.equal(across([0.4, 0.2], 1, 90), 0.4);
+  assert.equal(across([0.4, 0.2], 2, 270), 0.2, "drawn as high as it is");
 });
 
 await test("lengths of a shadow say that they are", () => {

@@ -10,7 +10,7 @@ import {
 } from "../core/format.js";
 import { stateText } from "./presentation.js";
 import { findPreset } from "./presets.js";
-import { scaleBar } from "./scale_bar.js";
+import { across, scaleBar } from "./scale_bar.js";
 import { fitScale, turnLetters } from "./view.js";
 
 /** @typedef {import("../types.js").StudyDetail} StudyDetail */
@@ -158,7 +158,8 @@ export class Overlay {
     this.#lossy.hidden = !(facts.lossy || info.lossy);
     this.#preview.hidden = !preview;
     this.#showState(request.view.state, without);
-    this.#showBar(spacing, note, scale / ratio, box.width / ratio);
+    this.#showBar(spacing && across(spacing, image.aspect, view.rotate), note,
+      scale / ratio, box.width / ratio);
   }
 
   clear() {
@@ -220,14 +221,14 @@ export class Overlay {
   }
 
   /**
-   * @param {import("./measure.js").Spacing} spacing
+   * @param {number | null} column  mm
    * @param {string} note
    * @param {number} scale  CSS pixels for one column
    * @param {number} width  of the viewport, CSS pixels
    */
-  #showBar(spacing, note, scale, width) {
-    const bar = spacing
-      ? scaleBar(spacing[1] / scale,
+  #showBar(column, note, scale, width) {
+    const bar = column
+      ? scaleBar(column / scale,
         width < NARROW ? width / 7 : Math.min(width / 4, 240)) : null;
     this.#bar.hidden = bar === null;
     if (bar) {

@@ -5,6 +5,18 @@
 const STEPS = [1, 2, 5];
 
 /**
+ * Millimetres across the screen for the width of a column: of a picture that
+ * lies on its side those between the rows, drawn as wide as the aspect says.
+ *
+ * @param {[number, number]} spacing  between rows, columns
+ * @param {number} aspect  height of a pixel over its width, as drawn
+ * @param {number} rotate  degrees
+ */
+export function across([rows, columns], aspect, rotate) {
+  return rotate % 180 === 0 ? columns : rows / aspect;
+}
+
+/**
  * The longest round length that is not longer than the room.
  *
  * @param {number} millimetresPerPixel  of the screen
