@@ -21,6 +21,8 @@ const shot = (name) => page.screenshot(
 async function step(name, body) {
   if (!await test(name, body)) {
     await shot(`failed-${name.replace(/\W+/g, "-")}`).catch(() => {});
+    // The others are about something else.
+    await page.goto(`${system.web}#/studies`);
   }
 }
 
